@@ -1,0 +1,510 @@
+//! The artifact (`.bwk`): an ELF64 image that is mapped, not parsed.
+//!
+//! ```text
+//!  file offset = virtual address; segments aligned to 4 KiB (x86_64) or 64 KiB (aarch64)
+//!
+//!  0                ┌───────────────────────────────┐
+//!                   │ ELF header, program headers   │  r--
+//!  HEADER_OFFSET-24 │ PT_NOTE "Bailiwick"           │
+//!  HEADER_OFFSET    │   Header                      │
+//!                   ├───────────────────────────────┤
+//!  text.offset      │ .text                         │  r-x   functions, thunks, stubs; padding traps
+//!                   ├───────────────────────────────┤
+//!  tables[..]       │ .rodata   call tables         │  r--   at a fixed distance from the text
+//!                   │ .bailiwick   flat tables      │
+//!                   │ .eh_frame, .eh_frame_hdr      │
+//!                   ├───────────────────────────────┤
+//!  image.offset     │ .bailiwick.image              │  r--   initial memory, page-aligned,
+//!                   │                               │        mapped copy-on-write into each instance
+//!  loaded_len       ├───────────────────────────────┤
+//!                   │ .symtab .strtab .shstrtab     │  not mapped: for objdump, gdb, perf
+//!                   │ section headers               │
+//!  file_len         └───────────────────────────────┘
+//! ```
+//!
+//! There are no relocations, no dynamic section and no dynamic symbols. All integers are little-endian, all
+//! records have natural alignment and no padding. `offset` in a [`Span`] is in bytes from the beginning of the
+//! file; `start` in a [`Range`] counts records of the table that the field names. Offsets of code (`u32`) are in
+//! bytes from the beginning of `.text`. [`NONE`] stands for "there is none".
+//!
+//! A reader checks, in time that does not grow with the module: magic, versions, fingerprint, architecture,
+//! CPU features, that every table lies within the loaded part, is aligned and holds whole records
+//! ([`crate::view::View::new`]). What a record refers to is checked when the record is used.
+
+use crate::context::Counts;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Where [`Header`] lies in the file, in bytes.
+pub const HEADER_OFFSET: usize = 512;
+/// The note's name, with its terminating NUL.
+pub const NOTE_NAME: &[u8; 10] = b"Bailiwick\0";
+/// The note's type.
+pub const NOTE_TYPE: u32 = 0x4b57_4201;
+/// First field of [`Header`]: no text file begins so, and conversion of line ends destroys it.
+pub const MAGIC: [u8; 8] = *b"\x7fBWK\r\n\x1a\n";
+/// "There is none", in any `u32` field.
+pub const NONE: u32 = u32::MAX;
+/// "No maximum", in a `u64` field.
+pub const UNBOUNDED: u64 = u64::MAX;
+/// File name extension of artifacts.
+pub const EXTENSION: &str = "bwk";
+
+/// Bytes of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Span {
+    /// Bytes from the beginning of the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub len: u64,
+}
+
+/// Consecutive records of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Range {
+    /// Index of the first.
+    pub start: u32,
+    /// How many.
+    pub len: u32,
+}
+
+/// The artifact's fixed header.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Header {
+    /// [`MAGIC`]
+    pub magic: [u8; 8],
+    /// [`crate::FORMAT_VERSION`]
+    pub format_version: u32,
+    /// [`crate::ABI_VERSION`]
+    pub abi_version: u32,
+    /// [`crate::FINGERPRINT`]
+    pub fingerprint: u64,
+    /// [`crate::types::Arch`]: the ELF machine number.
+    pub arch: u32,
+    /// [`FLAG_POLLS`]
+    pub flags: u32,
+    /// Bits of [`crate::types::FEATURES`] that the code requires.
+    pub features: u64,
+    /// Length of the part that is mapped, in bytes; a multiple of the segment alignment or the end of the last segment.
+    pub loaded_len: u64,
+    /// Length of the whole file in bytes.
+    pub file_len: u64,
+    /// Machine code.
+    pub text: Span,
+    /// Initial memory contents, page-aligned; empty if there are none.
+    pub image: Span,
+    /// Bytes behind a 32-bit memory's reservation that must be inaccessible.
+    pub guard_size: u64,
+    /// SHA-256 of the WebAssembly binary that was compiled.
+    pub source_sha256: [u8; 32],
+    /// SHA-256 of the whole file with this field zero.
+    pub content_sha256: [u8; 32],
+    /// Name and version of the compiler, UTF-8, padded with NUL.
+    pub compiler: [u8; 32],
+    /// The options that shaped the code, as a command line: a string of [`Table::Strings`].
+    pub options: Range,
+    /// Size of the context's parts.
+    pub counts: Counts,
+    /// Index of the start function, or [`NONE`].
+    pub start_function: u32,
+    /// Offset in `.text` of the stub that a revoked slot points to.
+    pub denied_stub: u32,
+    /// Where each [`Table`] lies.
+    pub tables: [Span; TABLE_COUNT],
+}
+
+/// [`Header::flags`]: loop headers and function entries poll for interruption.
+pub const FLAG_POLLS: u32 = 1;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $record:ty, $method:ident;)*) => {
+        /// The flat tables, by their index in [`Header::tables`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Table { $($(#[$doc])* $name,)* }
+
+        impl Table {
+            /// Every table, in order.
+            pub const ALL: &'static [Table] = &[$(Table::$name),*];
+
+            /// Its name, as errors and `inspect` call it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Table::$name => stringify!($method),)* }
+            }
+
+            /// Bytes and alignment of a record.
+            pub const fn record_layout(self) -> (usize, usize) {
+                match self { $(Table::$name => (size_of::<$record>(), align_of::<$record>()),)* }
+            }
+        }
+
+        /// How many tables there are.
+        pub const TABLE_COUNT: usize = Table::ALL.len();
+
+        impl<'a> crate::view::View<'a> {
+            $($(#[$doc])* pub fn $method(&self) -> &'a [$record] { self.records(Table::$name) })*
+        }
+    };
+}
+
+tables! {
+    /// Function types in the module's index space.
+    Types: TypeRecord, types;
+    /// Value types that [`TypeRecord`] refers to, a byte each.
+    ValTypes: u8, val_types;
+    /// Imports in the module's order.
+    Imports: ImportRecord, imports;
+    /// Exports, sorted by name as bytes.
+    Exports: ExportRecord, exports;
+    /// Functions in the module's index space, imported ones first.
+    Functions: FunctionRecord, functions;
+    /// What lies where in `.text`, sorted by offset.
+    TextMap: TextRecord, text_map;
+    /// Code offsets, ascending, at which a trap may happen (the instruction) or to which a call returns.
+    SiteOffsets: u32, site_offsets;
+    /// For each site: offset in the WebAssembly binary of the operator it belongs to.
+    SiteWasmOffsets: u32, site_wasm_offsets;
+    /// For each site: the trap code, or [`crate::trap::CALL_SITE`].
+    SiteCodes: u8, site_codes;
+    /// Memories in the module's index space, imported ones first.
+    Memories: MemoryRecord, memories;
+    /// Tables in the module's index space, imported ones first.
+    Tables: TableRecord, tables;
+    /// Globals in the module's index space, imported ones first.
+    Globals: GlobalRecord, globals;
+    /// Operators of constant expressions.
+    ConstOps: ConstOp, const_ops;
+    /// Element segments in the module's index space.
+    Elements: ElementRecord, elements;
+    /// Function indices, or [`NONE`] for null, that table images and element segments refer to.
+    ElementItems: u32, element_items;
+    /// Constant expressions (ranges of [`Table::ConstOps`]) of element segments that are not plain functions.
+    ElementExprs: Range, element_exprs;
+    /// Data segments in the module's index space.
+    DataSegments: DataRecord, data_segments;
+    /// Runs of the initial memory image.
+    ImageRuns: ImageRun, image_runs;
+    /// Function indices by escape index, see [`FunctionRecord::escape`].
+    Escapes: u32, escapes;
+    /// Bytes of data segments that are not in the image.
+    DataBytes: u8, data_bytes;
+    /// UTF-8 that string ranges refer to.
+    Strings: u8, strings;
+    /// Read-only call tables, see [`CallEntry`].
+    CallTables: CallEntry, call_tables;
+}
+
+/// A function type.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TypeRecord {
+    /// Of [`Table::ValTypes`].
+    pub params: Range,
+    /// Of [`Table::ValTypes`].
+    pub results: Range,
+    /// The first type of this module that is structurally equal: the id that private tables compare.
+    pub canonical: u32,
+    /// Code offset of the entry stub, or [`NONE`].
+    pub entry_stub: u32,
+    /// Code offset of the exit stub, or [`NONE`].
+    pub exit_stub: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// What an import or export is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// A function
+    Function = 0,
+    /// A table
+    Table = 1,
+    /// A linear memory
+    Memory = 2,
+    /// A global
+    Global = 3,
+}
+
+impl Kind {
+    /// From its number; `None` for any other.
+    pub const fn from_u32(n: u32) -> Option<Kind> {
+        Some(match n {
+            0 => Kind::Function,
+            1 => Kind::Table,
+            2 => Kind::Memory,
+            3 => Kind::Global,
+            _ => return None,
+        })
+    }
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Function => "function",
+            Kind::Table => "table",
+            Kind::Memory => "memory",
+            Kind::Global => "global",
+        }
+    }
+}
+
+/// An import. Its type is that of the record at `index` in the table of its kind.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ImportRecord {
+    /// String.
+    pub module: Range,
+    /// String.
+    pub name: Range,
+    /// [`Kind`]
+    pub kind: u32,
+    /// Index in the index space of its kind.
+    pub index: u32,
+}
+
+/// An export.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ExportRecord {
+    /// String.
+    pub name: Range,
+    /// [`Kind`]
+    pub kind: u32,
+    /// Index in the index space of its kind.
+    pub index: u32,
+}
+
+/// A function.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct FunctionRecord {
+    /// Of [`Table::Types`].
+    pub type_index: u32,
+    /// Which funcref record of the context is its own, or [`NONE`] if no reference to it can be made.
+    pub escape: u32,
+    /// Code offset: of the function, or of an imported function's thunk ([`NONE`] if none was needed).
+    pub text_offset: u32,
+    /// Bytes of code.
+    pub text_len: u32,
+    /// String: its name in the name section; empty if it has none.
+    pub name: Range,
+}
+
+/// What a stretch of text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TextKind {
+    /// A function; `index` in [`Table::Functions`].
+    Function = 0,
+    /// An imported function's thunk; `index` in [`Table::Functions`].
+    Thunk = 1,
+    /// An entry stub; `index` in [`Table::Types`].
+    Entry = 2,
+    /// An exit stub; `index` in [`Table::Types`].
+    Exit = 3,
+    /// The denied stub.
+    Denied = 4,
+}
+
+/// A stretch of text.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TextRecord {
+    /// Code offset.
+    pub offset: u32,
+    /// Bytes.
+    pub len: u32,
+    /// [`TextKind`]
+    pub kind: u32,
+    /// See [`TextKind`].
+    pub index: u32,
+}
+
+/// A linear memory.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MemoryRecord {
+    /// Initial pages.
+    pub minimum: u64,
+    /// Most pages, or [`UNBOUNDED`].
+    pub maximum: u64,
+    /// Base-2 logarithm of the page size in bytes: 16.
+    pub page_size_log2: u32,
+    /// 0; 64-bit and shared memories will be flags.
+    pub flags: u32,
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TableRecord {
+    /// [`crate::types::ValType`] of its elements.
+    pub element_type: u32,
+    /// [`TABLE_IMMUTABLE`]
+    pub flags: u32,
+    /// Initial elements.
+    pub minimum: u64,
+    /// Most elements, or [`UNBOUNDED`].
+    pub maximum: u64,
+    /// Constant expression of every element's initial value; empty: null.
+    pub init: Range,
+    /// Of [`Table::ElementItems`]: the image of its first elements, resolved lazily.
+    pub image: Range,
+    /// Of [`Table::CallTables`], if [`TABLE_IMMUTABLE`].
+    pub call_table: Range,
+}
+
+/// [`TableRecord::flags`]: never written and never visible outside; calls go through its [`CallEntry`] array and
+/// the table does not exist at run time.
+pub const TABLE_IMMUTABLE: u32 = 1;
+
+/// An element of an immutable table.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CallEntry {
+    /// Address of the function minus the address of the array's first entry; 0 for null.
+    pub target: i32,
+    /// Canonical type index, or [`NONE`] for null.
+    pub canonical_type: u32,
+}
+
+/// A global.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct GlobalRecord {
+    /// [`crate::types::ValType`]
+    pub val_type: u32,
+    /// 1 if mutable, 0 if not.
+    pub mutable: u32,
+    /// Constant expression; empty for imported ones.
+    pub init: Range,
+}
+
+/// Operators of constant expressions: a stack machine of at most 1024 values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ConstOpcode {
+    /// Push `low`, `high`: a number, of any type.
+    Const = 0,
+    /// Push global `index`.
+    GlobalGet = 1,
+    /// Push a reference to function `index`.
+    RefFunc = 2,
+    /// Push null.
+    RefNull = 3,
+    /// `i32.add`
+    I32Add = 4,
+    /// `i32.sub`
+    I32Sub = 5,
+    /// `i32.mul`
+    I32Mul = 6,
+    /// `i64.add`
+    I64Add = 7,
+    /// `i64.sub`
+    I64Sub = 8,
+    /// `i64.mul`
+    I64Mul = 9,
+}
+
+impl ConstOpcode {
+    /// From its number; `None` for any other.
+    pub const fn from_u32(n: u32) -> Option<ConstOpcode> {
+        use ConstOpcode::*;
+        const ALL: [ConstOpcode; 10] =
+            [Const, GlobalGet, RefFunc, RefNull, I32Add, I32Sub, I32Mul, I64Add, I64Sub, I64Mul];
+        if (n as usize) < ALL.len() { Some(ALL[n as usize]) } else { None }
+    }
+}
+
+/// An operator of a constant expression.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ConstOp {
+    /// [`ConstOpcode`]
+    pub opcode: u32,
+    /// Of a global or function.
+    pub index: u32,
+    /// Low 64 bits of a constant.
+    pub low: u64,
+    /// High 64 bits of a vector constant.
+    pub high: u64,
+}
+
+/// When a segment is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SegmentMode {
+    /// By `memory.init` or `table.init`.
+    Passive = 0,
+    /// At instantiation.
+    Active = 1,
+    /// Already part of the image, or only declared: dropped from the start.
+    Dropped = 2,
+}
+
+impl SegmentMode {
+    /// From its number; `None` for any other.
+    pub const fn from_u32(n: u32) -> Option<SegmentMode> {
+        Some(match n {
+            0 => SegmentMode::Passive,
+            1 => SegmentMode::Active,
+            2 => SegmentMode::Dropped,
+            _ => return None,
+        })
+    }
+}
+
+/// An element segment.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ElementRecord {
+    /// [`SegmentMode`]
+    pub mode: u32,
+    /// Table that an active one initialises.
+    pub table: u32,
+    /// Constant expression of an active one's place.
+    pub offset: Range,
+    /// [`crate::types::ValType`] of its elements.
+    pub element_type: u32,
+    /// 0: `items` of [`Table::ElementItems`]; 1: `items` of [`Table::ElementExprs`].
+    pub exprs: u32,
+    /// Its elements; empty for a dropped one.
+    pub items: Range,
+}
+
+/// A data segment.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DataRecord {
+    /// [`SegmentMode`]
+    pub mode: u32,
+    /// Memory that an active one initialises.
+    pub memory: u32,
+    /// Constant expression of an active one's place.
+    pub offset: Range,
+    /// Of [`Table::DataBytes`], in 64 bits; empty for a dropped one. `offset` counts from the table's beginning.
+    pub bytes: Span,
+}
+
+/// A run of the initial memory image.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ImageRun {
+    /// Index among the memories that the module defines, in the module's index space of memories.
+    pub memory: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Where it begins in memory, in bytes; a multiple of the segment alignment.
+    pub memory_offset: u64,
+    /// Where its bytes lie in the file: within [`Header::image`], a multiple of the segment alignment. `len` is in
+    /// bytes; what follows up to the alignment is zero and within the image too.
+    pub bytes: Span,
+}
+
+const _: () = {
+    // The header's page holds it whole, on both architectures.
+    assert!(HEADER_OFFSET + size_of::<Header>() <= 4096);
+    assert!(HEADER_OFFSET % align_of::<Header>() == 0);
+};

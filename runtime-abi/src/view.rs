@@ -1,0 +1,409 @@
+//! Reading an artifact's tables where they lie.
+//!
+//! [`View::new`] checks, in this order because each check relies on those before it: that there is an ELF
+//! header and ours, versions and fingerprint, lengths, then each table's bounds and alignment. From then on
+//! every accessor is total: an index or range taken from a record is checked when it is followed, and a wrong
+//! one is an error that names the part. No function here panics, for any bytes.
+
+use crate::format::{HEADER_OFFSET, Header, MAGIC, NONE, Range, Span, TABLE_COUNT, Table};
+use crate::types::{Arch, ValType};
+use crate::{ABI_VERSION, FINGERPRINT, FORMAT_VERSION, limits};
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+/// Why bytes are no usable artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// It is not even ELF, or ELF that Bailiwick did not write.
+    #[error("not a Bailiwick artifact: {0}")]
+    NotAnArtifact(&'static str),
+    /// The file ends before what it says it holds.
+    #[error("truncated artifact: it has {found} bytes and should have {expected}; copy or compile it again")]
+    Truncated {
+        /// Bytes there are.
+        found: u64,
+        /// Bytes there should be.
+        expected: u64,
+    },
+    /// Another layout of the file.
+    #[error("artifact format version {found}, this loader reads version {FORMAT_VERSION}; compile the module again")]
+    FormatVersion {
+        /// Version in the artifact.
+        found: u32,
+    },
+    /// Another contract between code and loader.
+    #[error(
+        "artifact ABI {found_version} ({found:016x}), this loader has ABI {ABI_VERSION} ({FINGERPRINT:016x}); compile the module again with the bailiwickc of this release"
+    )]
+    Abi {
+        /// ABI version in the artifact.
+        found_version: u32,
+        /// Fingerprint in the artifact.
+        found: u64,
+    },
+    /// Code for an architecture that nobody here knows.
+    #[error("artifact for the unknown ELF machine {0}")]
+    UnknownArchitecture(u32),
+    /// The guard that the code counts on is not the one that the loader makes.
+    #[error("artifact counts on a guard of {found} bytes, this loader makes {} bytes", limits::GUARD_SIZE)]
+    Guard {
+        /// Bytes in the artifact.
+        found: u64,
+    },
+    /// A field, table or record is out of its bounds.
+    #[error("damaged artifact: {part}: {problem}; compile the module again")]
+    Damaged {
+        /// Which part.
+        part: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+/// Shorthand for [`FormatError::Damaged`].
+pub const fn damaged(part: &'static str, problem: &'static str) -> FormatError {
+    FormatError::Damaged { part, problem }
+}
+
+/// An artifact's bytes with a checked header and checked table bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    bytes: &'a [u8],
+    header: &'a Header,
+}
+
+/// Reads a `u16` or `u32` of the ELF header.
+fn le<const N: usize>(bytes: &[u8], offset: usize) -> u32 {
+    let mut value = [0u8; 4];
+    if let Some(found) = bytes.get(offset..offset + N) {
+        value[..N].copy_from_slice(found);
+    }
+    u32::from_le_bytes(value)
+}
+
+impl<'a> View<'a> {
+    /// Checks the header and each table's bounds.
+    ///
+    /// `bytes` are the file's, from its beginning, at least up to `loaded_len`, aligned to 8 bytes in memory;
+    /// `file_len` is the length of the whole file in bytes.
+    pub fn new(bytes: &'a [u8], file_len: u64) -> Result<View<'a>, FormatError> {
+        if bytes.get(..4) != Some(b"\x7fELF") {
+            return Err(FormatError::NotAnArtifact(if bytes.get(..4) == Some(b"\0asm") {
+                "it is a WebAssembly binary; compile it with bailiwickc first"
+            } else {
+                "it does not begin with an ELF header"
+            }));
+        }
+        // EI_CLASS 64-bit, EI_DATA little-endian, EI_VERSION 1; e_type ET_DYN.
+        if bytes.get(4..7) != Some(&[2, 1, 1]) || le::<2>(bytes, 16) != 3 {
+            return Err(FormatError::NotAnArtifact("it is an ELF file of another kind"));
+        }
+        let Some(header_bytes) = bytes.get(HEADER_OFFSET..HEADER_OFFSET + size_of::<Header>()) else {
+            return Err(FormatError::Truncated {
+                found: file_len,
+                expected: (HEADER_OFFSET + size_of::<Header>()) as u64,
+            });
+        };
+        let header = Header::ref_from_bytes(header_bytes)
+            .map_err(|_| damaged("header", "it is not aligned to 8 bytes in memory"))?;
+        if header.magic != MAGIC {
+            return Err(FormatError::NotAnArtifact("it is an ELF file without Bailiwick's header"));
+        }
+        if header.format_version != FORMAT_VERSION {
+            return Err(FormatError::FormatVersion { found: header.format_version });
+        }
+        if header.abi_version != ABI_VERSION || header.fingerprint != FINGERPRINT {
+            return Err(FormatError::Abi { found_version: header.abi_version, found: header.fingerprint });
+        }
+        let arch = u16::try_from(header.arch).ok().and_then(Arch::from_elf_machine);
+        let Some(arch) = arch else {
+            return Err(FormatError::UnknownArchitecture(header.arch));
+        };
+        if le::<2>(bytes, 18) != header.arch {
+            return Err(damaged("header", "its architecture is not that of the ELF header"));
+        }
+        if header.guard_size != limits::GUARD_SIZE {
+            return Err(FormatError::Guard { found: header.guard_size });
+        }
+        if header.file_len != file_len {
+            if header.file_len > file_len {
+                return Err(FormatError::Truncated { found: file_len, expected: header.file_len });
+            }
+            return Err(damaged("file", "there are bytes behind its end"));
+        }
+        let loaded = usize::try_from(header.loaded_len).ok().filter(|_| header.loaded_len <= file_len);
+        let Some(bytes) = loaded.and_then(|loaded| bytes.get(..loaded)) else {
+            return Err(damaged("header", "the loaded length is longer than the file"));
+        };
+        let view = View { bytes, header };
+        let alignment = limits::segment_alignment(arch);
+        view.segment("text", header.text, alignment)?;
+        view.segment("image", header.image, alignment)?;
+        if header.text.len == 0 || header.text.len > u64::from(u32::MAX / 2) {
+            return Err(damaged("text", "its length is zero or above 2 GiB"));
+        }
+        if header.image.len % alignment != 0 {
+            return Err(damaged("image", "its length is not a whole number of pages"));
+        }
+        for &table in Table::ALL {
+            view.check_table(table)?;
+        }
+        let sites = view.site_offsets().len();
+        if view.site_wasm_offsets().len() != sites || view.site_codes().len() != sites {
+            return Err(damaged("sites", "its three tables differ in length"));
+        }
+        view.check_counts()?;
+        Ok(view)
+    }
+
+    fn segment(&self, part: &'static str, span: Span, alignment: u64) -> Result<(), FormatError> {
+        if span.offset % alignment != 0 {
+            return Err(damaged(part, "it does not begin at a page"));
+        }
+        self.slice(part, span).map(|_| ())
+    }
+
+    fn slice(&self, part: &'static str, span: Span) -> Result<&'a [u8], FormatError> {
+        let start = usize::try_from(span.offset).ok();
+        let end = span.offset.checked_add(span.len).and_then(|end| usize::try_from(end).ok());
+        match (start, end) {
+            (Some(start), Some(end)) => self.bytes.get(start..end),
+            _ => None,
+        }
+        .ok_or(damaged(part, "it reaches beyond the end of the file"))
+    }
+
+    fn check_table(&self, table: Table) -> Result<(), FormatError> {
+        let span = self.header.tables[table as usize];
+        let (size, align) = table.record_layout();
+        if span.offset % align as u64 != 0 {
+            return Err(damaged(table.name(), "the table is not aligned"));
+        }
+        if span.len % size as u64 != 0 {
+            return Err(damaged(table.name(), "the table does not hold whole records"));
+        }
+        if span.len / size as u64 >= u64::from(NONE) {
+            return Err(damaged(table.name(), "the table holds too many records"));
+        }
+        self.slice(table.name(), span).map(|_| ())
+    }
+
+    /// The context's counts must be those of the tables: compiled code and loader compute offsets from them.
+    fn check_counts(&self) -> Result<(), FormatError> {
+        let counts = &self.header.counts;
+        let pairs: [(u64, usize, &'static str); 5] = [
+            (
+                u64::from(counts.imported_memories) + u64::from(counts.defined_memories),
+                self.memories().len(),
+                "memories",
+            ),
+            (u64::from(counts.imported_tables) + u64::from(counts.defined_tables), self.tables().len(), "tables"),
+            (u64::from(counts.imported_globals) + u64::from(counts.defined_globals), self.globals().len(), "globals"),
+            (u64::from(counts.types), self.types().len(), "types"),
+            (u64::from(counts.escapes), self.escapes().len(), "escapes"),
+        ];
+        for (counted, found, part) in pairs {
+            if counted != found as u64 {
+                return Err(damaged(part, "the table's length is not the one that the context was laid out for"));
+            }
+        }
+        if counts.imported_functions as usize > self.functions().len() {
+            return Err(damaged("functions", "there are more imports than functions"));
+        }
+        Ok(())
+    }
+
+    /// The records of a table; every one was found to lie within the file.
+    pub(crate) fn records<T: FromBytes + Immutable + KnownLayout>(&self, table: Table) -> &'a [T] {
+        let span = self.header.tables[table as usize];
+        // Both fail only for a table that `check_table` has refused.
+        let bytes = self.slice(table.name(), span).unwrap_or(&[]);
+        <[T]>::ref_from_bytes(bytes).unwrap_or(&[])
+    }
+
+    /// The checked header.
+    pub fn header(&self) -> &'a Header {
+        self.header
+    }
+
+    /// The bytes that are mapped.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The architecture of the code.
+    pub fn arch(&self) -> Arch {
+        // `new` has refused every other number.
+        Arch::from_elf_machine(self.header.arch as u16).unwrap_or(Arch::X86_64)
+    }
+
+    /// The machine code.
+    pub fn text(&self) -> &'a [u8] {
+        self.slice("text", self.header.text).unwrap_or(&[])
+    }
+
+    /// The compiler's name and version.
+    pub fn compiler(&self) -> &'a str {
+        let bytes = &self.header.compiler;
+        let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+        core::str::from_utf8(&bytes[..end]).unwrap_or("unknown")
+    }
+
+    /// Consecutive records of `table`.
+    pub fn range<T>(&self, part: &'static str, table: &'a [T], range: Range) -> Result<&'a [T], FormatError> {
+        let start = range.start as usize;
+        start
+            .checked_add(range.len as usize)
+            .and_then(|end| table.get(start..end))
+            .ok_or(damaged(part, "a range reaches beyond its table"))
+    }
+
+    /// One record of `table`.
+    pub fn record<T>(&self, part: &'static str, table: &'a [T], index: u32) -> Result<&'a T, FormatError> {
+        table.get(index as usize).ok_or(damaged(part, "an index reaches beyond its table"))
+    }
+
+    /// A string.
+    pub fn string(&self, range: Range) -> Result<&'a str, FormatError> {
+        let bytes = self.range("strings", self.strings(), range)?;
+        core::str::from_utf8(bytes).map_err(|_| damaged("strings", "a string is not UTF-8"))
+    }
+
+    /// Value types, each a known one.
+    pub fn value_types(
+        &self,
+        range: Range,
+    ) -> Result<impl ExactSizeIterator<Item = ValType> + Clone + 'a, FormatError> {
+        let bytes = self.range("val_types", self.val_types(), range)?;
+        if bytes.len() > limits::MAX_FUNCTION_VALUES as usize {
+            return Err(damaged("val_types", "a function type has more than 1000 parameters or results"));
+        }
+        if bytes.iter().any(|&b| ValType::from_byte(b).is_none()) {
+            return Err(damaged("val_types", "an unknown value type"));
+        }
+        Ok(bytes.iter().map(|&b| ValType::from_byte(b).unwrap_or(ValType::I32)))
+    }
+
+    /// One value type of a `u32` field.
+    pub fn value_type(&self, field: u32) -> Result<ValType, FormatError> {
+        u8::try_from(field).ok().and_then(ValType::from_byte).ok_or(damaged("val_types", "an unknown value type"))
+    }
+
+    /// Bytes of a data segment.
+    pub fn data(&self, span: Span) -> Result<&'a [u8], FormatError> {
+        let start = usize::try_from(span.offset).ok();
+        let end = span.offset.checked_add(span.len).and_then(|end| usize::try_from(end).ok());
+        match (start, end) {
+            (Some(start), Some(end)) => self.data_bytes().get(start..end),
+            _ => None,
+        }
+        .ok_or(damaged("data_bytes", "a segment reaches beyond its table"))
+    }
+
+    /// The site at exactly this code offset: its trap code byte and WebAssembly offset.
+    pub fn site(&self, code_offset: u32) -> Option<(u8, u32)> {
+        let i = self.site_offsets().binary_search(&code_offset).ok()?;
+        Some((*self.site_codes().get(i)?, *self.site_wasm_offsets().get(i)?))
+    }
+
+    /// What lies at this code offset.
+    pub fn text_at(&self, code_offset: u32) -> Option<&'a crate::format::TextRecord> {
+        let map = self.text_map();
+        let i = map.partition_point(|r| r.offset <= code_offset).checked_sub(1)?;
+        map.get(i).filter(|r| code_offset - r.offset < r.len)
+    }
+
+    /// The export of this name.
+    pub fn export(&self, name: &str) -> Option<&'a crate::format::ExportRecord> {
+        let exports = self.exports();
+        let i = exports.binary_search_by(|e| self.string(e.name).unwrap_or("").as_bytes().cmp(name.as_bytes())).ok()?;
+        exports.get(i)
+    }
+}
+
+const _: () = assert!(TABLE_COUNT < 64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use zerocopy::IntoBytes;
+
+    /// A header-only image, aligned as a mapping would be.
+    fn minimal(edit: impl FnOnce(&mut Header)) -> Vec<u64> {
+        let mut header = Header::new_zeroed();
+        header.magic = MAGIC;
+        header.format_version = FORMAT_VERSION;
+        header.abi_version = ABI_VERSION;
+        header.fingerprint = FINGERPRINT;
+        header.arch = Arch::X86_64 as u32;
+        header.guard_size = limits::GUARD_SIZE;
+        header.file_len = 8192;
+        header.loaded_len = 8192;
+        header.text = Span { offset: 4096, len: 16 };
+        edit(&mut header);
+        let mut words = alloc::vec![0u64; 1024];
+        let bytes = words.as_mut_bytes();
+        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        bytes[16..20].copy_from_slice(&[3, 0, 62, 0]);
+        bytes[HEADER_OFFSET..HEADER_OFFSET + size_of::<Header>()].copy_from_slice(header.as_bytes());
+        words
+    }
+
+    use zerocopy::FromZeros;
+
+    fn open(edit: impl FnOnce(&mut Header)) -> Result<(), FormatError> {
+        View::new(minimal(edit).as_bytes(), 8192).map(|_| ())
+    }
+
+    #[test]
+    fn a_minimal_image_is_accepted() {
+        assert_eq!(open(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn each_wrong_field_is_refused_by_its_own_error() {
+        assert!(matches!(open(|h| h.magic[0] = 0), Err(FormatError::NotAnArtifact(_))));
+        assert_eq!(open(|h| h.format_version += 1), Err(FormatError::FormatVersion { found: FORMAT_VERSION + 1 }));
+        assert!(matches!(open(|h| h.abi_version += 1), Err(FormatError::Abi { .. })));
+        assert!(matches!(open(|h| h.fingerprint ^= 1), Err(FormatError::Abi { .. })));
+        assert_eq!(open(|h| h.arch = 3), Err(FormatError::UnknownArchitecture(3)));
+        assert!(matches!(open(|h| h.arch = 183), Err(FormatError::Damaged { part: "header", .. })));
+        assert!(matches!(open(|h| h.guard_size -= 1), Err(FormatError::Guard { .. })));
+        assert!(matches!(open(|h| h.file_len += 1), Err(FormatError::Truncated { .. })));
+        assert!(matches!(open(|h| h.file_len -= 1), Err(FormatError::Damaged { part: "file", .. })));
+        assert!(matches!(open(|h| h.loaded_len = u64::MAX), Err(FormatError::Damaged { part: "header", .. })));
+        assert!(matches!(open(|h| h.text.offset = 1), Err(FormatError::Damaged { part: "text", .. })));
+        assert!(matches!(open(|h| h.text.len = u64::MAX), Err(FormatError::Damaged { part: "text", .. })));
+        assert!(matches!(open(|h| h.image.offset = 1 << 63), Err(FormatError::Damaged { part: "image", .. })));
+        assert!(matches!(open(|h| h.counts.types = 1), Err(FormatError::Damaged { part: "types", .. })));
+    }
+
+    #[test]
+    fn each_table_is_held_to_its_bounds_alignment_and_record_size() {
+        for &table in Table::ALL {
+            let (size, align) = table.record_layout();
+            let beyond = Span { offset: 8192, len: size as u64 };
+            assert!(open(|h| h.tables[table as usize] = beyond).is_err(), "{} beyond", table.name());
+            let wraps = Span { offset: u64::MAX - 7, len: size as u64 * 8 };
+            assert!(open(|h| h.tables[table as usize] = wraps).is_err(), "{} wraps", table.name());
+            if align > 1 {
+                let skew = Span { offset: 4097, len: 0 };
+                assert!(open(|h| h.tables[table as usize] = skew).is_err(), "{} skew", table.name());
+            }
+            if size > 1 {
+                let part = Span { offset: 4096, len: size as u64 - 1 };
+                assert!(open(|h| h.tables[table as usize] = part).is_err(), "{} part", table.name());
+            }
+        }
+    }
+
+    #[test]
+    fn no_prefix_of_an_image_panics() {
+        let words = minimal(|_| ());
+        let bytes = words.as_bytes();
+        for len in 0..bytes.len() {
+            assert!(View::new(&bytes[..len], len as u64).is_err());
+        }
+    }
+}
