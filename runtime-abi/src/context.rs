@@ -6,7 +6,9 @@
 //!    8  exit         code                 host contexts: the loader's exit routine; instances: 0
 //!   16  group        pointer              the loader's group record; compiled code never reads it
 //!   24  builtins     pointer              table of code addresses, see [`crate::builtins`]
-//!   32  defined memories                  MemoryDef { base: u64, length: u64 bytes } each
+//!   32  owner        pointer              the loader's record of this instance or host function; compiled code never reads it
+//!   40               u64                  0
+//!   48  defined memories                  MemoryDef { base: u64, length: u64 bytes } each
 //!       defined tables                    TableDef { base: u64, length: u64 elements } each
 //!       imported memories                 address of the owner's MemoryDef each
 //!       imported tables                   address of the owner's TableDef each
@@ -34,8 +36,10 @@ pub const EXIT: i32 = 8;
 pub const GROUP: i32 = 16;
 /// Offset of the address of the builtin table.
 pub const BUILTINS: i32 = 24;
+/// Offset of the loader's record of what the context belongs to.
+pub const OWNER: i32 = 32;
 /// Bytes before the first variable part.
-pub const HEADER_SIZE: u32 = 32;
+pub const HEADER_SIZE: u32 = 48;
 
 /// Bytes of a memory definition.
 pub const MEMORY_DEF_SIZE: u32 = 16;

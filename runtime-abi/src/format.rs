@@ -162,7 +162,8 @@ tables! {
     Functions: FunctionRecord, functions;
     /// What lies where in `.text`, sorted by offset.
     TextMap: TextRecord, text_map;
-    /// Code offsets, ascending, at which a trap may happen (the instruction) or to which a call returns.
+    /// Code offsets, ascending, at which a trap may happen (the instruction) or to which a call returns; one
+    /// offset may be both and then stands twice.
     SiteOffsets: u32, site_offsets;
     /// For each site: offset in the WebAssembly binary of the operator it belongs to.
     SiteWasmOffsets: u32, site_wasm_offsets;
@@ -506,5 +507,5 @@ pub struct ImageRun {
 const _: () = {
     // The header's page holds it whole, on both architectures.
     assert!(HEADER_OFFSET + size_of::<Header>() <= 4096);
-    assert!(HEADER_OFFSET % align_of::<Header>() == 0);
+    assert!(HEADER_OFFSET.is_multiple_of(align_of::<Header>()));
 };

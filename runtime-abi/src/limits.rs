@@ -91,6 +91,6 @@ const _: () = {
     assert!(GUARD_SIZE < i32::MAX as u64);
     assert!(STACK_GUARD_SIZE >= STACK_PROBE_STEP);
     assert!(MIN_STACK_SIZE < DEFAULT_STACK_SIZE && DEFAULT_STACK_SIZE <= MAX_STACK_SIZE);
-    assert!(FRONT_GUARD_SIZE % segment_alignment(Arch::Aarch64) == 0);
-    assert!(CONTEXT_AREA_SIZE % segment_alignment(Arch::Aarch64) == 0);
+    assert!(FRONT_GUARD_SIZE.is_multiple_of(segment_alignment(Arch::Aarch64)));
+    assert!(CONTEXT_AREA_SIZE.is_multiple_of(segment_alignment(Arch::Aarch64)));
 };

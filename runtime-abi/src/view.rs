@@ -157,7 +157,7 @@ impl<'a> View<'a> {
     }
 
     fn segment(&self, part: &'static str, span: Span, alignment: u64) -> Result<(), FormatError> {
-        if span.offset % alignment != 0 {
+        if !span.offset.is_multiple_of(alignment) {
             return Err(damaged(part, "it does not begin at a page"));
         }
         self.slice(part, span).map(|_| ())
@@ -176,10 +176,10 @@ impl<'a> View<'a> {
     fn check_table(&self, table: Table) -> Result<(), FormatError> {
         let span = self.header.tables[table as usize];
         let (size, align) = table.record_layout();
-        if span.offset % align as u64 != 0 {
+        if !span.offset.is_multiple_of(align as u64) {
             return Err(damaged(table.name(), "the table is not aligned"));
         }
-        if span.len % size as u64 != 0 {
+        if !span.len.is_multiple_of(size as u64) {
             return Err(damaged(table.name(), "the table does not hold whole records"));
         }
         if span.len / size as u64 >= u64::from(NONE) {
@@ -300,10 +300,23 @@ impl<'a> View<'a> {
         .ok_or(damaged("data_bytes", "a segment reaches beyond its table"))
     }
 
-    /// The site at exactly this code offset: its trap code byte and WebAssembly offset.
-    pub fn site(&self, code_offset: u32) -> Option<(u8, u32)> {
-        let i = self.site_offsets().binary_search(&code_offset).ok()?;
-        Some((*self.site_codes().get(i)?, *self.site_wasm_offsets().get(i)?))
+    /// The sites at exactly this code offset: a call may return to an instruction that can trap itself.
+    fn sites(&self, code_offset: u32) -> impl Iterator<Item = (u8, u32)> + 'a {
+        let (offsets, codes, wasm) = (self.site_offsets(), self.site_codes(), self.site_wasm_offsets());
+        let first = offsets.partition_point(|&o| o < code_offset);
+        (first..offsets.len())
+            .take_while(move |&i| offsets[i] == code_offset)
+            .filter_map(move |i| Some((*codes.get(i)?, *wasm.get(i)?)))
+    }
+
+    /// The trap code byte and WebAssembly offset of the instruction at exactly this code offset, if it may trap.
+    pub fn trap_site(&self, code_offset: u32) -> Option<(u8, u32)> {
+        self.sites(code_offset).find(|&(code, _)| code != crate::trap::CALL_SITE)
+    }
+
+    /// The WebAssembly offset of the call that returns to exactly this code offset.
+    pub fn call_site(&self, code_offset: u32) -> Option<u32> {
+        self.sites(code_offset).find(|&(code, _)| code == crate::trap::CALL_SITE).map(|(_, wasm)| wasm)
     }
 
     /// What lies at this code offset.
