@@ -1,1 +1,58 @@
-//! x
+//! Runs precompiled WebAssembly, confined: no compiler, no WebAssembly parser.
+//!
+//! An [`Artifact`] is mapped, not parsed. A [`Group`] is an address range of its own in which linked instances live;
+//! [`Imports`] is all that they are granted. What a guest does wrong ends as an [`Error`], never as the process's end.
+//!
+//! ```text
+//!  Artifact::open ──► Group::instantiate(&artifact, &imports) ──► Instance::typed_func ──► TypedFunc::call
+//!  map, check         context, memory, tables; slots filled        look up, check types     switch stacks, run
+//! ```
+//!
+//! # Rooms, in the order of the data
+//! `artifact` (open, map, check) · `link` (what is granted) · `instantiate` (context, slots, segments) · `cell`,
+//! `memory`, `table`, `global`, `instance` (what a group has) · `func`, `host`, `builtins` (calls in and out) ·
+//! `activation`, `arch` (stacks) · `signals`, `trap` (faults) · `wasi` (the system interface).
+//!
+//! # Architecture invariants
+//! Knows nothing of Cranelift or of the WebAssembly binary format. Never uses a length or offset from an artifact or
+//! a guest that it has not checked. `unsafe` is in `sys`, `arch`, `signals`, `activation`, and where definitions that
+//! compiled code reads are touched.
+
+mod activation;
+mod arch;
+mod artifact;
+mod builtins;
+mod cell;
+mod consts;
+pub mod cpu;
+mod error;
+mod func;
+mod global;
+mod group;
+mod host;
+mod instance;
+mod instantiate;
+mod link;
+mod memory;
+mod signals;
+mod sys;
+mod table;
+mod trap;
+mod value;
+// pub mod wasi;
+
+pub use artifact::Artifact;
+pub use bailiwick_runtime_abi::format::Kind;
+pub use bailiwick_runtime_abi::trap::TrapCode;
+pub use bailiwick_runtime_abi::view::FormatError;
+pub use error::{Error, HostFailure, LinkError};
+pub use func::{Func, TypedFunc};
+pub use global::{Global, GlobalType};
+pub use group::{AsGroup, Group, GroupConfig};
+pub use host::{Caller, HostError, IntoHostFunc};
+pub use instance::Instance;
+pub use link::{Extern, Imports};
+pub use memory::{Memory, MemoryType};
+pub use table::{Table, TableType};
+pub use trap::{Backtrace, Frame, Trap};
+pub use value::{ExternRef, FuncType, Val, ValType, WasmType, WasmTypes};

@@ -1,0 +1,243 @@
+//! Activations: one entry into a group, from the host.
+//!
+//! An [`Activation`] lies in the frame of the Rust function that enters the guest. The thread's activations form a
+//! chain (the task), through which the signal handler finds whose guest a fault belongs to; the group's form
+//! another, through which its compiled code finds the stack to leave to.
+
+use crate::arch;
+use crate::error::Error;
+use bailiwick_runtime_abi::limits::{HOST_STACK_RESERVE, MAX_NESTING};
+use bailiwick_runtime_abi::trap::TrapCode;
+use std::cell::Cell;
+use std::ops::Range;
+
+/// Offset of [`Activation::host_sp`].
+pub(crate) const ACTIVATION_HOST_SP: usize = 0;
+/// Offset of [`Activation::exit_sp`].
+pub(crate) const ACTIVATION_EXIT_SP: usize = 8;
+/// Offset of [`Activation::exit_fp`].
+pub(crate) const ACTIVATION_EXIT_FP: usize = 16;
+/// Offset of [`Activation::exit_pc`].
+pub(crate) const ACTIVATION_EXIT_PC: usize = 24;
+
+/// What belongs to one entry into a group. The first four fields are assembly's.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Activation {
+    /// The host's stack pointer, below which the registers that `enter` saved lie.
+    host_sp: usize,
+    /// The guest's stack pointer, frame pointer and return address when it last called the host.
+    exit_sp: usize,
+    exit_fp: usize,
+    exit_pc: usize,
+    /// The next outer activation of this group.
+    outer_in_group: *mut Activation,
+    /// The next outer activation of this thread.
+    outer_in_thread: *mut Activation,
+    group: *const GroupRecord,
+    /// Set by the signal handler: trap code byte (0: none), program counter, frame pointer.
+    trap: Fault,
+    depth: u32,
+}
+
+/// What the signal handler saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fault {
+    pub code: u8,
+    pub pc: usize,
+    pub fp: usize,
+}
+
+/// The part of a group that assembly and the signal handler read. `current` is assembly's.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct GroupRecord {
+    /// The innermost activation; null while the group is not entered.
+    pub current: *mut Activation,
+    /// Text of the group's artifacts. Grows only while the owning thread is on the host's side.
+    pub code: Vec<CodeRange>,
+    /// Address ranges of memories with their guards.
+    pub memories: Vec<Range<usize>>,
+    /// The guest stack, and the guard below it.
+    pub stack: Range<usize>,
+    pub stack_guard: Range<usize>,
+}
+
+/// One artifact's text, and how to look its trap sites up.
+#[derive(Clone, Debug)]
+pub(crate) struct CodeRange {
+    pub text: Range<usize>,
+    pub artifact: crate::artifact::Artifact,
+}
+
+const _: () = {
+    assert!(std::mem::offset_of!(Activation, host_sp) == ACTIVATION_HOST_SP);
+    assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
+    assert!(std::mem::offset_of!(Activation, exit_fp) == ACTIVATION_EXIT_FP);
+    assert!(std::mem::offset_of!(Activation, exit_pc) == ACTIVATION_EXIT_PC);
+    assert!(std::mem::offset_of!(GroupRecord, current) == 0);
+};
+
+thread_local! {
+    /// The thread's innermost activation. Initialised at compile time, so that a signal handler may read it.
+    static CURRENT: Cell<*mut Activation> = const { Cell::new(std::ptr::null_mut()) };
+    /// Lowest address of the thread's own stack; 0: not yet asked for.
+    static HOST_STACK_LOW: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Why an entry did not return normally.
+pub(crate) enum Left {
+    /// A signal: an instruction trapped.
+    Fault(Fault),
+    /// A host function or builtin refused; the group holds the reason. Where the guest called it from.
+    Host { pc: usize, fp: usize },
+}
+
+impl GroupRecord {
+    /// The code range that an address lies in.
+    pub(crate) fn code_at(&self, pc: usize) -> Option<&CodeRange> {
+        self.code.iter().find(|c| c.text.contains(&pc))
+    }
+
+    /// Calls `stub(context, code, values)` on this group's stack.
+    ///
+    /// # Safety
+    /// As for `arch::enter`; `this` is valid and no reference into the group is live.
+    pub(crate) unsafe fn enter(
+        this: *mut GroupRecord,
+        stub: usize,
+        context: *mut u8,
+        code: usize,
+        values: *mut u8,
+    ) -> Result<Result<(), Left>, Error> {
+        crate::signals::prepare_thread()?;
+        // SAFETY: `this` is valid, and an activation that it names is alive: its frame is further up this stack.
+        let (outer, guest_sp, stack_low) = unsafe {
+            let outer = (*this).current;
+            let sp = if outer.is_null() { (*this).stack.end } else { (*outer).exit_sp };
+            (outer, sp & !15, (*this).stack.start)
+        };
+        let thread = CURRENT.get();
+        // SAFETY: as above, for the thread's chain.
+        let depth = if thread.is_null() { 0 } else { unsafe { (*thread).depth + 1 } };
+        if depth >= MAX_NESTING || host_stack_left() < HOST_STACK_RESERVE as usize {
+            return Err(Error::trap(TrapCode::HostStackExhausted));
+        }
+        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
+        if guest_sp < stack_low + 4096 {
+            return Err(Error::trap(TrapCode::StackOverflow));
+        }
+        let mut activation = Activation {
+            host_sp: 0,
+            exit_sp: guest_sp,
+            exit_fp: 0,
+            exit_pc: 0,
+            outer_in_group: outer,
+            outer_in_thread: thread,
+            group: this,
+            trap: Fault::default(),
+            depth,
+        };
+        let current: *mut Activation = &raw mut activation;
+        // SAFETY: `this` is valid; only this thread uses it.
+        unsafe { (*this).current = current };
+        CURRENT.set(current);
+        // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
+        let trapped = unsafe { arch::enter(current, stub, context, code, values, guest_sp) };
+        CURRENT.set(thread);
+        // SAFETY: as above. The volatile read sees what the signal handler wrote.
+        let (fault, pc, fp) = unsafe {
+            (*this).current = outer;
+            let a = &*current;
+            (std::ptr::read_volatile(&a.trap), std::ptr::read_volatile(&a.exit_pc), std::ptr::read_volatile(&a.exit_fp))
+        };
+        Ok(match trapped {
+            0 => Ok(()),
+            _ if fault.code != 0 => Err(Left::Fault(fault)),
+            _ => Err(Left::Host { pc, fp }),
+        })
+    }
+
+    /// Where each activation of this group further out called the host, innermost first: return address and frame
+    /// pointer.
+    pub(crate) fn exits(&self) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let mut at = self.current;
+        while !at.is_null() {
+            // SAFETY: the chain's activations are alive: their frames are further up this stack.
+            let a = unsafe { &*at };
+            found.push((a.exit_pc, a.exit_fp));
+            at = a.outer_in_group;
+        }
+        found
+    }
+}
+
+/// Bytes of the thread's own stack below this function's frame.
+fn host_stack_left() -> usize {
+    let here = 0u8;
+    let sp = &raw const here as usize;
+    let mut low = HOST_STACK_LOW.get();
+    if low == 0 {
+        low = host_stack_low(sp);
+        HOST_STACK_LOW.set(low);
+    }
+    sp.saturating_sub(low)
+}
+
+/// Lowest usable address of the current thread's stack.
+fn host_stack_low(sp: usize) -> usize {
+    // The C library answers for the main thread by reading /proc/self/maps, which costs more than a short
+    // program's whole start. Its stack ends just above the executable's name and may grow down to the limit.
+    if rustix::thread::gettid() == rustix::process::getpid() {
+        // SAFETY: reading the auxiliary vector has no preconditions.
+        let top = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+        let size = limit.map_or(64 << 20, |l| l.min(1 << 40) as usize);
+        // The kernel keeps a gap of 256 pages free below, and counts from the next page above the name.
+        if top > sp && top - sp < size {
+            return top.saturating_sub(size) + (64 << 10);
+        }
+    }
+    // SAFETY: the attributes are initialised by pthread_getattr_np before they are read, and destroyed once.
+    unsafe {
+        let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            // Nothing is known: assume what every Unix gives at least.
+            return sp.saturating_sub(512 << 10);
+        }
+        let mut attributes = attributes.assume_init();
+        let (mut low, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
+        libc::pthread_attr_getstack(&attributes, &mut low, &mut size);
+        libc::pthread_attr_getguardsize(&attributes, &mut guard);
+        libc::pthread_attr_destroy(&mut attributes);
+        low as usize + guard
+    }
+}
+
+/// What a signal's program counter and address mean for the thread it arrived on: where to resume, if the fault is
+/// the guest's. Async-signal-safe: no lock, no allocation.
+///
+/// # Safety
+/// Called from a signal handler on the thread that faulted.
+pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<usize> {
+    let current = CURRENT.get();
+    if current.is_null() {
+        return None;
+    }
+    // SAFETY: the chain names activations whose frames are further up this stack. The thread is in compiled code (if
+    // the program counter says so, below), hence no Rust code of it is in the middle of changing the record.
+    let (activation, group) = unsafe { (&mut *current, &*(*current).group) };
+    let code = group.code_at(registers.pc)?;
+    let site = code.artifact.view().trap_site((registers.pc - code.text.start) as u32);
+    let trap = match (site, address) {
+        // Any push or call may hit the guard of the stack, with or without a record.
+        (_, Some(address)) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
+        // A memory fault is the guest's only within a memory of the group that the thread is in.
+        (Some((trap, _)), Some(address)) if group.memories.iter().any(|m| m.contains(&address)) => trap,
+        (Some((trap, _)), None) => trap,
+        _ => return None,
+    };
+    activation.trap = Fault { code: trap, pc: registers.pc, fp: registers.fp };
+    Some(activation.host_sp)
+}

@@ -1,0 +1,34 @@
+//! What no portable code can say: switching stacks, leaving an activation, reading and editing a signal's
+//! registers. One file for each architecture, with the same functions in the same order.
+//!
+//! | function | does |
+//! |---|---|
+//! | `enter` | host → guest: saves the host's registers, switches to the guest's stack, calls an entry stub |
+//! | `leave_trapped` | where a trap lands: restores what `enter` saved, and lets it return 1 |
+//! | `exit_common` | guest → host: switches to the host's stack, calls a function of the loader, comes back or lands |
+//! | `builtin!` | the address that compiled code calls for a builtin |
+//! | `signal_registers` | program counter, stack pointer and frame pointer at a signal |
+//! | `resume_at` | lets a signal handler return to elsewhere |
+//!
+//! The two structures that assembly reads, [`Activation`](crate::activation::Activation) and the group
+//! record, pin their offsets in `activation.rs`.
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::*;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::*;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("Bailiwick runs on x86_64 and aarch64");
+
+/// Registers at a signal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registers {
+    pub pc: usize,
+    pub fp: usize,
+}

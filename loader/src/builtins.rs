@@ -1,0 +1,218 @@
+//! The runtime functions that compiled code calls, and the way out to host functions. All run on the host's stack.
+
+use crate::arch::builtin;
+use crate::error::Error;
+use crate::group::Inner;
+use crate::host::{HostError, catching, host_call};
+use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
+use bailiwick_runtime_abi::builtins::{ALL, Builtin, COUNT};
+use bailiwick_runtime_abi::context::GROUP;
+use bailiwick_runtime_abi::trap::TrapCode;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+
+/// What `exit_common` expects: a value, and whether to go back to the guest (0) or to leave the activation.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Returned {
+    value: u64,
+    left: u64,
+}
+
+/// Runs `f` behind a barrier for panics; what it refuses with is kept for whoever entered.
+pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, HostError>) -> Returned {
+    match catching(f) {
+        Ok(value) => Returned { value, left: 0 },
+        Err(error) => {
+            // SAFETY: the group is alive, and `f` with its references is over.
+            unsafe { (*inner.as_ptr()).pending = Some(error) };
+            Returned { value: 0, left: 1 }
+        }
+    }
+}
+
+builtin!(exit_entry => host_call);
+
+/// The exit routine's address, for host contexts.
+pub(crate) fn exit_routine() -> usize {
+    exit_entry as *const () as usize
+}
+
+/// The group and instance that a context belongs to.
+///
+/// # Safety
+/// `context` is an instance's, and the guest waits.
+unsafe fn caller(context: *mut u8) -> (NonNull<Inner>, u32) {
+    // SAFETY: the context's header was written by the loader: the record lies in its group's inside.
+    unsafe {
+        let record = *context.add(GROUP as usize).cast::<*mut u8>();
+        let inner = record.sub(offset_of!(Inner, record)).cast::<Inner>();
+        let owner = (*context.cast::<ContextHeader>()).owner as usize;
+        (NonNull::new_unchecked(inner), (owner as u32).wrapping_sub(1))
+    }
+}
+
+fn trap<T>(code: TrapCode) -> Result<T, HostError> {
+    Err(HostError::Trap(code, None))
+}
+
+/// Traps that the loader's own functions raise lose their (empty) backtrace and get the guest's.
+fn raise(error: Error) -> HostError {
+    match error.trap_code() {
+        Some(code) => HostError::Trap(code, None),
+        None => error.into(),
+    }
+}
+
+/// The group's index of a memory or table of the module.
+fn index(list: &[u32], module_index: u64) -> Result<u32, HostError> {
+    let found = usize::try_from(module_index).ok().and_then(|i| list.get(i)).copied().filter(|&i| i != NO_TABLE);
+    found.ok_or_else(|| HostError::message("compiled code named a memory or table that its module does not have"))
+}
+
+/// `len` bytes from `start` within `size` bytes.
+fn span(start: u64, len: u64, size: usize) -> Result<std::ops::Range<usize>, HostError> {
+    match start.checked_add(len) {
+        Some(end) if end <= size as u64 => Ok(start as usize..end as usize),
+        _ => trap(TrapCode::MemoryOutOfBounds),
+    }
+}
+
+const FAILED: u64 = u64::MAX;
+
+macro_rules! define {
+    ($($name:ident ($inner:ident, $instance:ident $(, $param:ident)*) $body:block)*) => {
+        /// Implementations, by the names of `bailiwick_runtime_abi::builtins`.
+        mod implementation {
+            use super::*;
+            $(
+                /// # Safety
+                /// Called by compiled code through `exit_common`, with its own context.
+                pub(super) unsafe extern "C" fn $name(context: *mut u8, $($param: u64),*) -> Returned {
+                    // SAFETY: the caller's promise.
+                    let (pointer, $instance) = unsafe { caller(context) };
+                    guarded(pointer, || {
+                        // SAFETY: the guest waits, so this is the only reference into the group.
+                        let $inner = unsafe { &mut *pointer.as_ptr() };
+                        $body
+                    })
+                }
+            )*
+        }
+        /// What compiled code calls.
+        mod entry {
+            $(super::builtin!($name => super::implementation::$name);)*
+        }
+    };
+}
+
+/// The instance's data.
+fn data(inner: &mut Inner, instance: u32) -> Result<&mut InstanceData, HostError> {
+    let found = inner.instances.get_mut(instance as usize);
+    found.ok_or_else(|| HostError::message("compiled code ran with a context that is not an instance's"))
+}
+
+define! {
+    memory_grow(inner, instance, memory, delta) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        Ok(inner.grow_memory(memory, delta).unwrap_or(FAILED))
+    }
+    memory_copy(inner, instance, dst_memory, src_memory, dst, src, len) {
+        let memories = &data(inner, instance)?.memories;
+        let (to, from) = (index(memories, dst_memory)?, index(memories, src_memory)?);
+        let source = span(src, len, inner.memories[from as usize].len() as usize)?;
+        let target = span(dst, len, inner.memories[to as usize].len() as usize)?;
+        if to == from {
+            inner.memories[to as usize].bytes().copy_within(source, target.start);
+        } else {
+            let source: *const [u8] = &raw const inner.memories[from as usize].bytes()[source];
+            // SAFETY: two memories of a group never overlap: each has a range of its own.
+            inner.memories[to as usize].bytes()[target].copy_from_slice(unsafe { &*source });
+        }
+        Ok(0)
+    }
+    memory_fill(inner, instance, memory, dst, value, len) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        let bytes = inner.memories[memory as usize].bytes();
+        let target = span(dst, len, bytes.len())?;
+        bytes[target].fill(value as u8);
+        Ok(0)
+    }
+    memory_init(inner, instance, memory, segment, dst, src, len) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        inner.init_memory(instance, memory, segment as u32, dst, src, len).map_err(raise)?;
+        Ok(0)
+    }
+    data_drop(inner, instance, segment) {
+        if let Some(dropped) = data(inner, instance)?.data_dropped.get_mut(segment as usize) {
+            *dropped = true;
+        }
+        Ok(0)
+    }
+    table_grow(inner, instance, table, delta, init) {
+        let table = index(&data(inner, instance)?.tables, table)?;
+        Ok(inner.table_grow(table, delta, init).unwrap_or(FAILED))
+    }
+    table_fill(inner, instance, table, dst, value, len) {
+        let table = index(&data(inner, instance)?.tables, table)?;
+        inner.table_fill(table, dst, value, len).map_err(raise)?;
+        Ok(0)
+    }
+    table_copy(inner, instance, dst_table, src_table, dst, src, len) {
+        let tables = &data(inner, instance)?.tables;
+        let (to, from) = (index(tables, dst_table)?, index(tables, src_table)?);
+        inner.table_copy(to, from, dst, src, len).map_err(raise)?;
+        Ok(0)
+    }
+    table_init(inner, instance, table, segment, dst, src, len) {
+        let table = index(&data(inner, instance)?.tables, table)?;
+        inner.init_table(instance, table, segment as u32, dst, src, len).map_err(raise)?;
+        Ok(0)
+    }
+    elem_drop(inner, instance, segment) {
+        if let Some(dropped) = data(inner, instance)?.elements_dropped.get_mut(segment as usize) {
+            *dropped = true;
+        }
+        Ok(0)
+    }
+    table_get_lazy(inner, instance, table, element) {
+        let table = index(&data(inner, instance)?.tables, table)?;
+        inner.table_get(table, element).map_err(raise)
+    }
+    ref_func(inner, instance, function) {
+        data(inner, instance)?;
+        inner.func_reference(instance, function as u32).map_err(raise)
+    }
+}
+
+/// Code addresses in table order.
+#[repr(C)]
+struct BuiltinTable([unsafe extern "C" fn(); COUNT]);
+
+static TABLE: BuiltinTable = {
+    let mut table = [entry::memory_grow as unsafe extern "C" fn(); COUNT];
+    let mut i = 0;
+    while i < COUNT {
+        table[i] = match ALL[i] {
+            Builtin::memory_grow => entry::memory_grow,
+            Builtin::memory_copy => entry::memory_copy,
+            Builtin::memory_fill => entry::memory_fill,
+            Builtin::memory_init => entry::memory_init,
+            Builtin::data_drop => entry::data_drop,
+            Builtin::table_grow => entry::table_grow,
+            Builtin::table_fill => entry::table_fill,
+            Builtin::table_copy => entry::table_copy,
+            Builtin::table_init => entry::table_init,
+            Builtin::elem_drop => entry::elem_drop,
+            Builtin::table_get_lazy => entry::table_get_lazy,
+            Builtin::ref_func => entry::ref_func,
+        };
+        i += 1;
+    }
+    BuiltinTable(table)
+};
+
+/// The builtin table's address, for contexts.
+pub(crate) fn table() -> *const u8 {
+    (&raw const TABLE).cast()
+}

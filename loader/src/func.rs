@@ -1,0 +1,155 @@
+//! Functions: calling a guest from the host.
+
+use crate::error::Error;
+use crate::group::{AsGroup, Inner, enter, inner, pointer};
+use crate::value::{FuncType, RawValue, Val, WasmTypes};
+use bailiwick_runtime_abi::format::NONE;
+use bailiwick_runtime_abi::view::damaged;
+use std::marker::PhantomData;
+
+/// The record that references to a function point to, `bailiwick_runtime_abi::context`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Funcref {
+    pub code: usize,
+    pub context: *mut u8,
+    pub type_id: u32,
+    pub reserved: u32,
+}
+
+/// A function of a group's instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Func {
+    pub(crate) group: u64,
+    /// Address of its record, in a context of the group.
+    pub(crate) record: usize,
+}
+
+/// What a call needs.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    stub: usize,
+    context: *mut u8,
+    code: usize,
+}
+
+impl Func {
+    pub(crate) fn funcref(self, inner: &Inner) -> Result<Funcref, Error> {
+        if self.group != inner.id {
+            return Err(Error::WrongGroup("function"));
+        }
+        // SAFETY: a function handle of this group is made from a record in one of its contexts, which stay.
+        Ok(unsafe { *(self.record as *const Funcref) })
+    }
+
+    pub(crate) fn func_type(self, inner: &Inner) -> Result<FuncType, Error> {
+        let id = self.funcref(inner)?.type_id;
+        inner.types.get(id as usize).cloned().ok_or(damaged("types", "a function has no type").into())
+    }
+
+    fn target(self, inner: &Inner) -> Result<Target, Error> {
+        let funcref = self.funcref(inner)?;
+        let instance = inner.instance_of(funcref.context)?;
+        let local = instance.local_type(funcref.type_id)?;
+        let ty = instance.artifact.view().types()[local as usize];
+        if ty.entry_stub == NONE {
+            return Err(damaged("types", "a function that can be referred to has no entry stub").into());
+        }
+        Ok(Target { stub: instance.artifact.code(ty.entry_stub)?, context: funcref.context, code: funcref.code })
+    }
+
+    /// Its type.
+    pub fn ty(self, group: &mut impl AsGroup) -> Result<FuncType, Error> {
+        self.func_type(inner(group))
+    }
+
+    /// Calls it with any values.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the arguments are not of its parameters' types, [`Error::WrongGroup`]; and whatever ends
+    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
+        let id = inner(group).id;
+        let ty = self.func_type(inner(group))?;
+        if !arguments.iter().map(Val::ty).eq(ty.params().iter().copied()) {
+            let found = FuncType::new(arguments.iter().map(Val::ty), []);
+            return Err(Error::Type { expected: ty.to_string(), found: found.to_string() });
+        }
+        let mut cells = vec![RawValue::default(); ty.cells().max(1)];
+        for (cell, argument) in cells.iter_mut().zip(arguments) {
+            cell.0 = argument.to_raw(id)?;
+        }
+        let target = self.target(inner(group))?;
+        // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
+        // group is alive.
+        unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
+        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, c.0, id)).collect())
+    }
+
+    /// The same function with its types checked once.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if it has others.
+    pub fn typed<P: WasmTypes, R: WasmTypes>(self, group: &mut impl AsGroup) -> Result<TypedFunc<P, R>, Error> {
+        let inner = inner(group);
+        let ty = self.func_type(inner)?;
+        let (params, results) = (P::types(), R::types());
+        if ty.params() != params.as_ref() || ty.results() != results.as_ref() {
+            let asked = FuncType::new(params.as_ref().iter().copied(), results.as_ref().iter().copied());
+            return Err(Error::Type { expected: ty.to_string(), found: asked.to_string() });
+        }
+        Ok(TypedFunc { group: inner.id, target: self.target(inner)?, types: PhantomData })
+    }
+}
+
+/// A function of known parameter and result types.
+#[derive(Debug)]
+pub struct TypedFunc<P, R> {
+    group: u64,
+    target: Target,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+// SAFETY: addresses in a group, used only with that group borrowed.
+unsafe impl<P, R> Send for TypedFunc<P, R> {}
+
+/// Cells for both parameters and results, whichever are more.
+#[repr(C, align(16))]
+union Cells<P: Copy, R: Copy> {
+    params: P,
+    results: R,
+}
+
+impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R>
+where
+    P::Cells: Copy,
+    R::Cells: Copy,
+{
+    /// Calls it.
+    ///
+    /// # Errors
+    /// [`Error::WrongGroup`], or whatever ends the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    pub fn call(&self, group: &mut impl AsGroup, params: P) -> Result<R, Error> {
+        if inner(group).id != self.group {
+            return Err(Error::WrongGroup("function"));
+        }
+        let mut first = P::Cells::default();
+        params.store(first.as_mut());
+        let mut cells: Cells<P::Cells, R::Cells> = Cells { results: R::Cells::default() };
+        cells.params = first;
+        let pointer = pointer(group);
+        // SAFETY: as for `Func::call`; the union has room for the parameters and for the results.
+        unsafe { enter(pointer, self.target.stub, self.target.context, self.target.code, (&raw mut cells).cast()) }?;
+        // SAFETY: the entry stub has written every result's cell, which are plain integers; where it wrote fewer bytes
+        // than a cell has, those of the initialisation or of the parameters are still there.
+        let mut results = unsafe { cells.results };
+        Ok(R::load(results.as_mut()))
+    }
+}

@@ -1,0 +1,293 @@
+//! A group: instances joined by core-WebAssembly linking. One nano-process: one authority, one lifetime, one fate.
+
+use crate::activation::{CodeRange, GroupRecord, Left};
+use crate::artifact::Artifact;
+use crate::cell::Cell;
+use crate::error::{Error, HostFailure};
+use crate::global::GlobalData;
+use crate::host::{HostContext, HostError};
+use crate::instance::InstanceData;
+use crate::memory::MemoryData;
+use crate::table::TableData;
+use crate::trap::{Backtrace, Trap};
+use crate::value::{ExternRef, FuncType, RawValue};
+use bailiwick_runtime_abi::limits::{DEFAULT_STACK_SIZE, MAX_TABLE_ELEMENTS, MEMORY_RESERVATION};
+use bailiwick_runtime_abi::trap::TrapCode;
+use std::any::Any;
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a group may grow to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GroupConfig {
+    /// Bytes of the guest stack. Default 8 MiB; only touched pages cost memory.
+    pub stack_size: usize,
+    /// Most bytes of each linear memory. Default: 4 GiB, the most there can be.
+    pub max_memory: u64,
+    /// Most elements of each table. Default 10 million.
+    pub max_table_elements: u64,
+    /// Most instances, and most host values held for the guest. Defaults 10 000 and a million.
+    pub max_instances: usize,
+    /// Most host values ([`ExternRef`]) that the group holds.
+    pub max_extern_refs: usize,
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        GroupConfig {
+            stack_size: DEFAULT_STACK_SIZE as usize,
+            max_memory: MEMORY_RESERVATION,
+            max_table_elements: MAX_TABLE_ELEMENTS,
+            max_instances: 10_000,
+            max_extern_refs: 1_000_000,
+        }
+    }
+}
+
+/// Linked instances, and all that they hold: memories, tables, globals, host functions, one guest stack.
+///
+/// Functions, tables and references outlive single instances, so nothing in a group is freed before the group is.
+/// A group may move between threads; it is entered by one thread at a time.
+///
+/// # Example
+/// ```no_run
+/// use bailiwick_loader::{Artifact, Group, Imports};
+/// let artifact = Artifact::open("add.bwk")?;
+/// let mut group = Group::new()?;
+/// let instance = group.instantiate(&artifact, &Imports::new())?;
+/// let add = instance.typed_func::<(i32, i32), i32>(&mut group, "add")?;
+/// assert_eq!(add.call(&mut group, (2, 3))?, 5);
+/// # Ok::<(), bailiwick_loader::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Group {
+    inner: NonNull<Inner>,
+}
+
+// SAFETY: everything in `Inner` is owned by it; host functions and host values are Send; nothing in it belongs to the
+// thread that made it. It is not Sync: entering takes `&mut`.
+unsafe impl Send for Group {}
+
+/// What a group is made of. Contexts refer to `record`, so it never moves.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub record: GroupRecord,
+    pub id: u64,
+    pub config: GroupConfig,
+    /// Function types by the group's id.
+    pub types: Vec<FuncType>,
+    type_ids: HashMap<FuncType, u32>,
+    pub instances: Vec<InstanceData>,
+    /// Boxed, because slots hold their addresses.
+    #[allow(clippy::vec_box, reason = "slots hold their addresses")]
+    pub hosts: Vec<Box<HostContext>>,
+    pub memories: Vec<MemoryData>,
+    pub tables: Vec<TableData>,
+    pub globals: Vec<GlobalData>,
+    pub externs: Vec<Box<dyn Any + Send>>,
+    /// Why a host function or builtin refused; taken by whoever entered.
+    pub pending: Option<HostError>,
+    /// Whether the cell's own memory is in use.
+    pub cell_memory_used: bool,
+    /// Declared last: memories and contexts lie in it.
+    pub cell: Cell,
+}
+
+/// A group, or a host function's view of the group that called it.
+///
+/// Everything that reads or changes a group takes `&mut impl AsGroup`, so that embedders and host functions use the
+/// same calls.
+pub trait AsGroup: sealed::AsInner {}
+impl<T: sealed::AsInner> AsGroup for T {}
+
+pub(crate) mod sealed {
+    pub trait AsInner {
+        #[doc(hidden)]
+        fn inner_pointer(&mut self) -> InnerPointer;
+    }
+    #[derive(Clone, Copy)]
+    #[doc(hidden)]
+    pub struct InnerPointer(pub(in crate::group) std::ptr::NonNull<super::Inner>);
+}
+
+impl sealed::AsInner for Group {
+    fn inner_pointer(&mut self) -> sealed::InnerPointer {
+        sealed::InnerPointer(self.inner)
+    }
+}
+
+impl sealed::AsInner for crate::host::Caller<'_> {
+    fn inner_pointer(&mut self) -> sealed::InnerPointer {
+        sealed::InnerPointer(self.inner)
+    }
+}
+
+/// The group's inside, for as long as `group` is borrowed.
+pub(crate) fn inner(group: &mut impl AsGroup) -> &mut Inner {
+    // SAFETY: the pointer is valid while the group or caller is borrowed, and the borrow is exclusive: a `Group` owns
+    // it; a `Caller` exists only while the guest waits for its host function, and whoever entered holds no reference.
+    unsafe { group.inner_pointer().0.as_mut() }
+}
+
+/// The pointer itself, for entering the guest with no reference alive.
+pub(crate) fn pointer(group: &mut impl AsGroup) -> NonNull<Inner> {
+    group.inner_pointer().0
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Group {
+    /// An empty group with the default configuration.
+    ///
+    /// # Errors
+    /// [`Error::AddressSpace`] if its 6 GiB of address space can't be reserved.
+    pub fn new() -> Result<Group, Error> {
+        Group::with_config(GroupConfig::default())
+    }
+
+    /// An empty group.
+    ///
+    /// # Errors
+    /// As for [`Group::new`], and [`Error::StackSize`].
+    pub fn with_config(config: GroupConfig) -> Result<Group, Error> {
+        let cell = Cell::new(config.stack_size)?;
+        let record = GroupRecord {
+            current: std::ptr::null_mut(),
+            code: Vec::new(),
+            memories: Vec::new(),
+            stack: cell.stack(),
+            stack_guard: cell.stack_guard(),
+        };
+        let inner = Box::new(Inner {
+            record,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            config,
+            types: Vec::new(),
+            type_ids: HashMap::new(),
+            instances: Vec::new(),
+            hosts: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            externs: Vec::new(),
+            pending: None,
+            cell_memory_used: false,
+            cell,
+        });
+        Ok(Group { inner: NonNull::from(Box::leak(inner)) })
+    }
+
+    /// Links and instantiates a module into this group, and runs its start function.
+    ///
+    /// # Errors
+    /// [`Error::Link`] before anything has happened if an import is not granted or has another type; [`Error::Trap`],
+    /// [`Error::Exit`], [`Error::Host`] if a segment is out of bounds or the start function fails, after which what
+    /// the module has written to shared tables and memories stays; limits and address space as named.
+    pub fn instantiate(&mut self, artifact: &Artifact, imports: &crate::Imports) -> Result<crate::Instance, Error> {
+        crate::instantiate::instantiate(self, artifact, imports)
+    }
+
+    /// Makes a host value that guests can hold as `externref` and hand back, but not look into.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the group holds as many as it may.
+    pub fn extern_ref(&mut self, value: impl Any + Send) -> Result<ExternRef, Error> {
+        inner(self).add_extern(Box::new(value))
+    }
+
+    /// The host value behind a reference; `None` if it is of another group.
+    pub fn extern_value(&self, reference: ExternRef) -> Option<&(dyn Any + Send)> {
+        // SAFETY: as in `inner`, shared.
+        let inner = unsafe { self.inner.as_ref() };
+        inner.externs.get(reference.index as usize).filter(|_| reference.group == inner.id).map(|v| &**v)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::leak`, dropped once. No activation is left: entering borrows the group.
+        drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
+    }
+}
+
+impl Inner {
+    /// The group's id of a function type. Structural: equal types have equal ids, others never.
+    pub(crate) fn intern(&mut self, ty: FuncType) -> u32 {
+        if let Some(&id) = self.type_ids.get(&ty) {
+            return id;
+        }
+        let id = self.types.len() as u32;
+        self.types.push(ty.clone());
+        self.type_ids.insert(ty, id);
+        id
+    }
+
+    pub(crate) fn add_extern(&mut self, value: Box<dyn Any + Send>) -> Result<ExternRef, Error> {
+        if self.externs.len() >= self.config.max_extern_refs {
+            return Err(Error::Limit { what: "host values in a group", limit: self.config.max_extern_refs as u64 });
+        }
+        self.externs.push(value);
+        Ok(ExternRef { group: self.id, index: self.externs.len() as u32 - 1 })
+    }
+
+    /// Lets the signal handler know of an artifact's text.
+    pub(crate) fn register_code(&mut self, artifact: &Artifact) {
+        if !self.record.code.iter().any(|c| c.artifact.same(artifact)) {
+            self.record.code.push(CodeRange { text: artifact.text(), artifact: artifact.clone() });
+        }
+    }
+
+    fn backtrace(&self, pc: usize, fp: usize, exact: bool) -> Backtrace {
+        let mut starts = vec![(pc, fp, exact)];
+        starts.extend(self.record.exits().into_iter().map(|(pc, fp)| (pc, fp, false)));
+        Backtrace::capture(&self.record, &starts)
+    }
+
+    /// The error for an activation that was left.
+    fn error(&mut self, left: Left) -> Error {
+        match left {
+            Left::Fault(fault) => {
+                let code = TrapCode::from_byte(fault.code).unwrap_or(TrapCode::Unreachable);
+                let backtrace = self.backtrace(fault.pc, fault.fp, true);
+                Error::Trap(Box::new(Trap::with(code, None, backtrace)))
+            }
+            Left::Host { pc, fp } => match self.pending.take() {
+                Some(HostError::Exit(status)) => Error::Exit(status),
+                Some(HostError::Trap(code, message)) => {
+                    let backtrace = self.backtrace(pc, fp, false);
+                    Error::Trap(Box::new(Trap::with(code, message, backtrace)))
+                }
+                Some(HostError::Nested(error)) => *error,
+                Some(HostError::Other(error)) => {
+                    let backtrace = self.backtrace(pc, fp, false);
+                    Error::Host(Box::new(HostFailure { error, backtrace }))
+                }
+                None => Error::trap(TrapCode::HostError),
+            },
+        }
+    }
+}
+
+/// Calls `code(context, …)` by way of an entry stub.
+///
+/// # Safety
+/// `stub` is the entry stub of an artifact of this group for the type that `code` has, `context` the callee's, and
+/// `values` as many cells as the type's parameters and results need. No reference to `inner`'s content is alive.
+pub(crate) unsafe fn enter(
+    inner: NonNull<Inner>,
+    stub: usize,
+    context: *mut u8,
+    code: usize,
+    values: *mut RawValue,
+) -> Result<(), Error> {
+    // SAFETY: the caller's promise; the record lies in `inner` and stays.
+    unsafe {
+        let record = &raw mut (*inner.as_ptr()).record;
+        match GroupRecord::enter(record, stub, context, code, values.cast())? {
+            Ok(()) => Ok(()),
+            Err(left) => Err((*inner.as_ptr()).error(left)),
+        }
+    }
+}

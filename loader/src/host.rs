@@ -1,0 +1,240 @@
+//! Host functions: what a guest can be granted, and how its calls arrive.
+
+use crate::error::Error;
+use crate::func::Func;
+use crate::group::Inner;
+use crate::instance::{ContextHeader, Instance};
+use crate::memory::Memory;
+use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
+use bailiwick_runtime_abi::trap::TrapCode;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Why a host function ends the guest that called it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HostError {
+    /// With an exit status, as `proc_exit`.
+    Exit(i32),
+    /// With a trap, and what to say about it.
+    Trap(TrapCode, Option<String>),
+    /// With an error of the host's own, which [`Error::Host`] carries to whoever called the guest.
+    Other(Box<dyn std::error::Error + Send + Sync>),
+    /// With the error of a nested call into a guest.
+    Nested(Box<Error>),
+}
+
+impl HostError {
+    /// Ends the guest with an exit status.
+    pub fn exit(status: i32) -> HostError {
+        HostError::Exit(status)
+    }
+
+    /// Ends the guest with an error that is only a message.
+    pub fn message(message: impl Into<String>) -> HostError {
+        HostError::Other(message.into().into())
+    }
+}
+
+impl From<Error> for HostError {
+    fn from(error: Error) -> HostError {
+        HostError::Nested(Box::new(error))
+    }
+}
+
+/// A host function as every call of it goes: it reads its parameters from the cells and writes its results there.
+type Dispatch = dyn Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError> + Send + Sync;
+
+/// A host function that can be granted to any number of modules.
+#[derive(Clone)]
+pub(crate) struct HostFunc {
+    pub ty: FuncType,
+    dispatch: Arc<Dispatch>,
+}
+
+impl std::fmt::Debug for HostFunc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HostFunc{}", self.ty)
+    }
+}
+
+/// A host function as one instance was granted it: its context, as slots name it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct HostContext {
+    pub header: ContextHeader,
+    func: HostFunc,
+    /// The instance that was granted it.
+    instance: u32,
+    inner: *mut Inner,
+}
+
+impl HostContext {
+    pub(crate) fn new(inner: &mut Inner, func: HostFunc, instance: u32) -> Box<HostContext> {
+        let mut header = ContextHeader::new(inner, crate::builtins::exit_routine());
+        let inner: *mut Inner = inner;
+        header.owner = std::ptr::null_mut();
+        let mut context = Box::new(HostContext { header, func, instance, inner });
+        context.header.owner = (&raw mut *context).cast();
+        context
+    }
+}
+
+/// Runs the host function that `context` stands for. Called on the host's stack.
+///
+/// # Safety
+/// Called by the exit routine with the callee's context of a slot, and the cells of an exit stub for its type.
+pub(crate) unsafe extern "C" fn host_call(
+    context: *mut HostContext,
+    cells: *mut [u64; 2],
+) -> crate::builtins::Returned {
+    // SAFETY: slots name host contexts of their own group, which the group keeps; the guest waits, so nothing else
+    // refers to the group's inside. The exit stub's array has as many cells as the type needs.
+    let (func, mut caller, cells) = unsafe {
+        let context = &*context;
+        let cells = std::slice::from_raw_parts_mut(cells, context.func.ty.cells());
+        let inner = NonNull::new_unchecked(context.inner);
+        (context.func.clone(), Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
+    };
+    crate::builtins::guarded(caller.inner, || (func.dispatch)(&mut caller, cells).map(|()| 0))
+}
+
+/// The calling guest, as a host function sees it: the instance that was *granted* the function, in its group.
+pub struct Caller<'a> {
+    pub(crate) inner: NonNull<Inner>,
+    pub(crate) instance: u32,
+    lifetime: PhantomData<&'a mut Inner>,
+}
+
+impl std::fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+impl Caller<'_> {
+    /// The instance that was granted this function.
+    pub fn instance(&mut self) -> Instance {
+        Instance { group: crate::group::inner(self).id, index: self.instance }
+    }
+
+    /// The bytes of that instance's memory: the one that it exports as `memory`.
+    ///
+    /// # Errors
+    /// A trap for the guest, if it exports none.
+    pub fn memory(&mut self) -> Result<&mut [u8], HostError> {
+        let instance = self.instance as usize;
+        let inner = crate::group::inner(self);
+        match inner.instances.get(instance).and_then(|i| i.exported_memory) {
+            Some(index) => Ok(inner.memories[index as usize].bytes()),
+            None => Err(HostError::Trap(
+                TrapCode::HostError,
+                Some("the module calls a host function that needs its memory, but exports none as \"memory\"".into()),
+            )),
+        }
+    }
+
+    /// The memory itself, see [`Caller::memory`].
+    pub fn memory_handle(&mut self) -> Option<Memory> {
+        let instance = self.instance as usize;
+        let inner = crate::group::inner(self);
+        let index = inner.instances.get(instance)?.exported_memory?;
+        Some(Memory { group: inner.id, index })
+    }
+
+    /// A function that the instance exports.
+    pub fn export(&mut self, name: &str) -> Option<Func> {
+        let instance = self.instance();
+        instance.func(self, name).ok()
+    }
+}
+
+/// A Rust function or closure that can be granted: `Fn(&mut Caller<'_>, A, B, …) -> Result<R, HostError>` or `-> R`,
+/// of up to twelve numbers, where `R` is [`WasmTypes`].
+pub trait IntoHostFunc<P, R>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn into_host_func(self) -> HostFuncDefinition;
+}
+
+/// An erased host function.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct HostFuncDefinition(pub(crate) HostFunc);
+
+macro_rules! into_host_func {
+    ($($ty:ident $i:tt),*) => {
+        impl<F, R, $($ty),*> IntoHostFunc<($($ty,)*), R> for F
+        where
+            F: Fn(&mut Caller<'_>, $($ty),*) -> Result<R, HostError> + Send + Sync + 'static,
+            R: WasmTypes,
+            $($ty: WasmType,)*
+        {
+            fn into_host_func(self) -> HostFuncDefinition {
+                let ty = FuncType::new(<($($ty,)*)>::types(), R::types().as_ref().iter().copied());
+                HostFuncDefinition(HostFunc {
+                    ty,
+                    dispatch: Arc::new(move |caller, cells| {
+                        #[allow(non_snake_case, reason = "one name for a type and its value")]
+                        let ($($ty,)*) = <($($ty,)*) as WasmTypes>::load(cells);
+                        (self)(caller, $($ty),*)?.store(cells);
+                        Ok(())
+                    }),
+                })
+            }
+        }
+    };
+}
+
+into_host_func!();
+into_host_func!(A 0);
+into_host_func!(A 0, B 1);
+into_host_func!(A 0, B 1, C 2);
+into_host_func!(A 0, B 1, C 2, D 3);
+into_host_func!(A 0, B 1, C 2, D 3, E 4);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10);
+into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10, M 11);
+
+impl HostFunc {
+    /// A host function of any type, over values.
+    pub(crate) fn untyped(
+        ty: FuncType,
+        f: impl Fn(&mut Caller<'_>, &[Val]) -> Result<Vec<Val>, HostError> + Send + Sync + 'static,
+    ) -> HostFunc {
+        let own = ty.clone();
+        let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
+            let group = crate::group::inner(caller).id;
+            let params =
+                ty.params().iter().zip(&*cells).map(|(&t, c)| Val::from_raw(t, c[0], group)).collect::<Vec<_>>();
+            let results = f(caller, &params)?;
+            if !results.iter().map(Val::ty).eq(ty.results().iter().copied()) {
+                return Err(HostError::message(format!("host function returned other types than {ty} says")));
+            }
+            for (result, cell) in results.into_iter().zip(cells) {
+                *cell = [result.to_raw(group)?, 0];
+            }
+            Ok(())
+        };
+        HostFunc { ty: own, dispatch: Arc::new(dispatch) }
+    }
+}
+
+/// Runs `f`; a panic becomes the guest's trap, and everybody else goes on.
+pub(crate) fn catching<T>(f: impl FnOnce() -> Result<T, HostError>) -> Result<T, HostError> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("");
+        let message = format!("panic in a host function: {text}");
+        // The payload's own destructor may panic too.
+        std::mem::forget(panic);
+        Err(HostError::Trap(TrapCode::HostError, Some(message)))
+    })
+}
+
+const _: () = assert!(size_of::<RawValue>() == size_of::<[u64; 2]>());

@@ -1,0 +1,459 @@
+//! Instantiation: a context is laid out, imports are granted into its slots, memories, tables and globals are made,
+//! segments applied, and the start function run (WebAssembly 2.0, section 4.5.4).
+
+use crate::artifact::Artifact;
+use crate::error::{Error, LinkError};
+use crate::func::Func;
+use crate::global::{GlobalData, GlobalType};
+use crate::group::{Group, Inner, inner};
+use crate::host::HostContext;
+use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
+use crate::link::{Definition, Extern, Imports, mismatch};
+use crate::memory::{MemoryDef, MemoryType};
+use crate::table::{TableDef, TableType};
+use crate::value::{FuncType, RawValue};
+use bailiwick_runtime_abi::context::{ALIGNMENT, Layout};
+use bailiwick_runtime_abi::format::{
+    Kind, MemoryRecord, NONE, Range, SegmentMode, TABLE_IMMUTABLE, TableRecord, TypeRecord, UNBOUNDED,
+};
+use bailiwick_runtime_abi::limits::{WASM_PAGE_SIZE, poll_distance};
+use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::view::{View, damaged};
+
+/// Image runs up to this many bytes are copied: a mapping of their own would cost more, now and at every exit.
+const COPY_IMAGE_BELOW: u64 = 64 << 10;
+
+/// An import, resolved and of the right type.
+enum Resolved {
+    Host(crate::host::HostFunc),
+    Func(Func),
+    Memory(u32),
+    Table(u32),
+    Global(u32),
+}
+
+pub(crate) fn instantiate(group: &mut Group, artifact: &Artifact, imports: &Imports) -> Result<Instance, Error> {
+    let (instance, start) = {
+        let inner = inner(group);
+        // Nothing of the group changes before every import is there and fits.
+        let types = func_types(artifact.view())?;
+        let resolved = resolve(inner, artifact, imports, &types)?;
+        let index = inner.add_instance(artifact, types, resolved)?;
+        inner.initialise(index)?;
+        let start = artifact.view().header().start_function;
+        let start = match start {
+            NONE => None,
+            function => Some(inner.func_reference(index, function)?),
+        };
+        (Instance { group: inner.id, index }, start)
+    };
+    if let Some(record) = start {
+        let id = instance.group;
+        Func { group: id, record: record as usize }.call(group, &[])?;
+    }
+    Ok(instance)
+}
+
+fn func_type(view: &View<'_>, record: &TypeRecord) -> Result<FuncType, Error> {
+    Ok(FuncType::new(view.value_types(record.params)?, view.value_types(record.results)?))
+}
+
+fn func_types(view: &View<'_>) -> Result<Vec<FuncType>, Error> {
+    view.types().iter().map(|t| func_type(view, t)).collect()
+}
+
+fn bound(maximum: u64) -> Option<u64> {
+    (maximum != UNBOUNDED).then_some(maximum)
+}
+
+fn memory_type(record: &MemoryRecord) -> Result<MemoryType, Error> {
+    if record.page_size_log2 != 16 || record.flags != 0 {
+        return Err(damaged("memories", "a kind of memory that this loader does not know").into());
+    }
+    Ok(MemoryType { minimum: record.minimum, maximum: bound(record.maximum) })
+}
+
+fn table_type(view: &View<'_>, record: &TableRecord) -> Result<TableType, Error> {
+    let element = view.value_type(record.element_type)?;
+    if !element.is_reference() {
+        return Err(damaged("tables", "the element type is no reference type").into());
+    }
+    Ok(TableType { element, minimum: record.minimum, maximum: bound(record.maximum) })
+}
+
+/// The specification's matching of limits: at least as many, and at most as many if there is a bound (section 4.5.2).
+fn limits_match(actual: (u64, Option<u64>), wanted: (u64, Option<u64>)) -> bool {
+    actual.0 >= wanted.0
+        && match (actual.1, wanted.1) {
+            (_, None) => true,
+            (Some(actual), Some(wanted)) => actual <= wanted,
+            (None, Some(_)) => false,
+        }
+}
+
+/// Finds every import and checks its type.
+fn resolve(
+    inner: &mut Inner,
+    artifact: &Artifact,
+    imports: &Imports,
+    types: &[FuncType],
+) -> Result<Vec<Resolved>, Error> {
+    let view = artifact.view();
+    let mut resolved = Vec::with_capacity(view.imports().len());
+    for import in view.imports() {
+        let (module, name) = (view.string(import.module)?, view.string(import.name)?);
+        let kind = Kind::from_u32(import.kind).ok_or(damaged("imports", "an unknown kind"))?;
+        let found = imports.find(inner, module, name)?;
+        // What is wanted, in words for errors, and whether what was found fits.
+        let (wanted, fits) = match kind {
+            Kind::Function => {
+                let function = view.record("functions", view.functions(), import.index)?;
+                let wanted = view.record("types", types, function.type_index)?;
+                let fits = match &found {
+                    Some(Definition::Host(host)) if host.ty == *wanted => Some(Resolved::Host(host.clone())),
+                    Some(Definition::Extern(Extern::Func(f))) if f.func_type(inner)? == *wanted => {
+                        Some(Resolved::Func(*f))
+                    }
+                    _ => None,
+                };
+                (format!("function {wanted}"), fits)
+            }
+            Kind::Memory => {
+                let wanted = memory_type(view.record("memories", view.memories(), import.index)?)?;
+                let fits = match &found {
+                    Some(Definition::Extern(Extern::Memory(m))) => {
+                        let data = m.data(inner)?;
+                        let actual = (data.len() / WASM_PAGE_SIZE, data.maximum);
+                        limits_match(actual, (wanted.minimum, wanted.maximum)).then_some(Resolved::Memory(m.index))
+                    }
+                    _ => None,
+                };
+                (wanted.to_string(), fits)
+            }
+            Kind::Table => {
+                let wanted = table_type(view, view.record("tables", view.tables(), import.index)?)?;
+                let fits = match &found {
+                    Some(Definition::Extern(Extern::Table(t))) => {
+                        let data = t.data(inner)?;
+                        let fits = data.element == wanted.element
+                            && limits_match((data.len(), data.maximum), (wanted.minimum, wanted.maximum));
+                        fits.then_some(Resolved::Table(t.index))
+                    }
+                    _ => None,
+                };
+                (wanted.to_string(), fits)
+            }
+            Kind::Global => {
+                let record = view.record("globals", view.globals(), import.index)?;
+                let wanted = GlobalType { value: view.value_type(record.val_type)?, mutable: record.mutable != 0 };
+                let fits = match &found {
+                    Some(Definition::Extern(Extern::Global(g))) => {
+                        let data = inner.globals.get(g.index as usize).filter(|_| g.group == inner.id);
+                        let data = data.ok_or(Error::WrongGroup("global"))?;
+                        (data.ty == wanted).then_some(Resolved::Global(g.index))
+                    }
+                    _ => None,
+                };
+                (wanted.to_string(), fits)
+            }
+        };
+        match (fits, found) {
+            (Some(fits), _) => resolved.push(fits),
+            (None, Some(found)) => return Err(mismatch(inner, (module, name), wanted, &found)?),
+            (None, None) => {
+                let (module, name) = (module.to_owned(), name.to_owned());
+                return Err(LinkError::NotGranted { module, name, kind, ty: wanted }.into());
+            }
+        }
+    }
+    Ok(resolved)
+}
+
+impl Inner {
+    /// Lays the context out and fills it: everything but segments and the start function.
+    fn add_instance(
+        &mut self,
+        artifact: &Artifact,
+        types: Vec<FuncType>,
+        resolved: Vec<Resolved>,
+    ) -> Result<u32, Error> {
+        let limit = self.config.max_instances;
+        if self.instances.len() >= limit {
+            return Err(Error::Limit { what: "instances in a group", limit: limit as u64 });
+        }
+        let view = artifact.view();
+        let layout = Layout::new(view.header().counts).ok_or(damaged("header", "the context would be too large"))?;
+        let counts = layout.counts();
+        let in_front = poll_distance(view.arch()) as usize;
+        let align = in_front.max(ALIGNMENT as usize);
+        let context = self.cell.allocate(in_front, layout.size() as usize, align)?;
+        let index = self.instances.len() as u32;
+
+        let mut header = ContextHeader::new(self, 0);
+        header.owner = (index as usize + 1) as *mut u8;
+        // SAFETY: fresh bytes of the cell, aligned, at least as many as the header has.
+        unsafe { context.cast::<ContextHeader>().write(header) };
+        let types: Vec<u32> = types.into_iter().map(|t| self.intern(t)).collect();
+        let mut data = InstanceData {
+            context,
+            layout,
+            artifact: artifact.clone(),
+            memories: Vec::with_capacity(view.memories().len()),
+            tables: Vec::with_capacity(view.tables().len()),
+            globals: Vec::with_capacity(view.globals().len()),
+            types,
+            data_dropped: vec![false; view.data_segments().len()],
+            elements_dropped: vec![false; view.elements().len()],
+            exported_memory: None,
+        };
+        for (i, id) in data.types.iter().enumerate() {
+            // SAFETY: the field lies in the fresh context.
+            unsafe { *data.field(layout.type_id(i as u32)) = *id };
+        }
+        let mut functions = 0;
+        let too_many = || Error::from(damaged("imports", "there are more imports of a kind than the context has"));
+        for import in resolved {
+            match import {
+                Resolved::Host(host) => {
+                    let slot = functions;
+                    functions += 1;
+                    if slot >= counts.imported_functions {
+                        return Err(too_many());
+                    }
+                    let function = view.record("functions", view.functions(), slot)?;
+                    let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
+                    if stub == NONE {
+                        return Err(damaged("types", "an imported function's type has no exit stub").into());
+                    }
+                    let host = HostContext::new(self, host, index);
+                    let words: [usize; 2] = [artifact.code(stub)?, (&raw const *host) as usize];
+                    self.hosts.push(host);
+                    // SAFETY: the slot lies in the fresh context.
+                    unsafe { *data.field(layout.slot(slot)) = words };
+                }
+                Resolved::Func(func) => {
+                    let slot = functions;
+                    functions += 1;
+                    if slot >= counts.imported_functions {
+                        return Err(too_many());
+                    }
+                    let funcref = func.funcref(self)?;
+                    let words: [usize; 2] = [funcref.code, funcref.context as usize];
+                    // SAFETY: as above.
+                    unsafe { *data.field(layout.slot(slot)) = words };
+                }
+                Resolved::Memory(m) => {
+                    let i = data.memories.len() as u32;
+                    if i >= counts.imported_memories {
+                        return Err(too_many());
+                    }
+                    // SAFETY: as above.
+                    unsafe { *data.field(layout.imported_memory(i)) = self.memories[m as usize].def };
+                    data.memories.push(m);
+                }
+                Resolved::Table(t) => {
+                    let i = data.tables.len() as u32;
+                    if i >= counts.imported_tables {
+                        return Err(too_many());
+                    }
+                    // SAFETY: as above.
+                    unsafe { *data.field(layout.imported_table(i)) = self.tables[t as usize].def };
+                    data.tables.push(t);
+                }
+                Resolved::Global(g) => {
+                    let i = data.globals.len() as u32;
+                    if i >= counts.imported_globals {
+                        return Err(too_many());
+                    }
+                    // SAFETY: as above.
+                    unsafe { *data.field(layout.imported_global(i)) = self.globals[g as usize].cell };
+                    data.globals.push(g);
+                }
+            }
+        }
+        if functions != counts.imported_functions
+            || data.memories.len() != counts.imported_memories as usize
+            || data.tables.len() != counts.imported_tables as usize
+            || data.globals.len() != counts.imported_globals as usize
+        {
+            return Err(damaged("imports", "there are fewer imports of a kind than the context has").into());
+        }
+        for (i, record) in view.memories().iter().skip(data.memories.len()).enumerate() {
+            let def: *mut MemoryDef = data.field(layout.memory(i as u32));
+            data.memories.push(self.add_memory(memory_type(record)?, def)?);
+        }
+        for (i, record) in view.tables().iter().skip(data.tables.len()).enumerate() {
+            let ty = table_type(view, record)?;
+            if record.flags & TABLE_IMMUTABLE != 0 {
+                data.tables.push(NO_TABLE);
+                continue;
+            }
+            let def: *mut TableDef = data.field(layout.table(i as u32));
+            let table = self.add_table(ty, def)?;
+            if record.image.len != 0 {
+                view.range("element_items", view.element_items(), record.image)?;
+                self.tables[table as usize].image = Some((index, record.image));
+            }
+            data.tables.push(table);
+        }
+        data.exported_memory = view
+            .export("memory")
+            .filter(|e| e.kind == Kind::Memory as u32)
+            .and_then(|e| data.memories.get(e.index as usize).copied());
+        self.register_code(artifact);
+        self.instances.push(data);
+        Ok(index)
+    }
+
+    /// Globals, images and segments, in the specification's order.
+    fn initialise(&mut self, instance: u32) -> Result<(), Error> {
+        let artifact = self.instances[instance as usize].artifact.clone();
+        let view = artifact.view();
+        let (layout, context) = {
+            let data = &self.instances[instance as usize];
+            (data.layout, data.context)
+        };
+        let counts = layout.counts();
+        for (i, record) in view.globals().iter().skip(counts.imported_globals as usize).enumerate() {
+            let (low, high) = self.evaluate(instance, record.init)?;
+            // SAFETY: the global's field lies in the instance's context.
+            let cell: *mut RawValue = unsafe { context.add(layout.global(i as u32) as usize).cast() };
+            // SAFETY: as above; aligned to 16.
+            unsafe { *cell = RawValue(low, high) };
+            let ty = GlobalType { value: view.value_type(record.val_type)?, mutable: record.mutable != 0 };
+            self.globals.push(GlobalData { cell, ty });
+            let global = self.globals.len() as u32 - 1;
+            self.instances[instance as usize].globals.push(global);
+        }
+        for (i, record) in view.tables().iter().enumerate().skip(counts.imported_tables as usize) {
+            if record.init.len != 0 && record.flags & TABLE_IMMUTABLE == 0 {
+                let (reference, _) = self.evaluate(instance, record.init)?;
+                let table = self.instances[instance as usize].tables[i];
+                self.table_fill(table, 0, reference, record.minimum)?;
+            }
+        }
+        self.apply_image(instance)?;
+        for (i, segment) in view.elements().iter().enumerate() {
+            if mode(segment.mode)? == SegmentMode::Active {
+                let (offset, _) = self.evaluate(instance, segment.offset)?;
+                let tables = &self.instances[instance as usize].tables;
+                let table = *view.record("elements", tables, segment.table)?;
+                let len = u64::from(segment.items.len);
+                self.init_table(instance, table, i as u32, u64::from(offset as u32), 0, len)?;
+            }
+            if mode(segment.mode)? != SegmentMode::Passive {
+                self.instances[instance as usize].elements_dropped[i] = true;
+            }
+        }
+        for (i, segment) in view.data_segments().iter().enumerate() {
+            if mode(segment.mode)? == SegmentMode::Active {
+                let (offset, _) = self.evaluate(instance, segment.offset)?;
+                let memories = &self.instances[instance as usize].memories;
+                let memory = *view.record("data_segments", memories, segment.memory)?;
+                self.init_memory(instance, memory, i as u32, u64::from(offset as u32), 0, segment.bytes.len)?;
+            }
+            if mode(segment.mode)? != SegmentMode::Passive {
+                self.instances[instance as usize].data_dropped[i] = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The initial contents of the memories that the module defines: large runs mapped, small ones copied.
+    fn apply_image(&mut self, instance: u32) -> Result<(), Error> {
+        let artifact = self.instances[instance as usize].artifact.clone();
+        let view = artifact.view();
+        let image = view.header().image;
+        let page = crate::sys::page_size() as u64;
+        for run in view.image_runs() {
+            let data = &self.instances[instance as usize];
+            let imported = data.layout.counts().imported_memories;
+            let memory = data.memories.get(run.memory as usize).copied().filter(|_| run.memory >= imported);
+            let memory = memory.ok_or(damaged("image_runs", "a run is not of a memory that the module defines"))?;
+            let whole = run.bytes.len.checked_next_multiple_of(page);
+            let file_end = whole.and_then(|whole| run.bytes.offset.checked_add(whole));
+            let memory_end = whole.and_then(|whole| run.memory_offset.checked_add(whole));
+            let inside = run.bytes.offset >= image.offset && file_end.is_some_and(|e| e <= image.offset + image.len);
+            if !inside || memory_end.is_none_or(|e| e > self.memories[memory as usize].len()) {
+                return Err(damaged("image_runs", "a run reaches beyond the image or its memory").into());
+            }
+            if run.bytes.offset % page != 0 || run.memory_offset % page != 0 {
+                return Err(damaged("image_runs", "a run does not begin at a page").into());
+            }
+            if run.bytes.len > COPY_IMAGE_BELOW {
+                let whole = whole.unwrap_or(run.bytes.len);
+                self.map_image(memory, run.memory_offset, whole, artifact.file(), run.bytes.offset)?;
+            } else {
+                let start = run.bytes.offset as usize;
+                let bytes = &view.bytes()[start..start + run.bytes.len as usize];
+                let at = run.memory_offset as usize;
+                self.memories[memory as usize].bytes()[at..at + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// `memory.init`, with the group's index of the memory.
+    pub(crate) fn init_memory(
+        &mut self,
+        instance: u32,
+        memory: u32,
+        segment: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Error> {
+        let data = &self.instances[instance as usize];
+        let artifact = data.artifact.clone();
+        let view = artifact.view();
+        let record = view.record("data_segments", view.data_segments(), segment)?;
+        let dropped = data.data_dropped.get(segment as usize).copied().unwrap_or(true);
+        let bytes = if dropped { &[] } else { view.data(record.bytes)? };
+        let target = self.memories[memory as usize].bytes();
+        let source = src.checked_add(len).filter(|&end| end <= bytes.len() as u64);
+        let end = dst.checked_add(len).filter(|&end| end <= target.len() as u64);
+        let (Some(source), Some(end)) = (source, end) else {
+            return Err(Error::trap(TrapCode::MemoryOutOfBounds));
+        };
+        target[dst as usize..end as usize].copy_from_slice(&bytes[src as usize..source as usize]);
+        Ok(())
+    }
+
+    /// `table.init`, with the group's index of the table.
+    pub(crate) fn init_table(
+        &mut self,
+        instance: u32,
+        table: u32,
+        segment: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Error> {
+        let data = &self.instances[instance as usize];
+        let artifact = data.artifact.clone();
+        let view = artifact.view();
+        let record = view.record("elements", view.elements(), segment)?;
+        let dropped = data.elements_dropped.get(segment as usize).copied().unwrap_or(true);
+        let items = if dropped { Range::default() } else { record.items };
+        let source = src.checked_add(len).filter(|&end| end <= u64::from(items.len));
+        let room = self.tables[table as usize].len();
+        let (Some(_), Some(_)) = (source, dst.checked_add(len).filter(|&end| end <= room)) else {
+            return Err(Error::trap(TrapCode::TableOutOfBounds));
+        };
+        // `src + len` is at most `items.len`, so both fit.
+        let part = Range { start: items.start.saturating_add(src as u32), len: len as u32 };
+        let references: Vec<u64> = if record.exprs == 0 {
+            let items = view.range("element_items", view.element_items(), part)?;
+            let reference = |&item: &u32| if item == NONE { Ok(0) } else { self.func_reference(instance, item) };
+            items.iter().map(reference).collect::<Result<_, _>>()?
+        } else {
+            let exprs = view.range("element_exprs", view.element_exprs(), part)?;
+            exprs.iter().map(|&e| Ok(self.evaluate(instance, e)?.0)).collect::<Result<_, Error>>()?
+        };
+        self.table_write(table, dst, &references)
+    }
+}
+
+fn mode(field: u32) -> Result<SegmentMode, Error> {
+    SegmentMode::from_u32(field).ok_or(damaged("segments", "an unknown mode").into())
+}

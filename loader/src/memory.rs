@@ -1,0 +1,177 @@
+//! Linear memories: reservations with guards, of which a prefix is accessible.
+
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::group::{AsGroup, Inner, inner};
+use crate::sys::Reservation;
+use bailiwick_runtime_abi::limits::{
+    FRONT_GUARD_SIZE, GUARD_SIZE, MEMORY_RESERVATION, MEMORY32_MAX_PAGES, WASM_PAGE_SIZE,
+};
+
+/// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct MemoryDef {
+    pub base: *mut u8,
+    pub length: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct MemoryData {
+    /// In its owner's context.
+    pub def: *mut MemoryDef,
+    /// `None`: the cell's own.
+    reservation: Option<Reservation>,
+    /// As declared.
+    pub maximum: Option<u64>,
+}
+
+/// The limits of a linear memory, in pages of 64 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryType {
+    /// Initial pages; at most 65 536.
+    pub minimum: u64,
+    /// Most pages, if it says so.
+    pub maximum: Option<u64>,
+}
+
+impl std::fmt::Display for MemoryType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "memory of {}", self.minimum)?;
+        match self.maximum {
+            Some(max) => write!(f, " to {max} pages"),
+            None => write!(f, " pages or more"),
+        }
+    }
+}
+
+/// A linear memory of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    pub(crate) group: u64,
+    pub(crate) index: u32,
+}
+
+impl MemoryData {
+    /// Where memory begins in its reservation.
+    fn place<'a>(&'a self, cell: &'a Cell) -> (&'a Reservation, usize) {
+        match &self.reservation {
+            Some(own) => (own, FRONT_GUARD_SIZE as usize),
+            None => cell.memory(),
+        }
+    }
+
+    /// Bytes that are accessible.
+    pub(crate) fn len(&self) -> u64 {
+        // SAFETY: the definition lies in a context, which lives as long as the group.
+        unsafe { (*self.def).length }
+    }
+
+    /// The bytes, as long as nobody runs in the group or grows the memory.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: `length` bytes from `base` on are readable and writable; the exclusive borrow of the group is the proof
+        // that no guest code runs. A 64-bit length fits: the reservation is address space.
+        unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) }
+    }
+}
+
+impl Inner {
+    /// Makes a memory whose definition will lie at `def`.
+    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
+        if ty.minimum > MEMORY32_MAX_PAGES {
+            return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
+        }
+        let bytes = ty.minimum * WASM_PAGE_SIZE;
+        if bytes > self.config.max_memory {
+            return Err(Error::Limit {
+                what: "bytes of a memory (GroupConfig::max_memory)",
+                limit: self.config.max_memory,
+            });
+        }
+        // The first memory has its place in the cell; further ones have reservations of the same shape.
+        let (reservation, range) = if self.cell_memory_used {
+            let own = Reservation::new((FRONT_GUARD_SIZE + MEMORY_RESERVATION + GUARD_SIZE) as usize, "memory")?;
+            let range = own.range();
+            (Some(own), range)
+        } else {
+            (None, self.cell.memory_range())
+        };
+        let data = MemoryData { def, reservation, maximum: ty.maximum };
+        let (place, offset) = data.place(&self.cell);
+        place.commit(offset, bytes as usize, "memory")?;
+        // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
+        unsafe { *def = MemoryDef { base: place.base().add(offset), length: bytes } };
+        self.cell_memory_used = true;
+        self.record.memories.push(range);
+        self.memories.push(data);
+        Ok(self.memories.len() as u32 - 1)
+    }
+
+    /// Grows a memory; returns the old size in pages, or `None` if it can't, whatever the reason.
+    pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Option<u64> {
+        let data = self.memories.get(index as usize)?;
+        let old = data.len();
+        let most = data.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
+        let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
+        if new > most.min(self.config.max_memory) {
+            return None;
+        }
+        let (place, offset) = data.place(&self.cell);
+        place.commit(offset + old as usize, (new - old) as usize, "memory").ok()?;
+        // SAFETY: the definition is the group's, and its owner waits for this call.
+        unsafe { (*data.def).length = new };
+        Some(old / WASM_PAGE_SIZE)
+    }
+
+    /// Maps part of an artifact over the beginning of a fresh memory, copy-on-write.
+    pub(crate) fn map_image(
+        &self,
+        index: u32,
+        memory_offset: u64,
+        len: u64,
+        file: std::os::fd::BorrowedFd<'_>,
+        file_offset: u64,
+    ) -> Result<(), Error> {
+        let data = &self.memories[index as usize];
+        let (place, offset) = data.place(&self.cell);
+        place.map_file(offset + memory_offset as usize, len as usize, file, file_offset)
+    }
+}
+
+impl Memory {
+    /// A memory made by the host, to grant to modules of this group.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] or [`Error::AddressSpace`].
+    pub fn new(group: &mut impl AsGroup, ty: MemoryType) -> Result<Memory, Error> {
+        let inner = inner(group);
+        let def = inner.cell.allocate(0, size_of::<MemoryDef>(), 16)?;
+        let index = inner.add_memory(ty, def.cast())?;
+        Ok(Memory { group: inner.id, index })
+    }
+
+    pub(crate) fn data(self, inner: &mut Inner) -> Result<&mut MemoryData, Error> {
+        if self.group != inner.id {
+            return Err(Error::WrongGroup("memory"));
+        }
+        inner.memories.get_mut(self.index as usize).ok_or(Error::WrongGroup("memory"))
+    }
+
+    /// Its current size as minimum, and its declared maximum.
+    pub fn ty(self, group: &mut impl AsGroup) -> Result<MemoryType, Error> {
+        let data = self.data(inner(group))?;
+        Ok(MemoryType { minimum: data.len() / WASM_PAGE_SIZE, maximum: data.maximum })
+    }
+
+    /// Its bytes.
+    pub fn bytes(self, group: &mut impl AsGroup) -> Result<&mut [u8], Error> {
+        Ok(self.data(inner(group))?.bytes())
+    }
+
+    /// Grows it by `delta` pages and returns the old size in pages, or `None` if that is more than it may have.
+    pub fn grow(self, group: &mut impl AsGroup, delta: u64) -> Result<Option<u64>, Error> {
+        let inner = inner(group);
+        self.data(inner)?;
+        Ok(inner.grow_memory(self.index, delta))
+    }
+}

@@ -1,0 +1,277 @@
+//! Tables of references.
+//!
+//! A function table's words are 0 (not yet resolved from the element image), 1 (null) or the address of a funcref
+//! record; a host-reference table's are 0 (null) or a handle. What the host and the guest call a reference has 0 for
+//! null in both cases.
+
+use crate::error::Error;
+use crate::group::{AsGroup, Inner, inner};
+use crate::sys::Reservation;
+use crate::value::{Val, ValType};
+use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
+use bailiwick_runtime_abi::format::{NONE, Range};
+use bailiwick_runtime_abi::trap::TrapCode;
+
+/// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct TableDef {
+    pub base: *mut u64,
+    pub length: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct TableData {
+    /// In its owner's context.
+    pub def: *mut TableDef,
+    pub element: ValType,
+    /// As declared.
+    pub maximum: Option<u64>,
+    /// Elements there is room for.
+    capacity: u64,
+    /// Instance and element items that unresolved elements come from.
+    pub image: Option<(u32, Range)>,
+    /// Keeps the elements, if they are not in the context area.
+    _storage: Option<Reservation>,
+}
+
+/// The type of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableType {
+    /// Type of its elements: a reference type.
+    pub element: ValType,
+    /// Initial elements.
+    pub minimum: u64,
+    /// Most elements, if it says so.
+    pub maximum: Option<u64>,
+}
+
+impl std::fmt::Display for TableType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "table of {}", self.minimum)?;
+        if let Some(max) = self.maximum {
+            write!(f, " to {max}")?;
+        }
+        write!(f, " {}", self.element)
+    }
+}
+
+/// A table of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Table {
+    pub(crate) group: u64,
+    pub(crate) index: u32,
+}
+
+/// Tables up to this many bytes lie among the contexts; larger ones have a mapping.
+const SMALL_TABLE: u64 = 16 << 10;
+
+impl TableData {
+    pub(crate) fn len(&self) -> u64 {
+        // SAFETY: the definition lies in a context, which lives as long as the group.
+        unsafe { (*self.def).length }
+    }
+
+    /// The words, as long as nobody runs in the group or grows the table.
+    pub(crate) fn words(&mut self) -> &mut [u64] {
+        // SAFETY: `length` words from `base` on are readable and writable, and the group is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) }
+    }
+
+    /// A reference as a word.
+    pub(crate) fn encode(&self, reference: u64) -> u64 {
+        if self.element == ValType::FuncRef && reference == 0 { ELEMENT_NULL } else { reference }
+    }
+}
+
+fn out_of_bounds() -> Error {
+    Error::trap(TrapCode::TableOutOfBounds)
+}
+
+impl Inner {
+    /// Makes a table whose definition will lie at `def`, all elements unresolved or null.
+    pub(crate) fn add_table(&mut self, ty: TableType, def: *mut TableDef) -> Result<u32, Error> {
+        let limit = self.config.max_table_elements;
+        if ty.minimum > limit {
+            return Err(Error::Limit { what: "elements of a table (GroupConfig::max_table_elements)", limit });
+        }
+        let capacity = ty.maximum.unwrap_or(limit).min(limit).max(ty.minimum);
+        let bytes = capacity * u64::from(ELEMENT_SIZE);
+        let (base, storage) = if bytes <= SMALL_TABLE {
+            (self.cell.allocate(0, bytes as usize, 8)?, None)
+        } else {
+            // Address space for all that it may grow to, so that its base never moves; touched pages alone cost memory.
+            let bytes = (bytes as usize).next_multiple_of(crate::sys::page_size());
+            let storage = Reservation::new(bytes, "table")?;
+            storage.commit(0, bytes, "table")?;
+            (storage.base(), Some(storage))
+        };
+        // SAFETY: `def` lies in a context of this group that nothing else refers to yet.
+        unsafe { *def = TableDef { base: base.cast(), length: ty.minimum } };
+        self.tables.push(TableData {
+            def,
+            element: ty.element,
+            maximum: ty.maximum,
+            capacity,
+            image: None,
+            _storage: storage,
+        });
+        Ok(self.tables.len() as u32 - 1)
+    }
+
+    /// The table's data; indices come from instances and handles that were checked.
+    fn table(&mut self, index: u32) -> Result<&mut TableData, Error> {
+        self.tables.get_mut(index as usize).ok_or(Error::WrongGroup("table"))
+    }
+
+    /// The reference in an element, resolved if it was not yet.
+    pub(crate) fn table_get(&mut self, index: u32, element: u64) -> Result<u64, Error> {
+        let table = self.table(index)?;
+        let word = *table.words().get(element as usize).ok_or_else(out_of_bounds)?;
+        if table.element != ValType::FuncRef {
+            return Ok(word);
+        }
+        match word {
+            ELEMENT_NULL => Ok(0),
+            ELEMENT_LAZY => {
+                let image = table.image.filter(|(_, items)| element < u64::from(items.len));
+                let reference = match image {
+                    Some((instance, items)) => self.image_item(instance, items, element)?,
+                    None => 0,
+                };
+                let table = self.table(index)?;
+                let word = table.encode(reference);
+                table.words()[element as usize] = word;
+                Ok(reference)
+            }
+            reference => Ok(reference),
+        }
+    }
+
+    fn image_item(&mut self, instance: u32, items: Range, element: u64) -> Result<u64, Error> {
+        let artifact = self.instances[instance as usize].artifact.clone();
+        let view = artifact.view();
+        let items = view.range("element_items", view.element_items(), items)?;
+        match items[element as usize] {
+            NONE => Ok(0),
+            function => self.func_reference(instance, function),
+        }
+    }
+
+    /// Writes references from `first` on; nothing if they don't all fit.
+    pub(crate) fn table_write(&mut self, index: u32, first: u64, references: &[u64]) -> Result<(), Error> {
+        let table = self.table(index)?;
+        let end = first.checked_add(references.len() as u64).filter(|&end| end <= table.len());
+        let end = end.ok_or_else(out_of_bounds)?;
+        let encoded = references.iter().map(|&r| table.encode(r)).collect::<Vec<_>>();
+        table.words()[first as usize..end as usize].copy_from_slice(&encoded);
+        Ok(())
+    }
+
+    /// `table.fill`
+    pub(crate) fn table_fill(&mut self, index: u32, first: u64, reference: u64, len: u64) -> Result<(), Error> {
+        let table = self.table(index)?;
+        let end = first.checked_add(len).filter(|&end| end <= table.len()).ok_or_else(out_of_bounds)?;
+        let word = table.encode(reference);
+        table.words()[first as usize..end as usize].fill(word);
+        Ok(())
+    }
+
+    /// `table.copy`
+    pub(crate) fn table_copy(&mut self, to: u32, from: u32, dst: u64, src: u64, len: u64) -> Result<(), Error> {
+        let within = |table: &TableData, first: u64| first.checked_add(len).is_some_and(|end| end <= table.len());
+        if !within(self.table(from)?, src) || !within(self.table(to)?, dst) {
+            return Err(out_of_bounds());
+        }
+        // Unresolved elements mean something in their own table only.
+        let references = (src..src + len).map(|i| self.table_get(from, i)).collect::<Result<Vec<_>, _>>()?;
+        self.table_write(to, dst, &references)
+    }
+
+    /// `table.grow`: the old length, or `None` if it can't.
+    pub(crate) fn table_grow(&mut self, index: u32, delta: u64, reference: u64) -> Option<u64> {
+        let table = self.table(index).ok()?;
+        let old = table.len();
+        let new = old.checked_add(delta).filter(|&new| new <= table.capacity)?;
+        // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity` words.
+        unsafe { (*table.def).length = new };
+        let word = table.encode(reference);
+        table.words()[old as usize..].fill(word);
+        Some(old)
+    }
+}
+
+impl Table {
+    /// A table made by the host, to grant to modules of this group, all elements null.
+    ///
+    /// # Errors
+    /// [`Error::Limit`], [`Error::AddressSpace`], or [`Error::Type`] if the element type is no reference type.
+    pub fn new(group: &mut impl AsGroup, ty: TableType) -> Result<Table, Error> {
+        if !ty.element.is_reference() {
+            return Err(Error::Type { expected: "a reference type".into(), found: ty.element.to_string() });
+        }
+        let inner = inner(group);
+        let def = inner.cell.allocate(0, size_of::<TableDef>(), 16)?;
+        let index = inner.add_table(ty, def.cast())?;
+        Ok(Table { group: inner.id, index })
+    }
+
+    pub(crate) fn data(self, inner: &mut Inner) -> Result<&mut TableData, Error> {
+        if self.group != inner.id {
+            return Err(Error::WrongGroup("table"));
+        }
+        inner.table(self.index)
+    }
+
+    /// Its current length as minimum, element type and declared maximum.
+    pub fn ty(self, group: &mut impl AsGroup) -> Result<TableType, Error> {
+        let data = self.data(inner(group))?;
+        Ok(TableType { element: data.element, minimum: data.len(), maximum: data.maximum })
+    }
+
+    /// The reference in an element.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`]
+    pub fn get(self, group: &mut impl AsGroup, element: u64) -> Result<Val, Error> {
+        let inner = inner(group);
+        let data = self.data(inner)?;
+        if element >= data.len() {
+            return Err(Error::OutOfBounds("table element"));
+        }
+        let ty = data.element;
+        let reference = inner.table_get(self.index, element)?;
+        Ok(Val::from_raw(ty, reference, inner.id))
+    }
+
+    /// Writes an element.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`], [`Error::Type`], [`Error::WrongGroup`]
+    pub fn set(self, group: &mut impl AsGroup, element: u64, value: Val) -> Result<(), Error> {
+        let inner = inner(group);
+        let data = self.data(inner)?;
+        if element >= data.len() {
+            return Err(Error::OutOfBounds("table element"));
+        }
+        if data.element != value.ty() {
+            return Err(Error::Type { expected: data.element.to_string(), found: value.ty().to_string() });
+        }
+        let raw = value.to_raw(inner.id)?;
+        inner.table_write(self.index, element, &[raw])
+    }
+
+    /// Grows it by `delta` elements of `value`; returns the old length, or `None` if that is more than it may have.
+    ///
+    /// # Errors
+    /// [`Error::Type`], [`Error::WrongGroup`]
+    pub fn grow(self, group: &mut impl AsGroup, delta: u64, value: Val) -> Result<Option<u64>, Error> {
+        let inner = inner(group);
+        let element = self.data(inner)?.element;
+        if element != value.ty() {
+            return Err(Error::Type { expected: element.to_string(), found: value.ty().to_string() });
+        }
+        let raw = value.to_raw(inner.id)?;
+        Ok(inner.table_grow(self.index, delta, raw))
+    }
+}

@@ -1,0 +1,231 @@
+//! Values that cross between host and guest, and their types.
+
+use crate::error::Error;
+use crate::func::Func;
+use bailiwick_runtime_abi::convention::VALUE_SIZE;
+pub use bailiwick_runtime_abi::types::ValType;
+use std::fmt;
+
+/// A WebAssembly value. Floats are kept as their bits, so that NaN payloads survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Val {
+    /// 32-bit integer
+    I32(i32),
+    /// 64-bit integer
+    I64(i64),
+    /// Bits of a binary32
+    F32(u32),
+    /// Bits of a binary64
+    F64(u64),
+    /// A function, or null
+    FuncRef(Option<Func>),
+    /// A host value, or null
+    ExternRef(Option<ExternRef>),
+}
+
+/// A host value of a group, see [`crate::Group::extern_ref`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExternRef {
+    pub(crate) group: u64,
+    pub(crate) index: u32,
+}
+
+impl Val {
+    /// Its type.
+    pub fn ty(&self) -> ValType {
+        match self {
+            Val::I32(_) => ValType::I32,
+            Val::I64(_) => ValType::I64,
+            Val::F32(_) => ValType::F32,
+            Val::F64(_) => ValType::F64,
+            Val::FuncRef(_) => ValType::FuncRef,
+            Val::ExternRef(_) => ValType::ExternRef,
+        }
+    }
+
+    /// Zero, or null.
+    pub fn default_for(ty: ValType) -> Option<Val> {
+        Some(match ty {
+            ValType::I32 => Val::I32(0),
+            ValType::I64 => Val::I64(0),
+            ValType::F32 => Val::F32(0),
+            ValType::F64 => Val::F64(0),
+            ValType::FuncRef => Val::FuncRef(None),
+            ValType::ExternRef => Val::ExternRef(None),
+            ValType::V128 => return None,
+        })
+    }
+
+    /// The low 64 bits that stand for it in a `values` array, after checking that a reference is of this group.
+    pub(crate) fn to_raw(self, group: u64) -> Result<u64, Error> {
+        Ok(match self {
+            Val::I32(v) => v as u32 as u64,
+            Val::I64(v) => v as u64,
+            Val::F32(bits) => bits as u64,
+            Val::F64(bits) => bits,
+            Val::FuncRef(None) | Val::ExternRef(None) => 0,
+            Val::FuncRef(Some(f)) if f.group == group => f.record as u64,
+            Val::FuncRef(Some(_)) => return Err(Error::WrongGroup("function reference")),
+            Val::ExternRef(Some(r)) if r.group == group => r.index as u64 + 1,
+            Val::ExternRef(Some(_)) => return Err(Error::WrongGroup("host reference")),
+        })
+    }
+
+    /// The value of type `ty` that the bits stand for.
+    pub(crate) fn from_raw(ty: ValType, raw: u64, group: u64) -> Val {
+        match ty {
+            ValType::I32 => Val::I32(raw as i32),
+            ValType::I64 | ValType::V128 => Val::I64(raw as i64),
+            ValType::F32 => Val::F32(raw as u32),
+            ValType::F64 => Val::F64(raw),
+            ValType::FuncRef => Val::FuncRef((raw != 0).then_some(Func { group, record: raw as usize })),
+            ValType::ExternRef => Val::ExternRef((raw != 0).then(|| ExternRef { group, index: (raw - 1) as u32 })),
+        }
+    }
+}
+
+impl fmt::Display for Val {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Val::I32(v) => write!(f, "{v}"),
+            Val::I64(v) => write!(f, "{v}"),
+            Val::F32(v) => write!(f, "{}", f32::from_bits(*v)),
+            Val::F64(v) => write!(f, "{}", f64::from_bits(*v)),
+            Val::FuncRef(None) | Val::ExternRef(None) => f.write_str("null"),
+            Val::FuncRef(Some(_)) => f.write_str("funcref"),
+            Val::ExternRef(Some(r)) => write!(f, "externref({})", r.index),
+        }
+    }
+}
+
+/// A cell of the `values` array that stubs read and write.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(16))]
+pub(crate) struct RawValue(pub u64, pub u64);
+
+const _: () = assert!(size_of::<RawValue>() == VALUE_SIZE);
+
+/// A function's parameter and result types.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FuncType {
+    params: Box<[ValType]>,
+    results: Box<[ValType]>,
+}
+
+impl FuncType {
+    /// From parameter and result types.
+    pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> FuncType {
+        FuncType { params: params.into_iter().collect(), results: results.into_iter().collect() }
+    }
+    /// Parameter types.
+    pub fn params(&self) -> &[ValType] {
+        &self.params
+    }
+    /// Result types.
+    pub fn results(&self) -> &[ValType] {
+        &self.results
+    }
+    /// Cells that a `values` array for it has.
+    pub(crate) fn cells(&self) -> usize {
+        self.params.len().max(self.results.len())
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
+            f.write_str("(")?;
+            for (i, ty) in types.iter().enumerate() {
+                write!(f, "{}{ty}", if i > 0 { ", " } else { "" })?;
+            }
+            f.write_str(")")
+        };
+        list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        list(f, &self.results)
+    }
+}
+
+/// A Rust type that stands for a number type: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`.
+pub trait WasmType: Copy + Send + sealed::Sealed + 'static {
+    #[doc(hidden)]
+    const TYPE: ValType;
+    #[doc(hidden)]
+    fn into_raw(self) -> u64;
+    #[doc(hidden)]
+    fn from_raw(raw: u64) -> Self;
+}
+
+/// Parameters or results of a typed function: `()`, one [`WasmType`], or a tuple of up to twelve.
+pub trait WasmTypes: Sized + sealed::Sealed + 'static {
+    #[doc(hidden)]
+    type Types: AsRef<[ValType]>;
+    #[doc(hidden)]
+    type Cells: AsMut<[[u64; 2]]> + Default + Copy;
+    #[doc(hidden)]
+    fn types() -> Self::Types;
+    #[doc(hidden)]
+    fn store(self, cells: &mut [[u64; 2]]);
+    #[doc(hidden)]
+    fn load(cells: &[[u64; 2]]) -> Self;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! numbers {
+    ($($ty:ident $val:ident |$v:ident| $into:expr, |$raw:ident| $from:expr;)*) => {$(
+        impl sealed::Sealed for $ty {}
+        impl WasmType for $ty {
+            const TYPE: ValType = ValType::$val;
+            fn into_raw(self) -> u64 { let $v = self; $into }
+            fn from_raw($raw: u64) -> Self { $from }
+        }
+        impl WasmTypes for $ty {
+            type Types = [ValType; 1];
+            type Cells = [[u64; 2]; 1];
+            fn types() -> [ValType; 1] { [ValType::$val] }
+            fn store(self, cells: &mut [[u64; 2]]) { cells[0][0] = self.into_raw(); }
+            fn load(cells: &[[u64; 2]]) -> Self { <$ty as WasmType>::from_raw(cells[0][0]) }
+        }
+    )*};
+}
+
+numbers! {
+    i32 I32 |v| v as u32 as u64, |raw| raw as i32;
+    u32 I32 |v| v as u64, |raw| raw as u32;
+    i64 I64 |v| v as u64, |raw| raw as i64;
+    u64 I64 |v| v, |raw| raw;
+    f32 F32 |v| v.to_bits() as u64, |raw| f32::from_bits(raw as u32);
+    f64 F64 |v| v.to_bits(), |raw| f64::from_bits(raw);
+}
+
+macro_rules! tuples {
+    ($($n:literal: $($ty:ident $i:tt),*;)*) => {$(
+        impl<$($ty: WasmType),*> sealed::Sealed for ($($ty,)*) {}
+        impl<$($ty: WasmType),*> WasmTypes for ($($ty,)*) {
+            type Types = [ValType; $n];
+            type Cells = [[u64; 2]; $n];
+            fn types() -> [ValType; $n] { [$($ty::TYPE),*] }
+            fn store(self, _cells: &mut [[u64; 2]]) { $(_cells[$i][0] = self.$i.into_raw();)* }
+            fn load(_cells: &[[u64; 2]]) -> Self { ($($ty::from_raw(_cells[$i][0]),)*) }
+        }
+    )*};
+}
+
+tuples! {
+    0: ;
+    1: A 0;
+    2: A 0, B 1;
+    3: A 0, B 1, C 2;
+    4: A 0, B 1, C 2, D 3;
+    5: A 0, B 1, C 2, D 3, E 4;
+    6: A 0, B 1, C 2, D 3, E 4, F 5;
+    7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
+    8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
+    9: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
+    10: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
+    11: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
+    12: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
+}
