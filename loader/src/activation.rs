@@ -78,11 +78,27 @@ const _: () = {
     assert!(std::mem::offset_of!(GroupRecord, current) == 0);
 };
 
+/// What a thread that enters guests has. Initialised at compile time, so that a signal handler may read it.
+struct Thread {
+    /// The innermost activation.
+    current: Cell<*mut Activation>,
+    /// Lowest address of the thread's own stack that a host function may be entered at; 0: the thread is not prepared.
+    stack_limit: Cell<usize>,
+}
+
 thread_local! {
-    /// The thread's innermost activation. Initialised at compile time, so that a signal handler may read it.
-    static CURRENT: Cell<*mut Activation> = const { Cell::new(std::ptr::null_mut()) };
-    /// Lowest address of the thread's own stack; 0: not yet asked for.
-    static HOST_STACK_LOW: Cell<usize> = const { Cell::new(0) };
+    static THREAD: Thread = const { Thread { current: Cell::new(std::ptr::null_mut()), stack_limit: Cell::new(0) } };
+}
+
+impl Thread {
+    /// Installs the signal handler and the alternate stack, and finds the thread's own stack, on the first entry.
+    #[cold]
+    fn prepare(&self) -> Result<(), Error> {
+        crate::signals::prepare_thread()?;
+        let here = 0u8;
+        self.stack_limit.set(host_stack_low(&raw const here as usize) + HOST_STACK_RESERVE as usize);
+        Ok(())
+    }
 }
 
 /// Why an entry did not return normally.
@@ -110,17 +126,37 @@ impl GroupRecord {
         code: usize,
         values: *mut u8,
     ) -> Result<Result<(), Left>, Error> {
-        crate::signals::prepare_thread()?;
+        THREAD.with(|thread| {
+            if thread.stack_limit.get() == 0 {
+                thread.prepare()?;
+            }
+            // SAFETY: the caller's promise.
+            unsafe { Self::enter_on(thread, this, stub, context, code, values) }
+        })
+    }
+
+    /// # Safety
+    /// As for [`GroupRecord::enter`]; `thread` is the current one.
+    #[inline]
+    unsafe fn enter_on(
+        thread: &Thread,
+        this: *mut GroupRecord,
+        stub: usize,
+        context: *mut u8,
+        code: usize,
+        values: *mut u8,
+    ) -> Result<Result<(), Left>, Error> {
         // SAFETY: `this` is valid, and an activation that it names is alive: its frame is further up this stack.
         let (outer, guest_sp, stack_low) = unsafe {
             let outer = (*this).current;
             let sp = if outer.is_null() { (*this).stack.end } else { (*outer).exit_sp };
             (outer, sp & !15, (*this).stack.start)
         };
-        let thread = CURRENT.get();
+        let outer_in_thread = thread.current.get();
         // SAFETY: as above, for the thread's chain.
-        let depth = if thread.is_null() { 0 } else { unsafe { (*thread).depth + 1 } };
-        if depth >= MAX_NESTING || host_stack_left() < HOST_STACK_RESERVE as usize {
+        let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
+        let here = 0u8;
+        if depth >= MAX_NESTING || (&raw const here as usize) < thread.stack_limit.get() {
             return Err(Error::trap(TrapCode::HostStackExhausted));
         }
         // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
@@ -133,7 +169,7 @@ impl GroupRecord {
             exit_fp: 0,
             exit_pc: 0,
             outer_in_group: outer,
-            outer_in_thread: thread,
+            outer_in_thread,
             group: this,
             trap: Fault::default(),
             depth,
@@ -141,21 +177,21 @@ impl GroupRecord {
         let current: *mut Activation = &raw mut activation;
         // SAFETY: `this` is valid; only this thread uses it.
         unsafe { (*this).current = current };
-        CURRENT.set(current);
+        thread.current.set(current);
         // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
         let trapped = unsafe { arch::enter(current, stub, context, code, values, guest_sp) };
-        CURRENT.set(thread);
-        // SAFETY: as above. The volatile read sees what the signal handler wrote.
+        thread.current.set(outer_in_thread);
+        // SAFETY: as above.
+        unsafe { (*this).current = outer };
+        if trapped == 0 {
+            return Ok(Ok(()));
+        }
+        // SAFETY: as above. The volatile reads see what the signal handler and assembly wrote.
         let (fault, pc, fp) = unsafe {
-            (*this).current = outer;
             let a = &*current;
             (std::ptr::read_volatile(&a.trap), std::ptr::read_volatile(&a.exit_pc), std::ptr::read_volatile(&a.exit_fp))
         };
-        Ok(match trapped {
-            0 => Ok(()),
-            _ if fault.code != 0 => Err(Left::Fault(fault)),
-            _ => Err(Left::Host { pc, fp }),
-        })
+        Ok(Err(if fault.code != 0 { Left::Fault(fault) } else { Left::Host { pc, fp } }))
     }
 
     /// Where each activation of this group further out called the host, innermost first: return address and frame
@@ -171,18 +207,6 @@ impl GroupRecord {
         }
         found
     }
-}
-
-/// Bytes of the thread's own stack below this function's frame.
-fn host_stack_left() -> usize {
-    let here = 0u8;
-    let sp = &raw const here as usize;
-    let mut low = HOST_STACK_LOW.get();
-    if low == 0 {
-        low = host_stack_low(sp);
-        HOST_STACK_LOW.set(low);
-    }
-    sp.saturating_sub(low)
 }
 
 /// Lowest usable address of the current thread's stack.
@@ -221,7 +245,7 @@ fn host_stack_low(sp: usize) -> usize {
 /// # Safety
 /// Called from a signal handler on the thread that faulted.
 pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<usize> {
-    let current = CURRENT.get();
+    let current = THREAD.with(|thread| thread.current.get());
     if current.is_null() {
         return None;
     }
