@@ -11,7 +11,7 @@
 //! # Rooms, in the order of the data
 //! `artifact` (open, map, check) · `link` (what is granted) · `instantiate` (context, slots, segments) · `cell`,
 //! `memory`, `table`, `global`, `instance` (what a group has) · `func`, `host`, `builtins` (calls in and out) ·
-//! `activation`, `arch` (stacks) · `signals`, `trap` (faults) · `wasi` (the system interface).
+//! `activation`, `arch` (stacks) · `signals`, `trap` (faults) · [`wasi`] (the system interface).
 //!
 //! # Architecture invariants
 //! Knows nothing of Cranelift or of the WebAssembly binary format. Never uses a length or offset from an artifact or
@@ -39,7 +39,7 @@ mod sys;
 mod table;
 mod trap;
 mod value;
-// pub mod wasi;
+pub mod wasi;
 
 pub use artifact::Artifact;
 pub use bailiwick_runtime_abi::format::Kind;
@@ -56,3 +56,8 @@ pub use memory::{Memory, MemoryType};
 pub use table::{Table, TableType};
 pub use trap::{Backtrace, Frame, Trap};
 pub use value::{ExternRef, FuncType, Val, ValType, WasmType, WasmTypes};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

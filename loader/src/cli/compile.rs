@@ -1,0 +1,157 @@
+//! Getting from a file to an artifact. WebAssembly is compiled by `bailiwickc` as a child process: hostile bytes are
+//! never parsed in the process that runs guests.
+
+use super::cache::{Cache, Key};
+use super::exit::Failure;
+use bailiwick_loader::{Artifact, cpu};
+use rustix::fs::{MemfdFlags, SealFlags};
+use sha2::{Digest, Sha256};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Largest WebAssembly file that is read, in bytes.
+const MAX_INPUT: u64 = 1 << 30;
+
+/// Opens an artifact, or compiles WebAssembly into one, by way of the cache unless `use_cache` is false.
+pub fn artifact(path: &Path, use_cache: bool) -> Result<Artifact, Failure> {
+    let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
+    let mut file = open(path)?;
+    let mut magic = [0; 4];
+    let mut read = 0;
+    while read < magic.len() {
+        match file.read(&mut magic[read..]) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(io("can't read", e)),
+        }
+    }
+    if magic == *b"\x7fELF" {
+        return Artifact::from_file(file, path).map_err(|e| Failure::from_error(path, &e));
+    }
+    let mut bytes = magic[..read].to_vec();
+    file.take(MAX_INPUT).read_to_end(&mut bytes).map_err(|e| io("can't read", e))?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
+    }
+    compile(path, &bytes, use_cache)
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    let io = |e: std::io::Error| Failure::new(format!("{}: can't open: {e}", path.display()));
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(io(std::io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(file)
+}
+
+fn compile(path: &Path, bytes: &[u8], use_cache: bool) -> Result<Artifact, Failure> {
+    let compiler = compiler()?;
+    let input =
+        memory_file(bytes).map_err(|e| Failure::new(format!("{}: can't copy to memory: {e}", path.display())))?;
+    // `native`, resolved to the features that it means.
+    let features = cpu::feature_names(cpu::host_features());
+    let cpu = if features.is_empty() { "baseline".to_owned() } else { format!("+{}", features.join(",+")) };
+    if !use_cache {
+        return compile_to_memory(path, &compiler, input, &cpu);
+    }
+    let key = Key::new(&[
+        &bailiwick_runtime_abi::FINGERPRINT.to_le_bytes(),
+        &Sha256::digest(bytes),
+        &compiler.identity,
+        cpu.as_bytes(),
+        std::env::consts::ARCH.as_bytes(),
+    ]);
+    let cache = match Cache::open() {
+        Ok(cache) => cache,
+        Err(reason) => {
+            // A cache makes the next start fast; without one the program runs all the same.
+            let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
+            return compile_to_memory(path, &compiler, input, &cpu);
+        }
+    };
+    if let Some(artifact) = cache.get(&key) {
+        return Ok(artifact);
+    }
+    let pending = match cache.begin(&key) {
+        Ok(pending) => pending,
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
+            return compile_to_memory(path, &compiler, input, &cpu);
+        }
+    };
+    let output = pending.file().map_err(|e| Failure::new(format!("can't write to the cache: {e}")))?;
+    run_compiler(path, &compiler, input, output, &cpu)?;
+    pending.finish(path)
+}
+
+fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -> Result<Artifact, Failure> {
+    let io = |e: std::io::Error| Failure::new(format!("{}: can't compile to memory: {e}", path.display()));
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let output = File::from(rustix::fs::memfd_create("bailiwick", flags).map_err(|e| io(e.into()))?);
+    run_compiler(path, compiler, input, output.try_clone().map_err(io)?, cpu)?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&output, seals).map_err(|e| io(e.into()))?;
+    Artifact::from_file(output, path).map_err(|e| Failure::from_error(path, &e))
+}
+
+/// A copy that nobody changes between hashing and compiling.
+fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("bailiwick-input", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+struct Compiler {
+    path: PathBuf,
+    /// Changes whenever the compiler does.
+    identity: Vec<u8>,
+}
+
+/// `bailiwickc`, beside this executable, or as the environment variable names it. Never by PATH.
+fn compiler() -> Result<Compiler, Failure> {
+    let named: Option<OsString> = std::env::var_os("BAILIWICKC");
+    let path = match named {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let me = std::env::current_exe()
+                .map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
+            me.with_file_name("bailiwickc")
+        }
+    };
+    let metadata = std::fs::metadata(&path).map_err(|e| {
+        Failure::new(format!(
+            "{}: no compiler: {e}; put bailiwickc beside bailiwick, name it in BAILIWICKC, or run an artifact that was compiled before",
+            path.display()
+        ))
+    })?;
+    let mut identity = env!("CARGO_PKG_VERSION").as_bytes().to_vec();
+    for number in [metadata.len() as i64, metadata.mtime(), metadata.mtime_nsec(), metadata.ino() as i64] {
+        identity.extend(number.to_le_bytes());
+    }
+    Ok(Compiler { path, identity })
+}
+
+fn run_compiler(path: &Path, compiler: &Compiler, input: File, output: File, cpu: &str) -> Result<(), Failure> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let status = Command::new(&compiler.path)
+        .args(["compile", "-", "-o", "-", "--target", &target, "--cpu", cpu])
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .status()
+        .map_err(|e| Failure::new(format!("{}: can't run: {e}", compiler.path.display())))?;
+    if status.success() {
+        return Ok(());
+    }
+    // The compiler has said what is wrong; this says with which file.
+    Err(Failure::new(match status.code() {
+        Some(_) => format!("{}: not compiled", path.display()),
+        None => format!("{}: the compiler died: {status}", path.display()),
+    }))
+}

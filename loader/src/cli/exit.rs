@@ -1,0 +1,51 @@
+//! How failures end the process: a line on standard error and a documented status.
+
+use bailiwick_loader::{Error, LinkError};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A failure of a command.
+#[derive(Debug)]
+pub struct Failure {
+    status: u8,
+    message: String,
+}
+
+impl Failure {
+    /// An error: status 1.
+    pub fn new(message: impl Into<String>) -> Failure {
+        Failure { status: 1, message: message.into() }
+    }
+
+    /// Wrong usage: status 2.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure { status: 2, message: message.into() }
+    }
+
+    /// Refused authority: status 3.
+    pub fn refused(message: impl Into<String>) -> Failure {
+        Failure { status: 3, message: message.into() }
+    }
+
+    /// An error of the loader about a file.
+    pub fn from_error(file: &Path, error: &Error) -> Failure {
+        match error {
+            // These begin with the file's name themselves.
+            Error::Io { .. } => Failure::new(error.to_string()),
+            Error::Link(link @ LinkError::NotGranted { .. }) => {
+                Failure::refused(format!("{}: {link}; grant it with --preload NAME=FILE", file.display()))
+            }
+            Error::Trap(trap) => {
+                Failure { status: 134, message: format!("{}: the guest trapped: {trap}", file.display()) }
+            }
+            _ => Failure::new(format!("{}: {error}", file.display())),
+        }
+    }
+
+    /// Says so, and gives the status.
+    pub fn report(self) -> ExitCode {
+        let _ = writeln!(std::io::stderr(), "bailiwick: {}", self.message);
+        ExitCode::from(self.status)
+    }
+}

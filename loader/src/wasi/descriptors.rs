@@ -1,0 +1,223 @@
+//! A guest's descriptors: its own numbers, which say nothing of the host's.
+
+use super::dircap::DirCap;
+use super::errno::Errno;
+use super::readdir::DirStream;
+use super::stdio::{Input, Output};
+use super::types::{FdFlags, Rights};
+use rustix::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The most descriptors that a guest holds at once.
+pub const MAX_DESCRIPTORS: usize = 1024;
+
+/// The first number that an opened file gets; those below are the standard streams, granted or not, so that no file
+/// becomes a guest's standard output by being opened.
+const FIRST_FILE: usize = 3;
+
+/// What a descriptor is open on.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A stream to read.
+    Input(Input),
+    /// A stream to write.
+    Output(Output),
+    /// A regular file.
+    File(OpenFile),
+    /// A directory.
+    Dir(OpenDir),
+}
+
+/// A regular file beneath a granted directory.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) fd: OwnedFd,
+    pub(super) cap: Arc<DirCap>,
+}
+
+/// A granted directory, or one beneath it.
+#[derive(Debug)]
+pub(super) struct OpenDir {
+    pub(super) fd: OwnedFd,
+    pub(super) cap: Arc<DirCap>,
+    /// The name under which the guest finds it, if it was granted and not opened.
+    pub(super) preopen: Option<Vec<u8>>,
+    /// How far it was listed.
+    pub(super) stream: DirStream,
+}
+
+/// One descriptor.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    pub(super) kind: Kind,
+    /// What the guest may use it for: narrower than or equal to what its capability allows.
+    pub(super) base: Rights,
+    /// What may be inherited from it.
+    pub(super) inheriting: Rights,
+    /// What the guest asked for. The host's descriptor has `APPEND` and the syncing flags too, `NONBLOCK` is ours.
+    pub(super) flags: FdFlags,
+}
+
+impl Descriptor {
+    /// A standard stream.
+    pub(super) fn stream(kind: Kind) -> Descriptor {
+        let transfer = match kind {
+            Kind::Input(_) => Rights::FD_READ,
+            _ => Rights::FD_WRITE,
+        };
+        let base = transfer | Rights::FD_FDSTAT_SET_FLAGS | Rights::FD_FILESTAT_GET | Rights::POLL_FD_READWRITE;
+        Descriptor { kind, base, inheriting: Rights::NONE, flags: FdFlags::NONE }
+    }
+
+    /// Fails unless the guest may use the descriptor for `rights`: with `BADF` where a program would expect that, for a
+    /// descriptor that is not open for reading or writing, else with `NOTCAPABLE`.
+    pub(super) fn require(&self, rights: Rights) -> Result<(), Errno> {
+        let missing = rights.difference(self.base);
+        if missing == Rights::NONE {
+            Ok(())
+        } else if missing.intersects(Rights::FD_READ | Rights::FD_WRITE) {
+            Err(Errno::BADF)
+        } else {
+            Err(Errno::NOTCAPABLE)
+        }
+    }
+
+    /// Whether calls on it wait.
+    pub(super) fn nonblock(&self) -> bool {
+        self.flags.contains(FdFlags::NONBLOCK)
+    }
+
+    /// The file that is open, to be used for `rights`; `otherwise` for a directory, `SPIPE` for a stream.
+    pub(super) fn file(&self, rights: Rights, otherwise: Errno) -> Result<&OpenFile, Errno> {
+        match &self.kind {
+            Kind::File(file) => self.require(rights).map(|()| file),
+            Kind::Dir(_) => Err(otherwise),
+            Kind::Input(_) | Kind::Output(_) => Err(Errno::SPIPE),
+        }
+    }
+
+    /// The directory that is open; `NOTDIR` for anything else.
+    pub(super) fn dir(&self) -> Result<&OpenDir, Errno> {
+        match &self.kind {
+            Kind::Dir(dir) => Ok(dir),
+            Kind::File(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTDIR),
+        }
+    }
+
+    /// The directory that is open, to be used for `rights`, first asking its capability when they change something: so a
+    /// directory that was granted read-only says `PERM`, one whose guest gave up a right `NOTCAPABLE`.
+    pub(super) fn dir_for(&self, rights: Rights) -> Result<&OpenDir, Errno> {
+        let dir = self.dir()?;
+        if rights.intersects(Rights::CHANGES) {
+            dir.cap.may_change()?;
+        }
+        self.require(rights).map(|()| dir)
+    }
+}
+
+/// A guest's table.
+#[derive(Debug, Default)]
+pub(super) struct Descriptors {
+    slots: Vec<Option<Descriptor>>,
+}
+
+impl Descriptors {
+    /// Puts the standard streams that were granted in the first places.
+    pub(super) fn set_streams(&mut self, streams: [Option<Descriptor>; FIRST_FILE]) {
+        if self.slots.len() < FIRST_FILE {
+            self.slots.resize_with(FIRST_FILE, || None);
+        }
+        for (slot, stream) in self.slots.iter_mut().zip(streams) {
+            *slot = stream;
+        }
+    }
+
+    /// The descriptor with a number.
+    pub(super) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
+        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
+    }
+
+    /// The descriptor with a number, to be changed.
+    pub(super) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
+        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
+    }
+
+    /// The number that [`Descriptors::insert`] will use next, so that a call can fail with `MFILE` before it acts.
+    pub(super) fn vacancy(&self) -> Result<u32, Errno> {
+        let free = self.slots.iter().skip(FIRST_FILE).position(Option::is_none);
+        let fd = free.map_or(self.slots.len().max(FIRST_FILE), |index| index + FIRST_FILE);
+        if fd < MAX_DESCRIPTORS { Ok(fd as u32) } else { Err(Errno::MFILE) }
+    }
+
+    /// Puts a descriptor under the lowest free number.
+    pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        let fd = self.vacancy()?;
+        if self.slots.len() <= fd as usize {
+            self.slots.resize_with(fd as usize + 1, || None);
+        }
+        self.slots[fd as usize] = Some(descriptor);
+        Ok(fd)
+    }
+
+    /// Takes a descriptor out; dropping it closes the host's, except for the host's own standard streams.
+    pub(super) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
+        self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::BADF)
+    }
+
+    /// Moves `from` to the number `to`, which must be open and is closed.
+    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+        self.get(from)?;
+        self.get(to)?;
+        if from != to {
+            let moved = self.remove(from)?;
+            *self.get_mut(to)? = moved;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn null() -> Descriptor {
+        Descriptor::stream(Kind::Output(Output::Null))
+    }
+
+    #[test]
+    fn the_table_is_limited() {
+        let mut table = Descriptors::default();
+        for expected in FIRST_FILE..MAX_DESCRIPTORS {
+            assert_eq!(table.insert(null()), Ok(expected as u32));
+        }
+        assert_eq!(table.insert(null()), Err(Errno::MFILE));
+        assert_eq!(table.vacancy(), Err(Errno::MFILE));
+        table.remove(500).unwrap();
+        assert_eq!(table.insert(null()), Ok(500));
+    }
+
+    #[test]
+    fn numbers_below_three_stay_free() {
+        let mut table = Descriptors::default();
+        table.set_streams([None, Some(null()), None]);
+        assert_eq!(table.insert(null()), Ok(3));
+        assert_eq!(table.get(0).unwrap_err(), Errno::BADF);
+        assert_eq!(table.remove(0).unwrap_err(), Errno::BADF);
+        assert_eq!(table.get(u32::MAX).unwrap_err(), Errno::BADF);
+    }
+
+    #[test]
+    fn renumbering_needs_two_open_numbers() {
+        let mut table = Descriptors::default();
+        table.set_streams([None, Some(null()), None]);
+        let file = table.insert(Descriptor { flags: FdFlags::APPEND, ..null() }).unwrap();
+        assert_eq!(table.renumber(file, 7), Err(Errno::BADF));
+        assert_eq!(table.renumber(7, file), Err(Errno::BADF));
+        assert_eq!(table.renumber(file, u32::MAX), Err(Errno::BADF));
+        assert_eq!(table.renumber(file, file), Ok(()));
+        assert_eq!(table.get(file).unwrap().flags, FdFlags::APPEND, "renumbering to itself closes nothing");
+        assert_eq!(table.renumber(file, 1), Ok(()));
+        assert_eq!(table.get(file).unwrap_err(), Errno::BADF);
+        assert_eq!(table.get(1).unwrap().flags, FdFlags::APPEND);
+    }
+}

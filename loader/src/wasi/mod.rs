@@ -1,0 +1,56 @@
+//! WASI preview 1 (`wasi_snapshot_preview1`), over what the embedder granted and nothing else.
+//!
+//! A guest's calls come in through [`table`](add_to_imports), which finds the calling instance's memory and the state of
+//! the guest, a [`WasiCtx`]. Everything else here knows nothing of the loader: a function of preview 1 takes the state, a
+//! [`GuestMemory`], and the numbers that the guest passed.
+//!
+//! | file | room |
+//! |---|---|
+//! | `table.rs` | the 46 functions by name, and their way into the loader |
+//! | `ctx.rs` | what is granted, and the builder that grants it |
+//! | `dircap.rs` | the capability of a directory |
+//! | `resolve.rs` | paths beneath it: the only file that opens anything |
+//! | `descriptors.rs` | a guest's table of descriptors |
+//! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
+//! | `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
+//! | `stdio.rs`, `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
+//!
+//! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
+//! host but through `resolve.rs`. A pointer is checked before a call has an effect. A capability is asked for what a call
+//! does, not for what its flags are called.
+//!
+//! *Where the definition leaves room*, we do as Wasmtime, or else as Linux: a directory that was granted read-only refuses
+//! with `PERM`; a path that leads outside with `NOTCAPABLE`; a descriptor that is not open for reading or writing with
+//! `BADF`; one whose guest gave up the right with `NOTCAPABLE`; pipes and terminals in particular, and standard streams in
+//! general, do not seek.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod clock;
+mod ctx;
+mod descriptors;
+mod dircap;
+mod errno;
+mod fd;
+mod fd_io;
+mod memory;
+mod path;
+mod poll;
+mod process;
+mod random;
+mod readdir;
+mod resolve;
+mod sock;
+mod stdio;
+mod table;
+#[cfg(test)]
+mod testing;
+mod types;
+
+pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
+pub use dircap::{DirAccess, PreopenError};
+pub use errno::Errno;
+pub use memory::GuestMemory;
+pub use stdio::{Capture, Input, Output};
+pub use table::{MODULE, add_inert, add_to_imports};
