@@ -119,7 +119,7 @@ impl Error {
 #[non_exhaustive]
 pub enum LinkError {
     /// Nothing of that name was granted.
-    #[error("import {module:?} {name:?} ({kind} {ty}) is not granted: nothing by that name was given to this module", kind = kind.name())]
+    #[error("import {module:?} {name:?} ({ty}) is not granted: nothing by that name was given to this module")]
     NotGranted {
         /// Module name of the import.
         module: String,

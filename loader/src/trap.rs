@@ -135,7 +135,7 @@ impl Backtrace {
                     offset: wasm.filter(|&w| w != NONE),
                 });
             }
-            if fp % 16 != 0 || fp < group.stack.start || fp.saturating_add(16) > group.stack.end {
+            if !fp.is_multiple_of(16) || fp < group.stack.start || fp.saturating_add(16) > group.stack.end {
                 break;
             }
             // SAFETY: the two words lie on the guest's stack, which is readable and which nobody runs on now.

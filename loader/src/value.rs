@@ -209,6 +209,7 @@ macro_rules! tuples {
             type Cells = [[u64; 2]; $n];
             fn types() -> [ValType; $n] { [$($ty::TYPE),*] }
             fn store(self, _cells: &mut [[u64; 2]]) { $(_cells[$i][0] = self.$i.into_raw();)* }
+            #[allow(clippy::unused_unit, reason = "the empty tuple is one of the cases")]
             fn load(_cells: &[[u64; 2]]) -> Self { ($($ty::from_raw(_cells[$i][0]),)*) }
         }
     )*};

@@ -23,8 +23,11 @@ pub fn parse_dir(text: &str) -> Result<DirGrant, String> {
     Ok(DirGrant { host: host.into(), guest: guest.to_owned() })
 }
 
+/// A variable's name and value.
+pub type Variable = (Vec<u8>, Vec<u8>);
+
 /// An environment variable: `NAME=VALUE`, or `NAME` for the host's value.
-pub fn environment(arguments: &[OsString]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+pub fn environment(arguments: &[OsString]) -> Result<Vec<Variable>, Failure> {
     let mut variables = Vec::new();
     for argument in arguments {
         let bytes = argument.as_bytes();

@@ -8,6 +8,7 @@ use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection};
+use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -30,7 +31,11 @@ impl Inspect {
     /// Prints what the artifact holds.
     pub fn execute(self) -> Result<ExitCode, Failure> {
         let fail = |message: String| Failure::new(format!("{}: {message}", self.file.display()));
-        let file = File::open(&self.file).map_err(|e| fail(format!("can't open: {e}")))?;
+        // Not blocking: a FIFO must not hang.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = rustix::fs::open(&self.file, flags, Mode::empty())
+            .map_err(|e| fail(format!("can't open: {}", std::io::Error::from(e))))?;
+        let file = File::from(file);
         let metadata = file.metadata().map_err(|e| fail(format!("can't stat: {e}")))?;
         if !metadata.is_file() {
             return Err(fail("not a regular file".to_owned()));
