@@ -1,1 +1,173 @@
-//! x
+//! `bailiwickc` as a library: WebAssembly in, native artifact out.
+//!
+//! ```text
+//!  .wasm/.wat ─► parse ─► analysis ─► translate ─► Cranelift ─► link ─► emit ─► .bwk
+//!               Module     Facts        CLIF      (codegen)     Text
+//! ```
+//!
+//! | folder | arrow |
+//! |---|---|
+//! | `parse` | bytes → `Module`; refuses by name what is not supported |
+//! | `analysis` | `Module` → `Facts`: immutable tables, constants, escapes, images |
+//! | `translate`, `stubs` | a function body, or a stub, → CLIF |
+//! | `codegen` | CLIF → units of machine code, in parallel |
+//! | `link` | units → text |
+//! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format` |
+//!
+//! Architecture invariants: the same input, options and version give the same bytes at any number of threads. No
+//! input makes it panic. It opens nothing; `main.rs` alone knows files. It contains no `unsafe`.
+//!
+//! ```
+//! use bailiwick_compiler::{Options, binary, compile};
+//! let wasm = binary(br#"(module (func (export "answer") (result i32) i32.const 42))"#)?;
+//! let artifact = compile(&wasm, &Options::default())?;
+//! assert!(artifact.starts_with(b"\x7fELF"));
+//! # Ok::<(), bailiwick_compiler::CompileError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod analysis;
+mod codegen;
+mod emit;
+mod error;
+mod link;
+mod module;
+mod options;
+mod parallel;
+mod parse;
+mod stubs;
+mod symbol;
+mod target;
+mod translate;
+
+pub use bailiwick_runtime_abi::types::Arch;
+pub use error::{CompileError, Result};
+pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
+
+use analysis::{Facts, Uses};
+use codegen::{Input, Listing};
+use emit::{Parts, unit_name};
+use module::Module;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt::Write;
+use wasmparser::FunctionBody;
+
+/// Name and version of this compiler and of the code generator in it.
+pub const VERSION: &str = emit::COMPILER;
+
+/// Version of this compiler, and of the code generator in it, for people.
+pub const RELEASE: &str = concat!(env!("CARGO_PKG_VERSION"), " (Cranelift 0.135.8)");
+
+/// All but the module that an artifact depends on, on one line: a cache that keeps artifacts by this and the module's
+/// hash never returns a wrong one.
+pub fn cache_key(options: &Options<'_>) -> Result<String> {
+    let fingerprint = bailiwick_runtime_abi::FINGERPRINT;
+    Ok(format!("{VERSION} abi {fingerprint:016x} {}", options.canonical()?))
+}
+
+/// The WebAssembly binary that `input` is or, if it is in the text format, means.
+pub fn binary(input: &[u8]) -> Result<Cow<'_, [u8]>> {
+    if input.starts_with(b"\0asm") {
+        return Ok(Cow::Borrowed(input));
+    }
+    wat::parse_bytes(input).map_err(|error| CompileError::Text { message: shortened(&error.to_string()) })
+}
+
+/// A message with the line it is about, which may be the whole input.
+fn shortened(message: &str) -> String {
+    let lines: Vec<String> = message.lines().take(6).map(|line| line.chars().take(160).collect()).collect();
+    lines.join("\n")
+}
+
+/// Compiles a WebAssembly binary to an artifact.
+pub fn compile(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
+    let (isa, features) = target::build(options)?;
+    let front = Front::new(wasm, options)?;
+    let units = front.input(&*isa, options).compile()?;
+    let text = link::link(options.target, &units)?;
+    let parts = Parts {
+        module: &front.module,
+        facts: &front.facts,
+        units: &units,
+        isa: &*isa,
+        options,
+        features,
+        source_sha256: Sha256::digest(wasm).into(),
+    };
+    emit::artifact(&parts, text)
+}
+
+/// The code of all functions and stubs as Cranelift's intermediate representation, before optimisation.
+pub fn emit_clif(wasm: &[u8], options: &Options<'_>) -> Result<String> {
+    list(wasm, options, Listing::Clif)
+}
+
+/// The code of all functions and stubs as machine instructions, as Cranelift writes them.
+pub fn emit_asm(wasm: &[u8], options: &Options<'_>) -> Result<String> {
+    list(wasm, options, Listing::Asm)
+}
+
+fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> {
+    let (isa, _) = target::build(options)?;
+    let front = Front::new(wasm, options)?;
+    let mut text = String::new();
+    for (symbol, code) in front.input(&*isa, options).list(listing)? {
+        let name = unit_name(&front.module, symbol);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, ";; {}\n{}\n", name.escape_debug(), code.trim_end());
+    }
+    Ok(text)
+}
+
+/// A module that was parsed, validated and analysed.
+struct Front<'a> {
+    module: Module<'a>,
+    bodies: Vec<FunctionBody<'a>>,
+    facts: Facts,
+}
+
+impl<'a> Front<'a> {
+    fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
+        let (module, to_scan) = parse::parse(wasm)?;
+        let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
+        let uses = scan_all(wasm, to_scan, options.jobs())?;
+        let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
+        Ok(Front { module, bodies, facts })
+    }
+
+    fn input<'i>(&'i self, isa: &'i dyn cranelift_codegen::isa::TargetIsa, options: &'i Options<'i>) -> Input<'i> {
+        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, isa, options }
+    }
+}
+
+/// Validates all bodies, and finds out what they use.
+fn scan_all(wasm: &[u8], bodies: Vec<module::Body<'_>>, jobs: usize) -> Result<Uses> {
+    let order: Vec<usize> = (0..bodies.len()).collect();
+    // Each body is taken by whoever validates it.
+    let bodies: Vec<_> = bodies.into_iter().map(|body| std::sync::Mutex::new(Some(body))).collect();
+    let (_, states) = parallel::run(
+        jobs,
+        &order,
+        || (wasmparser::FuncValidatorAllocations::default(), Uses::default()),
+        |(allocations, uses), i| {
+            let body = bodies[i].lock().unwrap_or_else(|e| e.into_inner()).take();
+            let body = body.ok_or_else(|| CompileError::internal("a body was validated before"))?;
+            analysis::scan(wasm, body, allocations, uses)
+        },
+    )?;
+    let mut uses = Uses::default();
+    for (_, more) in &states {
+        uses.merge(more);
+    }
+    Ok(uses)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_code_generator_is_the_one_named() {
+        let version = cranelift_codegen::VERSION;
+        assert!(super::VERSION.ends_with(version) && super::RELEASE.contains(version));
+    }
+}

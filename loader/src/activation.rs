@@ -58,6 +58,8 @@ pub(crate) struct GroupRecord {
     pub code: Vec<CodeRange>,
     /// Address ranges of memories with their guards.
     pub memories: Vec<Range<usize>>,
+    /// Poll pages of its instances: inaccessible while they are to be interrupted.
+    pub polls: Vec<Range<usize>>,
     /// The guest stack, and the guard below it.
     pub stack: Range<usize>,
     pub stack_guard: Range<usize>,
@@ -259,6 +261,11 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
         (_, Some(address)) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
         // A memory fault is the guest's only within a memory of the group that the thread is in.
         (Some((trap, _)), Some(address)) if group.memories.iter().any(|m| m.contains(&address)) => trap,
+        (Some((trap, _)), Some(address))
+            if trap == TrapCode::Interrupt as u8 && group.polls.iter().any(|p| p.contains(&address)) =>
+        {
+            trap
+        }
         (Some((trap, _)), None) => trap,
         _ => return None,
     };

@@ -2,6 +2,9 @@
 
 use crate::cpu;
 use crate::error::Error;
+use crate::value::FuncType;
+use bailiwick_runtime_abi::convention::signature_tag;
+use bailiwick_runtime_abi::format::{FLAG_POLLS, TextKind};
 use bailiwick_runtime_abi::types::Arch;
 use bailiwick_runtime_abi::view::{View, damaged};
 use memmap2::{Mmap, MmapOptions};
@@ -130,6 +133,11 @@ impl Artifact {
         &self.mapped.view
     }
 
+    /// Whether its code polls, so that an [`InterruptHandle`](crate::InterruptHandle) can end it.
+    pub fn interruptible(&self) -> bool {
+        self.view().header().flags & FLAG_POLLS != 0
+    }
+
     /// The name it was opened by.
     pub fn name(&self) -> &Path {
         &self.mapped.name
@@ -142,11 +150,13 @@ impl Artifact {
         start..start + text.len as usize
     }
 
-    /// Address of code at an offset in the text.
-    pub(crate) fn code(&self, offset: u32) -> Result<usize, Error> {
-        let text = self.text();
-        let address = text.start + offset as usize;
-        if address < text.end { Ok(address) } else { Err(damaged("text", "a code offset lies beyond it").into()) }
+    /// Address of the code at an offset in the text, which must carry the tag of its kind and type.
+    pub(crate) fn tagged_code(&self, offset: u32, kind: TextKind, ty: &FuncType) -> Result<usize, Error> {
+        let tag = signature_tag(kind, ty.params().iter().copied(), ty.results().iter().copied());
+        if !self.view().has_tag(offset, tag) {
+            return Err(damaged("text", "a code offset does not lead to code of its kind and type").into());
+        }
+        Ok(self.text().start + offset as usize)
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {

@@ -78,6 +78,34 @@ fn span(start: u64, len: u64, size: usize) -> Result<std::ops::Range<usize>, Hos
     }
 }
 
+/// Bytes of a bulk operation between two looks at whether the guest is to be interrupted.
+const PIECE: u64 = 1 << 20;
+
+/// Does `len` bytes of work in pieces, from the first or from the last, unless the guest is interrupted meanwhile.
+fn pieces(
+    inner: &mut Inner,
+    len: u64,
+    backwards: bool,
+    mut work: impl FnMut(&mut Inner, std::ops::Range<u64>),
+) -> Result<u64, HostError> {
+    let mut done = 0;
+    while done < len {
+        let size = PIECE.min(len - done);
+        let start = if backwards { len - done - size } else { done };
+        work(inner, start..start + size);
+        done += size;
+        if done < len && inner.interrupt.requested() {
+            return trap(TrapCode::Interrupt);
+        }
+    }
+    Ok(0)
+}
+
+/// The part of `whole`, which is within a memory, that `piece` says.
+fn shift(whole: &std::ops::Range<usize>, piece: &std::ops::Range<u64>) -> std::ops::Range<usize> {
+    whole.start + piece.start as usize..whole.start + piece.end as usize
+}
+
 const FAILED: u64 = u64::MAX;
 
 macro_rules! define {
@@ -122,21 +150,25 @@ define! {
         let (to, from) = (index(memories, dst_memory)?, index(memories, src_memory)?);
         let source = span(src, len, inner.memories[from as usize].len() as usize)?;
         let target = span(dst, len, inner.memories[to as usize].len() as usize)?;
-        if to == from {
-            inner.memories[to as usize].bytes().copy_within(source, target.start);
-        } else {
-            let source: *const [u8] = &raw const inner.memories[from as usize].bytes()[source];
-            // SAFETY: two memories of a group never overlap: each has a range of its own.
-            inner.memories[to as usize].bytes()[target].copy_from_slice(unsafe { &*source });
-        }
-        Ok(0)
+        // As if by way of a buffer: from the end where the target begins within the source.
+        let backwards = to == from && target.start > source.start;
+        pieces(inner, len, backwards, |inner, piece| {
+            let (source, target) = (shift(&source, &piece), shift(&target, &piece));
+            if to == from {
+                inner.memories[to as usize].bytes().copy_within(source, target.start);
+            } else {
+                let source: *const [u8] = &raw const inner.memories[from as usize].bytes()[source];
+                // SAFETY: two memories of a group never overlap: each has a range of its own.
+                inner.memories[to as usize].bytes()[target].copy_from_slice(unsafe { &*source });
+            }
+        })
     }
     memory_fill(inner, instance, memory, dst, value, len) {
         let memory = index(&data(inner, instance)?.memories, memory)?;
-        let bytes = inner.memories[memory as usize].bytes();
-        let target = span(dst, len, bytes.len())?;
-        bytes[target].fill(value as u8);
-        Ok(0)
+        let target = span(dst, len, inner.memories[memory as usize].bytes().len())?;
+        pieces(inner, len, false, |inner, piece| {
+            inner.memories[memory as usize].bytes()[shift(&target, &piece)].fill(value as u8);
+        })
     }
     memory_init(inner, instance, memory, segment, dst, src, len) {
         let memory = index(&data(inner, instance)?.memories, memory)?;
@@ -151,7 +183,7 @@ define! {
     }
     table_grow(inner, instance, table, delta, init) {
         let table = index(&data(inner, instance)?.tables, table)?;
-        Ok(inner.table_grow(table, delta, init).unwrap_or(FAILED))
+        Ok(inner.table_grow(table, delta, init).map_err(raise)?.unwrap_or(FAILED))
     }
     table_fill(inner, instance, table, dst, value, len) {
         let table = index(&data(inner, instance)?.tables, table)?;

@@ -3,34 +3,48 @@
 use crate::error::Error;
 use crate::group::Inner;
 use bailiwick_runtime_abi::format::{ConstOpcode, Range};
+use bailiwick_runtime_abi::types::ValType;
 use bailiwick_runtime_abi::view::damaged;
 
 /// Most values on the stack of a constant expression.
 const MAX_DEPTH: usize = 1024;
 
+/// A value while it is computed. References are made by the loader alone: no number becomes one, whatever an artifact
+/// says.
+#[derive(Clone, Copy)]
+enum Item {
+    Number(u64, u64),
+    Null,
+    Reference(ValType, u64),
+}
+
 impl Inner {
-    /// Evaluates a constant expression of an instance: the low and high 64 bits of its value.
-    pub(crate) fn evaluate(&mut self, instance: u32, range: Range) -> Result<(u64, u64), Error> {
+    /// Evaluates a constant expression of an instance, which must leave a value that fits `ty`: its low and high 64 bits.
+    pub(crate) fn evaluate(&mut self, instance: u32, range: Range, ty: ValType) -> Result<(u64, u64), Error> {
         let artifact = self.instances[instance as usize].artifact.clone();
         let view = artifact.view();
-        let mut stack: Vec<(u64, u64)> = Vec::new();
-        let underflow = || Error::from(damaged("const_ops", "an operator lacks operands"));
+        let mut stack: Vec<Item> = Vec::new();
         for op in view.range("const_ops", view.const_ops(), range)? {
             let opcode = ConstOpcode::from_u32(op.opcode).ok_or(damaged("const_ops", "an unknown operator"))?;
-            let value = match opcode {
-                ConstOpcode::Const => (op.low, op.high),
+            let item = match opcode {
+                ConstOpcode::Const => Item::Number(op.low, op.high),
                 ConstOpcode::GlobalGet => {
                     let globals = &self.instances[instance as usize].globals;
                     let index = globals.get(op.index as usize).ok_or(damaged("const_ops", "an unknown global"))?;
+                    let data = &self.globals[*index as usize];
                     // SAFETY: a global's cell lies in a context of this group, aligned; no guest code runs.
-                    let raw = unsafe { *self.globals[*index as usize].cell };
-                    (raw.0, raw.1)
+                    let raw = unsafe { *data.cell };
+                    match data.ty.value {
+                        reference if reference.is_reference() => Item::Reference(reference, raw.0),
+                        _ => Item::Number(raw.0, raw.1),
+                    }
                 }
-                ConstOpcode::RefFunc => (self.func_reference(instance, op.index)?, 0),
-                ConstOpcode::RefNull => (0, 0),
+                ConstOpcode::RefFunc => Item::Reference(ValType::FuncRef, self.func_reference(instance, op.index)?),
+                ConstOpcode::RefNull => Item::Null,
                 _ => {
-                    let right = stack.pop().ok_or_else(underflow)?.0;
-                    let left = stack.pop().ok_or_else(underflow)?.0;
+                    let (Some(Item::Number(right, _)), Some(Item::Number(left, _))) = (stack.pop(), stack.pop()) else {
+                        return Err(damaged("const_ops", "an operator lacks operands").into());
+                    };
                     let narrow = |f: fn(u32, u32) -> u32| u64::from(f(left as u32, right as u32));
                     let result = match opcode {
                         ConstOpcode::I32Add => narrow(u32::wrapping_add),
@@ -40,17 +54,19 @@ impl Inner {
                         ConstOpcode::I64Sub => left.wrapping_sub(right),
                         _ => left.wrapping_mul(right),
                     };
-                    (result, 0)
+                    Item::Number(result, 0)
                 }
             };
             if stack.len() == MAX_DEPTH {
                 return Err(damaged("const_ops", "an expression is too deep").into());
             }
-            stack.push(value);
+            stack.push(item);
         }
         match stack[..] {
-            [value] => Ok(value),
-            _ => Err(damaged("const_ops", "an expression does not leave one value").into()),
+            [Item::Number(low, high)] if !ty.is_reference() => Ok((low, high)),
+            [Item::Null] if ty.is_reference() => Ok((0, 0)),
+            [Item::Reference(found, raw)] if found == ty => Ok((raw, 0)),
+            _ => Err(damaged("const_ops", "an expression does not leave one value of its type").into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::group::{AsGroup, Inner, enter, inner, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
-use bailiwick_runtime_abi::format::NONE;
+use bailiwick_runtime_abi::format::TextKind;
 use bailiwick_runtime_abi::view::damaged;
 use std::marker::PhantomData;
 
@@ -51,11 +51,11 @@ impl Func {
         let funcref = self.funcref(inner)?;
         let instance = inner.instance_of(funcref.context)?;
         let local = instance.local_type(funcref.type_id)?;
-        let ty = instance.artifact.view().types()[local as usize];
-        if ty.entry_stub == NONE {
-            return Err(damaged("types", "a function that can be referred to has no entry stub").into());
-        }
-        Ok(Target { stub: instance.artifact.code(ty.entry_stub)?, context: funcref.context, code: funcref.code })
+        let view = instance.artifact.view();
+        let stub = view.record("types", view.types(), local)?.entry_stub;
+        let ty = inner.types.get(funcref.type_id as usize).ok_or(damaged("types", "a function has no type"))?;
+        let stub = instance.artifact.tagged_code(stub, TextKind::Entry, ty)?;
+        Ok(Target { stub, context: funcref.context, code: funcref.code })
     }
 
     /// Its type.

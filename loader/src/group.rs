@@ -7,6 +7,7 @@ use crate::error::{Error, HostFailure};
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
+use crate::interrupt::{Interrupt, InterruptHandle, interrupted};
 use crate::memory::MemoryData;
 use crate::table::TableData;
 use crate::trap::{Backtrace, Trap};
@@ -16,6 +17,7 @@ use bailiwick_runtime_abi::trap::TrapCode;
 use std::any::Any;
 use std::collections::HashMap;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a group may grow to.
@@ -44,6 +46,16 @@ impl Default for GroupConfig {
             max_extern_refs: 1_000_000,
         }
     }
+}
+
+/// A limit of [`GroupConfig`] that a guest's `memory.grow` or `table.grow` ran into. The guest only sees that it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// [`GroupConfig::max_memory`], in bytes.
+    MemoryBytes(u64),
+    /// [`GroupConfig::max_table_elements`].
+    TableElements(u64),
 }
 
 /// Linked instances, and all that they hold: memories, tables, globals, host functions, one guest stack.
@@ -87,6 +99,9 @@ pub(crate) struct Inner {
     pub tables: Vec<TableData>,
     pub globals: Vec<GlobalData>,
     pub externs: Vec<Box<dyn Any + Send>>,
+    pub interrupt: Arc<Interrupt>,
+    /// The last limit of the configuration that a guest's growth ran into.
+    pub refused: Option<Refused>,
     /// Why a host function or builtin refused; taken by whoever entered.
     pub pending: Option<HostError>,
     /// Whether the cell's own memory is in use.
@@ -157,6 +172,7 @@ impl Group {
             current: std::ptr::null_mut(),
             code: Vec::new(),
             memories: Vec::new(),
+            polls: Vec::new(),
             stack: cell.stack(),
             stack_guard: cell.stack_guard(),
         };
@@ -172,6 +188,8 @@ impl Group {
             tables: Vec::new(),
             globals: Vec::new(),
             externs: Vec::new(),
+            interrupt: Arc::new(Interrupt::default()),
+            refused: None,
             pending: None,
             cell_memory_used: false,
             cell,
@@ -197,6 +215,23 @@ impl Group {
         inner(self).add_extern(Box::new(value))
     }
 
+    /// A handle by which any thread can end this group's guests.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        // SAFETY: as in `inner`, shared.
+        InterruptHandle { interrupt: unsafe { self.inner.as_ref() }.interrupt.clone() }
+    }
+
+    /// The last limit of the configuration that a guest's growth ran into, if any did.
+    pub fn refused(&self) -> Option<Refused> {
+        // SAFETY: as in `inner`, shared.
+        unsafe { self.inner.as_ref() }.refused
+    }
+
+    /// Lets guests run again after an interrupt.
+    pub fn resume(&mut self) {
+        inner(self).interrupt.clear();
+    }
+
     /// The host value behind a reference; `None` if it is of another group.
     pub fn extern_value(&self, reference: ExternRef) -> Option<&(dyn Any + Send)> {
         // SAFETY: as in `inner`, shared.
@@ -207,6 +242,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
+        inner(self).interrupt.close();
         // SAFETY: made by `Box::leak`, dropped once. No activation is left: entering borrows the group.
         drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }
@@ -284,6 +320,10 @@ pub(crate) unsafe fn enter(
 ) -> Result<(), Error> {
     // SAFETY: the caller's promise; the record lies in `inner` and stays.
     unsafe {
+        // Code that does not poll at its entry would run to its end.
+        if (*inner.as_ptr()).interrupt.requested() {
+            return Err(interrupted());
+        }
         let record = &raw mut (*inner.as_ptr()).record;
         match GroupRecord::enter(record, stub, context, code, values.cast())? {
             Ok(()) => Ok(()),

@@ -98,7 +98,14 @@ pub(crate) unsafe extern "C" fn host_call(
         let inner = NonNull::new_unchecked(context.inner);
         (context.func.clone(), Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
     };
-    crate::builtins::guarded(caller.inner, || (func.dispatch)(&mut caller, cells).map(|()| 0))
+    crate::builtins::guarded(caller.inner, || {
+        (func.dispatch)(&mut caller, cells)?;
+        // An interrupt that arrived meanwhile ends the guest here, should no poll follow.
+        if crate::group::inner(&mut caller).interrupt.requested() {
+            return Err(HostError::Trap(TrapCode::Interrupt, None));
+        }
+        Ok(0)
+    })
 }
 
 /// The calling guest, as a host function sees it: the instance that was *granted* the function, in its group.

@@ -10,7 +10,7 @@ use crate::memory::Memory;
 use crate::table::Table;
 use crate::value::WasmTypes;
 use bailiwick_runtime_abi::context::{BUILTINS, EXIT, GROUP, HEADER_SIZE, Layout, MAGIC, OWNER};
-use bailiwick_runtime_abi::format::{Kind, NONE};
+use bailiwick_runtime_abi::format::{Kind, TextKind};
 use bailiwick_runtime_abi::view::damaged;
 
 /// What every context begins with, `bailiwick_runtime_abi::context`.
@@ -109,10 +109,8 @@ impl Inner {
         unsafe {
             if (*record).code == 0 {
                 let type_id = *data.types.get(function.type_index as usize).ok_or(damaged("functions", "no type"))?;
-                if function.text_offset == NONE {
-                    return Err(damaged("functions", "a reference to an import that has no thunk").into());
-                }
-                let code = data.artifact.code(function.text_offset)?;
+                let ty = self.types.get(type_id as usize).ok_or(damaged("functions", "no type"))?;
+                let code = data.artifact.tagged_code(function.text_offset, TextKind::Function, ty)?;
                 *record = Funcref { code, context: data.context, type_id, reserved: 0 };
             }
         }

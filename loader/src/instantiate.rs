@@ -11,10 +11,10 @@ use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
 use crate::table::{TableDef, TableType};
-use crate::value::{FuncType, RawValue};
+use crate::value::{FuncType, RawValue, ValType};
 use bailiwick_runtime_abi::context::{ALIGNMENT, Layout};
 use bailiwick_runtime_abi::format::{
-    Kind, MemoryRecord, NONE, Range, SegmentMode, TABLE_IMMUTABLE, TableRecord, TypeRecord, UNBOUNDED,
+    Kind, MemoryRecord, NONE, Range, SegmentMode, TABLE_IMMUTABLE, TableRecord, TextKind, TypeRecord, UNBOUNDED,
 };
 use bailiwick_runtime_abi::limits::{WASM_PAGE_SIZE, poll_distance};
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -188,6 +188,9 @@ impl Inner {
         let align = in_front.max(ALIGNMENT as usize);
         let context = self.cell.allocate(in_front, layout.size() as usize, align)?;
         let index = self.instances.len() as u32;
+        let poll_page = context as usize - in_front..context as usize;
+        self.interrupt.add(poll_page.start, in_front);
+        self.record.polls.push(poll_page);
 
         let mut header = ContextHeader::new(self, 0);
         header.owner = (index as usize + 1) as *mut u8;
@@ -222,11 +225,9 @@ impl Inner {
                     }
                     let function = view.record("functions", view.functions(), slot)?;
                     let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
-                    if stub == NONE {
-                        return Err(damaged("types", "an imported function's type has no exit stub").into());
-                    }
+                    let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
                     let host = HostContext::new(self, host, index);
-                    let words: [usize; 2] = [artifact.code(stub)?, (&raw const *host) as usize];
+                    let words: [usize; 2] = [code, (&raw const *host) as usize];
                     self.hosts.push(host);
                     // SAFETY: the slot lies in the fresh context.
                     unsafe { *data.field(layout.slot(slot)) = words };
@@ -315,7 +316,7 @@ impl Inner {
         };
         let counts = layout.counts();
         for (i, record) in view.globals().iter().skip(counts.imported_globals as usize).enumerate() {
-            let (low, high) = self.evaluate(instance, record.init)?;
+            let (low, high) = self.evaluate(instance, record.init, view.value_type(record.val_type)?)?;
             // SAFETY: the global's field lies in the instance's context.
             let cell: *mut RawValue = unsafe { context.add(layout.global(i as u32) as usize).cast() };
             // SAFETY: as above; aligned to 16.
@@ -327,7 +328,7 @@ impl Inner {
         }
         for (i, record) in view.tables().iter().enumerate().skip(counts.imported_tables as usize) {
             if record.init.len != 0 && record.flags & TABLE_IMMUTABLE == 0 {
-                let (reference, _) = self.evaluate(instance, record.init)?;
+                let (reference, _) = self.evaluate(instance, record.init, view.value_type(record.element_type)?)?;
                 let table = self.instances[instance as usize].tables[i];
                 self.table_fill(table, 0, reference, record.minimum)?;
             }
@@ -335,7 +336,7 @@ impl Inner {
         self.apply_image(instance)?;
         for (i, segment) in view.elements().iter().enumerate() {
             if mode(segment.mode)? == SegmentMode::Active {
-                let (offset, _) = self.evaluate(instance, segment.offset)?;
+                let (offset, _) = self.evaluate(instance, segment.offset, ValType::I32)?;
                 let tables = &self.instances[instance as usize].tables;
                 let table = *view.record("elements", tables, segment.table)?;
                 let len = u64::from(segment.items.len);
@@ -347,7 +348,7 @@ impl Inner {
         }
         for (i, segment) in view.data_segments().iter().enumerate() {
             if mode(segment.mode)? == SegmentMode::Active {
-                let (offset, _) = self.evaluate(instance, segment.offset)?;
+                let (offset, _) = self.evaluate(instance, segment.offset, ValType::I32)?;
                 let memories = &self.instances[instance as usize].memories;
                 let memory = *view.record("data_segments", memories, segment.memory)?;
                 self.init_memory(instance, memory, i as u32, u64::from(offset as u32), 0, segment.bytes.len)?;
@@ -444,11 +445,17 @@ impl Inner {
         let part = Range { start: items.start.saturating_add(src as u32), len: len as u32 };
         let references: Vec<u64> = if record.exprs == 0 {
             let items = view.range("element_items", view.element_items(), part)?;
-            let reference = |&item: &u32| if item == NONE { Ok(0) } else { self.func_reference(instance, item) };
+            let functions = self.tables[table as usize].element == ValType::FuncRef;
+            let reference = |&item: &u32| match item {
+                NONE => Ok(0),
+                item if functions => self.func_reference(instance, item),
+                _ => Err(Error::from(damaged("elements", "a function for a table of another type"))),
+            };
             items.iter().map(reference).collect::<Result<_, _>>()?
         } else {
             let exprs = view.range("element_exprs", view.element_exprs(), part)?;
-            exprs.iter().map(|&e| Ok(self.evaluate(instance, e)?.0)).collect::<Result<_, Error>>()?
+            let ty = self.tables[table as usize].element;
+            exprs.iter().map(|&e| Ok(self.evaluate(instance, e, ty)?.0)).collect::<Result<_, Error>>()?
         };
         self.table_write(table, dst, &references)
     }

@@ -11,7 +11,8 @@
 //! # Rooms, in the order of the data
 //! `artifact` (open, map, check) · `link` (what is granted) · `instantiate` (context, slots, segments) · `cell`,
 //! `memory`, `table`, `global`, `instance` (what a group has) · `func`, `host`, `builtins` (calls in and out) ·
-//! `activation`, `arch` (stacks) · `signals`, `trap` (faults) · [`wasi`] (the system interface).
+//! `activation`, `arch` (stacks) · `signals`, `trap` (faults) ·
+//! `interrupt` (ending a guest from outside) · [`wasi`] (the system interface).
 //!
 //! # Architecture invariants
 //! Knows nothing of Cranelift or of the WebAssembly binary format. Never uses a length or offset from an artifact or
@@ -31,6 +32,7 @@ mod global;
 mod group;
 mod host;
 mod instance;
+mod interrupt;
 mod instantiate;
 mod link;
 mod memory;
@@ -48,9 +50,10 @@ pub use bailiwick_runtime_abi::view::FormatError;
 pub use error::{Error, HostFailure, LinkError};
 pub use func::{Func, TypedFunc};
 pub use global::{Global, GlobalType};
-pub use group::{AsGroup, Group, GroupConfig};
+pub use group::{AsGroup, Group, GroupConfig, Refused};
 pub use host::{Caller, HostError, IntoHostFunc};
 pub use instance::Instance;
+pub use interrupt::InterruptHandle;
 pub use link::{Extern, Imports};
 pub use memory::{Memory, MemoryType};
 pub use table::{Table, TableType};

@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, inner};
+use crate::group::{AsGroup, Inner, Refused, inner};
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
     FRONT_GUARD_SIZE, GUARD_SIZE, MEMORY_RESERVATION, MEMORY32_MAX_PAGES, WASM_PAGE_SIZE,
@@ -114,6 +114,9 @@ impl Inner {
         let most = data.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
         let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
         if new > most.min(self.config.max_memory) {
+            if new <= most {
+                self.refused = Some(Refused::MemoryBytes(self.config.max_memory));
+            }
             return None;
         }
         let (place, offset) = data.place(&self.cell);

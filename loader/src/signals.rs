@@ -124,6 +124,13 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
                     let function: extern "C" fn(libc::c_int) = std::mem::transmute(action.sa_sigaction);
                     function(signal);
                 }
+                // Rust's own handler only goes back to the default action, and expects the fault to come again. A signal
+                // that was sent does not: it would be swallowed, and traps after it would end the process.
+                let mut now: libc::sigaction = std::mem::zeroed();
+                let asked = libc::sigaction(signal, std::ptr::null(), &mut now);
+                if !synchronous && asked == 0 && now.sa_sigaction == libc::SIG_DFL {
+                    libc::raise(signal);
+                }
             }
             // An ignored signal that was sent stays ignored; a fault can't be.
             Some(action) if action.sa_sigaction == libc::SIG_IGN && !synchronous => {}

@@ -5,7 +5,7 @@
 //! null in both cases.
 
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, inner};
+use crate::group::{AsGroup, Inner, Refused, inner};
 use crate::sys::Reservation;
 use crate::value::{Val, ValType};
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
@@ -62,6 +62,9 @@ pub struct Table {
     pub(crate) group: u64,
     pub(crate) index: u32,
 }
+
+/// Elements of a bulk operation between two looks at whether the guest is to be interrupted.
+const PIECE: u64 = 64 << 10;
 
 /// Tables up to this many bytes lie among the contexts; larger ones have a mapping.
 const SMALL_TABLE: u64 = 16 << 10;
@@ -173,7 +176,19 @@ impl Inner {
         let table = self.table(index)?;
         let end = first.checked_add(len).filter(|&end| end <= table.len()).ok_or_else(out_of_bounds)?;
         let word = table.encode(reference);
-        table.words()[first as usize..end as usize].fill(word);
+        self.fill_words(index, first, end, word)
+    }
+
+    /// Writes one word from `first` to `end`, which are within the table, unless the guest is interrupted meanwhile.
+    fn fill_words(&mut self, index: u32, first: u64, end: u64, word: u64) -> Result<(), Error> {
+        let interrupt = self.interrupt.clone();
+        let words = &mut self.table(index)?.words()[first as usize..end as usize];
+        for piece in words.chunks_mut(PIECE as usize) {
+            piece.fill(word);
+            if interrupt.requested() {
+                return Err(crate::interrupt::interrupted());
+            }
+        }
         Ok(())
     }
 
@@ -183,21 +198,41 @@ impl Inner {
         if !within(self.table(from)?, src) || !within(self.table(to)?, dst) {
             return Err(out_of_bounds());
         }
-        // Unresolved elements mean something in their own table only.
-        let references = (src..src + len).map(|i| self.table_get(from, i)).collect::<Result<Vec<_>, _>>()?;
-        self.table_write(to, dst, &references)
+        // As if by way of a buffer: from the end where the target begins within the source.
+        let backwards = to == from && dst > src;
+        let mut done = 0;
+        while done < len {
+            let size = PIECE.min(len - done);
+            let start = if backwards { len - done - size } else { done };
+            // Unresolved elements mean something in their own table only.
+            let piece = src + start..src + start + size;
+            let references = piece.map(|i| self.table_get(from, i)).collect::<Result<Vec<_>, _>>()?;
+            self.table_write(to, dst + start, &references)?;
+            done += size;
+            if self.interrupt.requested() {
+                return Err(crate::interrupt::interrupted());
+            }
+        }
+        Ok(())
     }
 
     /// `table.grow`: the old length, or `None` if it can't.
-    pub(crate) fn table_grow(&mut self, index: u32, delta: u64, reference: u64) -> Option<u64> {
-        let table = self.table(index).ok()?;
+    pub(crate) fn table_grow(&mut self, index: u32, delta: u64, reference: u64) -> Result<Option<u64>, Error> {
+        let limit = self.config.max_table_elements;
+        let table = self.table(index)?;
         let old = table.len();
-        let new = old.checked_add(delta).filter(|&new| new <= table.capacity)?;
+        let new = old.saturating_add(delta);
+        if new > table.capacity {
+            if table.maximum.is_none_or(|max| new <= max) {
+                self.refused = Some(Refused::TableElements(limit));
+            }
+            return Ok(None);
+        }
         // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity` words.
         unsafe { (*table.def).length = new };
         let word = table.encode(reference);
-        table.words()[old as usize..].fill(word);
-        Some(old)
+        self.fill_words(index, old, new, word)?;
+        Ok(Some(old))
     }
 }
 
@@ -272,6 +307,6 @@ impl Table {
             return Err(Error::Type { expected: element.to_string(), found: value.ty().to_string() });
         }
         let raw = value.to_raw(inner.id)?;
-        Ok(inner.table_grow(self.index, delta, raw))
+        inner.table_grow(self.index, delta, raw)
     }
 }

@@ -22,3 +22,34 @@
 
 /// Bytes in a cell of the `values` array that stubs read and write.
 pub const VALUE_SIZE: usize = 16;
+
+/// Bytes of the tag in front of code that the loader may take the address of.
+pub const TAG_SIZE: usize = 8;
+
+/// The tag that stands, little-endian, in the [`TAG_SIZE`] bytes of text right in front of every entry stub, exit
+/// stub, thunk and escaping function: what it is, and the types it takes and returns.
+///
+/// A record whose offset or type was damaged then leads to an error and not to a call with the wrong shape. It is
+/// FNV-1a, no defence against forgery: text itself is trusted.
+pub fn signature_tag(
+    kind: crate::format::TextKind,
+    params: impl ExactSizeIterator<Item = crate::types::ValType>,
+    results: impl ExactSizeIterator<Item = crate::types::ValType>,
+) -> u64 {
+    // An imported function's thunk stands for a function.
+    let kind = match kind {
+        crate::format::TextKind::Thunk => crate::format::TextKind::Function,
+        other => other,
+    };
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut add = |byte: u8| {
+        hash ^= u64::from(byte);
+        hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
+    };
+    b"bwk-code".iter().for_each(|&byte| add(byte));
+    add(kind as u32 as u8);
+    (params.len() as u32).to_le_bytes().into_iter().for_each(&mut add);
+    params.for_each(|ty| add(ty as u8));
+    results.for_each(|ty| add(ty as u8));
+    hash
+}

@@ -97,9 +97,11 @@ pub struct Header {
     pub image: Span,
     /// Bytes behind a 32-bit memory's reservation that must be inaccessible.
     pub guard_size: u64,
+    /// [`Header::checksum`] of this header, so that damage to it is found without reading anything else.
+    pub header_checksum: u64,
     /// SHA-256 of the WebAssembly binary that was compiled.
     pub source_sha256: [u8; 32],
-    /// SHA-256 of the whole file with this field zero.
+    /// SHA-256 of the whole file with this field and `header_checksum` zero.
     pub content_sha256: [u8; 32],
     /// Name and version of the compiler, UTF-8, padded with NUL.
     pub compiler: [u8; 32],
@@ -113,6 +115,17 @@ pub struct Header {
     pub denied_stub: u32,
     /// Where each [`Table`] lies.
     pub tables: [Span; TABLE_COUNT],
+}
+
+impl Header {
+    /// FNV-1a over the header with `header_checksum` zero. It finds damage; it is no defence against forgery.
+    pub fn checksum(&self) -> u64 {
+        let bytes = Header { header_checksum: 0, ..*self };
+        bytes
+            .as_bytes()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
 }
 
 /// [`Header::flags`]: loop headers and function entries poll for interruption.

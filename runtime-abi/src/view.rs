@@ -45,7 +45,7 @@ pub enum FormatError {
     #[error("artifact for the unknown ELF machine {0}")]
     UnknownArchitecture(u32),
     /// The guard that the code counts on is not the one that the loader makes.
-    #[error("artifact counts on a guard of {found} bytes, this loader makes {} bytes", limits::GUARD_SIZE)]
+    #[error("artifact counts on a guard of {found} bytes, this loader makes {} bytes; compile the module again", limits::GUARD_SIZE)]
     Guard {
         /// Bytes in the artifact.
         found: u64,
@@ -114,6 +114,9 @@ impl<'a> View<'a> {
         }
         if header.abi_version != ABI_VERSION || header.fingerprint != FINGERPRINT {
             return Err(FormatError::Abi { found_version: header.abi_version, found: header.fingerprint });
+        }
+        if header.checksum() != header.header_checksum {
+            return Err(damaged("header", "its checksum is wrong"));
         }
         let arch = u16::try_from(header.arch).ok().and_then(Arch::from_elf_machine);
         let Some(arch) = arch else {
@@ -242,6 +245,13 @@ impl<'a> View<'a> {
         self.slice("text", self.header.text).unwrap_or(&[])
     }
 
+    /// Whether the code at `offset` carries the tag of its kind and type, see [`crate::convention::signature_tag`].
+    pub fn has_tag(&self, offset: u32, tag: u64) -> bool {
+        let offset = offset as usize;
+        let found = offset.checked_sub(crate::convention::TAG_SIZE).and_then(|start| self.text().get(start..offset));
+        found.is_some_and(|found| *found == tag.to_le_bytes())
+    }
+
     /// The compiler's name and version.
     pub fn compiler(&self) -> &'a str {
         let bytes = &self.header.compiler;
@@ -355,6 +365,7 @@ mod tests {
         header.loaded_len = 8192;
         header.text = Span { offset: 4096, len: 16 };
         edit(&mut header);
+        header.header_checksum = header.checksum();
         let mut words = alloc::vec![0u64; 1024];
         let bytes = words.as_mut_bytes();
         bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
@@ -408,6 +419,16 @@ mod tests {
                 let part = Span { offset: 4096, len: size as u64 - 1 };
                 assert!(open(|h| h.tables[table as usize] = part).is_err(), "{} part", table.name());
             }
+        }
+    }
+
+    #[test]
+    fn any_damaged_byte_of_the_header_is_found() {
+        let words = minimal(|_| ());
+        for i in HEADER_OFFSET..HEADER_OFFSET + size_of::<Header>() {
+            let mut words = words.clone();
+            words.as_mut_bytes()[i] ^= 0x10;
+            assert!(View::new(words.as_bytes(), 8192).is_err(), "byte {i}");
         }
     }
 

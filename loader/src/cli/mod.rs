@@ -2,6 +2,7 @@
 
 mod cache;
 mod compile;
+mod deadline;
 mod exit;
 mod grants;
 mod inspect;
@@ -17,6 +18,7 @@ Exit status:
   1    an error: the file can't be read, is damaged, does not link, …
   2    wrong usage
   3    refused authority: the module wants what it was not granted, or a grant can't be made
+  124  the guest was ended by --timeout
   134  the guest trapped";
 
 #[derive(Debug, Parser)]

@@ -4,7 +4,11 @@ use super::compile::artifact;
 use super::exit::Failure;
 use super::grants::{DirGrant, Preload, environment, parse_dir, parse_preload};
 use bailiwick_loader::wasi::{self, DirAccess, WasiCtx};
-use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Kind, Val, ValType};
+use super::deadline::{Deadline, interruptible};
+use bailiwick_loader::{
+    Artifact, Error, Func, Group, GroupConfig, Imports, Instance, Kind, Refused, TrapCode, Val, ValType,
+};
+use bytesize::ByteSize;
 use rustix::fs::{Mode, OFlags};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -12,6 +16,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +25,7 @@ Examples:
   bailiwick run --dir ./data::/data app.wasm       the guest sees ./data as /data
   bailiwick run --dir-ro . --env LANG app.wasm     read only; with the host's LANG
   bailiwick run --invoke add math.wat 2 3          call one exported function, print its results
+  bailiwick run --timeout 2s --max-memory 64MiB app.wasm
   bailiwick run --preload lib=lib.wasm app.wasm    lib.wasm provides the imports from \"lib\"
 
 The guest gets standard streams, clocks and randomness, and nothing else that is not named here.
@@ -48,6 +54,18 @@ pub struct Run {
     /// What the guest sees as its own name, instead of FILE's last component
     #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
+    /// End the guest after this time, as 500ms, 2s or 1m 30s
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// Most bytes of each of the guest's memories, as 64MiB
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<ByteSize>,
+    /// Bytes of the guest's stack, 64KiB to 24MiB
+    #[arg(long, value_name = "SIZE")]
+    max_stack: Option<ByteSize>,
+    /// Most elements of each of the guest's tables
+    #[arg(long, value_name = "N")]
+    max_table: Option<u64>,
     /// Compile anew, and do not keep the result
     #[arg(long)]
     no_cache: bool,
@@ -72,9 +90,16 @@ impl Run {
         wasi::add_to_imports(&mut imports, Arc::new(Mutex::new(context)));
 
         let failed = |e: Error| Failure::from_error(path, &e);
-        let mut group = Group::new().map_err(failed)?;
+        let mut group = Group::with_config(self.config()).map_err(failed)?;
+        let deadline = self.timeout.map(|timeout| Deadline::start(timeout, path, group.interrupt_handle()));
+        if deadline.is_some() {
+            interruptible(path, &main)?;
+        }
         for preload in &self.preload {
             let artifact = artifact(&preload.file, !self.no_cache)?;
+            if deadline.is_some() {
+                interruptible(&preload.file, &artifact)?;
+            }
             match start(&mut group, &artifact, &imports, &["_initialize"]) {
                 Ok(instance) => imports.instance(&preload.name, instance),
                 Err(Error::Exit(status)) => return Ok(exit_code(status)),
@@ -88,12 +113,48 @@ impl Run {
             },
             None => start(&mut group, &main, &imports, &["_initialize", "_start"]).map(|_| ()),
         };
+        if let Some(deadline) = deadline {
+            deadline.finished();
+        }
+        self.note_limits(&group, &result);
         match result {
             Ok(()) if self.invoke.is_none() && main.view().export("_start").is_none() => no_entry(path, &main),
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(Error::Exit(status)) => Ok(exit_code(status)),
             Err(e) => Err(failed(e)),
         }
+    }
+
+    fn config(&self) -> GroupConfig {
+        let mut config = GroupConfig::default();
+        if let Some(bytes) = self.max_memory {
+            config.max_memory = bytes.as_u64();
+        }
+        if let Some(bytes) = self.max_stack {
+            config.stack_size = usize::try_from(bytes.as_u64()).unwrap_or(usize::MAX);
+        }
+        if let Some(elements) = self.max_table {
+            config.max_table_elements = elements;
+        }
+        config
+    }
+
+    /// Says which limit of the command line a guest ran into: it can't know itself.
+    fn note_limits(&self, group: &Group, result: &Result<(), Error>) {
+        let note = match group.refused() {
+            _ if result.as_ref().is_err_and(|e| e.trap_code() == Some(TrapCode::StackOverflow)) => {
+                let size = self.config().stack_size as u64;
+                format!("the guest's stack has {}; --max-stack gives it more or less", ByteSize(size))
+            }
+            Some(Refused::MemoryBytes(limit)) => {
+                format!("a memory did not grow beyond {} (--max-memory)", ByteSize(limit))
+            }
+            Some(Refused::TableElements(limit)) => {
+                format!("a table did not grow beyond {limit} elements (--max-table)")
+            }
+            _ => return,
+        };
+        let _ = writeln!(std::io::stderr(), "bailiwick: note: {note}");
     }
 
     /// The system interface with what the options grant.

@@ -12,7 +12,7 @@
 //! | `resolve.rs` | paths beneath it: the only file that opens anything |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
-//! | `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
+//! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
 //! | `stdio.rs`, `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
 //!
 //! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
@@ -36,6 +36,7 @@ mod fd;
 mod fd_io;
 mod memory;
 mod path;
+mod path_open;
 mod poll;
 mod process;
 mod random;

@@ -4,7 +4,7 @@
 use super::ctx::WasiCtx;
 use super::errno::Errno;
 use super::memory::GuestMemory;
-use super::{args, clock, fd, fd_io, path, poll, process, random, readdir, sock};
+use super::{args, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock};
 use crate::{Caller, HostError, Imports};
 use std::sync::{Arc, Mutex};
 
@@ -75,7 +75,7 @@ functions! {
     path::path_filestat_get(fd: i32, lookup: i32, path: i32, path_len: i32, stat: i32);
     path::path_filestat_set_times(fd: i32, lookup: i32, path: i32, path_len: i32, accessed: i64, modified: i64, flags: i32);
     path::path_link(old_fd: i32, lookup: i32, old: i32, old_len: i32, new_fd: i32, new: i32, new_len: i32);
-    path::path_open(
+    path_open::path_open(
         fd: i32, lookup: i32, path: i32, path_len: i32, oflags: i32, base: i64, inheriting: i64, fdflags: i32, opened: i32
     );
     path::path_readlink(fd: i32, path: i32, path_len: i32, buf: i32, len: i32, used: i32);

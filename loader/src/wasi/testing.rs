@@ -111,7 +111,7 @@ impl Guest {
         let (ptr, len) = self.put(1024, path.as_bytes());
         let (inheriting, oflags, fdflags) = (Rights::ALL.raw(), oflags.into(), fdflags.into());
         self.call(|ctx, mem| {
-            super::path::path_open(ctx, mem, DIR, 1, ptr, len, oflags, rights.raw(), inheriting, fdflags, 16)
+            super::path_open::path_open(ctx, mem, DIR, 1, ptr, len, oflags, rights.raw(), inheriting, fdflags, 16)
         })?;
         Ok(self.u32_at(16))
     }

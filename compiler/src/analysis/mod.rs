@@ -1,0 +1,137 @@
+//! [`Module`] → [`Facts`]: what holds for the whole module and makes the code of each function better.
+//!
+//! ```text
+//!  bodies ─► scan ─► Uses ─┬─► tables    which tables can be read-only call tables
+//!                          ├─► globals   which globals are constants
+//!                          ├─► escapes   of which functions a reference can be made
+//!                          └─► images    initial contents of memories and tables
+//! ```
+//!
+//! Architecture invariant: facts are decided here and nowhere else; translation and emission only read them, so
+//! that the code and the tables can't disagree.
+
+mod escapes;
+mod globals;
+mod images;
+mod scan;
+mod tables;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use images::Images;
+pub(crate) use scan::{Uses, scan};
+
+use crate::error::{CompileError, Result};
+use crate::module::{Entity, Module};
+use bailiwick_runtime_abi::context::{Counts, Layout};
+use bailiwick_runtime_abi::limits::poll_distance;
+use bailiwick_runtime_abi::types::Arch;
+
+/// What is known of the whole module.
+pub(crate) struct Facts {
+    /// For each type, the first that is structurally equal.
+    pub canonical: Vec<u32>,
+    /// For each table, its elements if it is immutable.
+    pub call_tables: Vec<Option<Vec<Option<u32>>>>,
+    /// For each table that always has its initial length, that length.
+    pub table_lengths: Vec<Option<u64>>,
+    /// For each global that always has one known value, its bits.
+    pub constants: Vec<Option<u64>>,
+    /// Functions that a reference can be made to, ascending: their positions are their escape indices.
+    pub escapes: Vec<u32>,
+    /// Imported functions that need a thunk, ascending.
+    pub thunks: Vec<u32>,
+    /// Canonical types that need an entry stub, ascending.
+    pub entry_types: Vec<u32>,
+    /// Canonical types that need an exit stub, ascending.
+    pub exit_types: Vec<u32>,
+    /// Functions that call any, ascending.
+    pub calling: Vec<u32>,
+    /// Distance of the poll page below the context, if loops and recursion poll for interruption.
+    pub polls: Option<u32>,
+    /// Initial contents.
+    pub images: Images,
+    /// The context's layout.
+    pub layout: Layout,
+}
+
+impl Facts {
+    /// Decides all facts.
+    pub fn new(module: &Module<'_>, uses: &Uses, arch: Arch, interruptible: bool) -> Result<Facts> {
+        let canonical = types::canonical(&module.types);
+        let exported = Exported::new(module);
+        let call_tables = tables::call_tables(module, uses, &exported);
+        let escapes = escapes::escapes(module, uses, &call_tables);
+        let canonical_of = |function: u32| canonical[module.functions[function as usize] as usize];
+        let sorted = |mut items: Vec<u32>| {
+            items.sort_unstable();
+            items.dedup();
+            items
+        };
+        let referenced = call_tables.iter().flatten().flatten().flatten().copied();
+        let thunks = referenced.chain(escapes.iter().copied()).filter(|&f| f < module.imported_functions).collect();
+        let counts = Counts {
+            imported_functions: module.imported_functions,
+            imported_memories: module.imported_memories,
+            defined_memories: module.memories.len() as u32 - module.imported_memories,
+            imported_tables: module.imported_tables,
+            defined_tables: module.tables.len() as u32 - module.imported_tables,
+            imported_globals: module.imported_globals,
+            defined_globals: module.globals.len() as u32 - module.imported_globals,
+            types: module.types.len() as u32,
+            escapes: escapes.len() as u32,
+            reserved: 0,
+        };
+        let layout = Layout::new(counts).ok_or_else(|| CompileError::Limit {
+            what: "the context of an instance would have more bytes than that".to_owned(),
+            limit: u64::from(Layout::MAX_SIZE),
+        })?;
+        Ok(Facts {
+            table_lengths: tables::constant_lengths(module, uses, &exported),
+            constants: globals::constants(module, uses, &exported),
+            thunks: sorted(thunks),
+            entry_types: sorted(escapes.iter().map(|&f| canonical_of(f)).collect()),
+            exit_types: sorted((0..module.imported_functions).map(canonical_of).collect()),
+            images: Images::new(module, &call_tables, arch),
+            calling: uses.calling.clone(),
+            polls: interruptible.then_some(poll_distance(arch) as u32),
+            canonical,
+            call_tables,
+            escapes,
+            layout,
+        })
+    }
+
+    /// The canonical index of a function's type.
+    pub fn function_type(&self, module: &Module<'_>, function: u32) -> u32 {
+        self.canonical[module.functions[function as usize] as usize]
+    }
+
+    /// A function's escape index.
+    pub fn escape(&self, function: u32) -> Option<u32> {
+        self.escapes.binary_search(&function).ok().map(|i| i as u32)
+    }
+}
+
+/// Which tables and globals are exported.
+pub(super) struct Exported {
+    pub tables: Vec<bool>,
+    pub globals: Vec<bool>,
+}
+
+impl Exported {
+    fn new(module: &Module<'_>) -> Exported {
+        let mut exported =
+            Exported { tables: vec![false; module.tables.len()], globals: vec![false; module.globals.len()] };
+        for export in &module.exports {
+            match export.entity {
+                Entity::Table(i) => exported.tables[i as usize] = true,
+                Entity::Global(i) => exported.globals[i as usize] = true,
+                Entity::Function(_) | Entity::Memory(_) => {}
+            }
+        }
+        exported
+    }
+}

@@ -1,0 +1,174 @@
+//! Facts of small modules.
+
+use super::images::Run;
+use super::{Facts, Uses, scan};
+use crate::module::Module;
+use crate::parse;
+use bailiwick_runtime_abi::types::Arch;
+use wasmparser::FuncValidatorAllocations;
+
+/// Calls `f` with a module in the text format and its facts.
+fn with<R>(wat: &str, arch: Arch, f: impl FnOnce(&Module<'_>, &Facts) -> R) -> R {
+    let wasm = wat::parse_str(wat).unwrap();
+    let (module, bodies) = parse::parse(&wasm).unwrap();
+    let mut uses = Uses::default();
+    for body in bodies {
+        scan(&wasm, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();
+    }
+    let facts = Facts::new(&module, &uses, arch, true).unwrap();
+    f(&module, &facts)
+}
+
+fn facts<R>(wat: &str, f: impl FnOnce(&Facts) -> R) -> R {
+    with(wat, Arch::X86_64, |_, facts| f(facts))
+}
+
+/// Runs as (offset, length).
+fn runs(wat: &str, arch: Arch) -> Vec<(u64, u64)> {
+    with(wat, arch, |_, facts| facts.images.runs.iter().map(|run| (run.offset, run.bytes.len() as u64)).collect())
+}
+
+#[test]
+fn segments_that_are_near_share_a_run_and_begin_at_a_page() {
+    let near = r#"(module (memory 20) (data (i32.const 5000) "a") (data (i32.const 9000) "bcd"))"#;
+    assert_eq!(runs(near, Arch::X86_64), [(4096, 9003 - 4096)]);
+    assert_eq!(runs(near, Arch::Aarch64), [(0, 9003)]);
+    let far = r#"(module (memory 20) (data (i32.const 1000000) "z") (data (i32.const 5000) "a"))"#;
+    assert_eq!(runs(far, Arch::X86_64), [(4096, 5001 - 4096), (999_424, 1_000_001 - 999_424)]);
+}
+
+#[test]
+fn later_segments_overwrite_earlier_ones_with_zeros_too() {
+    let wat = r#"(module (memory 1) (data (i32.const 0) "abcdef") (data (i32.const 1) "\00\00X\00"))"#;
+    facts(wat, |facts| {
+        assert_eq!(facts.images.runs, [Run { memory: 0, offset: 0, bytes: b"a\0\0X\0f".to_vec() }]);
+        assert_eq!(facts.images.data_done, [true, true]);
+    });
+}
+
+#[test]
+fn zeros_take_up_no_place() {
+    assert_eq!(runs(r#"(module (memory 1) (data (i32.const 9000) "\00\00\00"))"#, Arch::X86_64), []);
+    assert_eq!(
+        runs(r#"(module (memory 1) (data (i32.const 4090) "\00\00\00\00\00\00x\00"))"#, Arch::X86_64),
+        [(4096, 1)]
+    );
+}
+
+#[test]
+fn what_is_not_known_or_out_of_bounds_is_left_to_instantiation() {
+    for wat in [
+        r#"(module (import "" "g" (global i32)) (memory 1) (data (global.get 0) "a") (data (i32.const 0) "b"))"#,
+        r#"(module (memory 1) (data (i32.const 0) "b") (data (i32.const 65536) "a"))"#,
+        r#"(module (memory 1) (data (i32.const 0) "b") (data (i32.const -1) "a"))"#,
+        r#"(module (import "" "m" (memory 1)) (data (i32.const 0) "b") (data (i32.const 1) "a"))"#,
+        // Functions that were put into an imported table can look at the memory after a failure.
+        r#"(module (import "" "t" (table 1 funcref)) (memory 1) (func $f) (elem (i32.const 0) $f)
+            (data (i32.const 0) "b") (data (i32.const 0) "c"))"#,
+    ] {
+        facts(wat, |facts| {
+            assert_eq!(facts.images.runs, [], "{wat}");
+            assert_eq!(facts.images.data_done, [false, false], "{wat}");
+        });
+    }
+    // At the very end is in bounds.
+    assert_eq!(runs(r#"(module (memory 1) (data (i32.const 65535) "a"))"#, Arch::X86_64), [(61440, 4096)]);
+    facts(r#"(module (memory 1) (data (i32.const 65536) ""))"#, |facts| assert_eq!(facts.images.data_done, [true]));
+}
+
+#[test]
+fn a_small_module_does_not_become_a_huge_image() {
+    let mut wat = String::from("(module (memory 65536)");
+    for i in 0..4000u64 {
+        wat += &format!("(data (i32.const {}) \"x\")", (i << 20) as i64 as i32);
+    }
+    facts(&(wat + ")"), |facts| assert_eq!(facts.images.runs, []));
+}
+
+const PRIVATE: &str = "(type $t (func)) (func $a) (func $b (call_indirect (type $t) (i32.const 0)))";
+
+#[test]
+fn a_private_table_is_immutable() {
+    for more in [
+        "(table 3 funcref) (elem (i32.const 1) $b $a)",
+        "(table 3 funcref) (elem (i32.const 1) $a $a) (elem (i32.const 1) $b)",
+        "(table 3 funcref) (elem (i32.const 1) funcref (ref.func $b) (ref.func $a)) (func (drop (table.size 0)))",
+    ] {
+        facts(&format!("(module {PRIVATE} {more})"), |facts| {
+            assert_eq!(facts.call_tables, [Some(vec![None, Some(1), Some(0)])], "{more}");
+            assert!(facts.images.elements_done.iter().all(|&done| done));
+            assert_eq!(facts.escapes, [] as [u32; 0], "{more}");
+        });
+    }
+}
+
+#[test]
+fn a_table_that_is_seen_or_touched_is_not_immutable() {
+    for more in [
+        "(table (export \"t\") 3 funcref)",
+        "(import \"\" \"t\" (table 3 funcref))",
+        "(table 3 funcref) (func (table.set (i32.const 0) (ref.null func)))",
+        "(table 3 funcref) (func (drop (table.get (i32.const 0))))",
+        "(table 3 funcref) (func (drop (table.grow (ref.null func) (i32.const 0))))",
+        "(table 3 funcref) (func (table.fill (i32.const 0) (ref.null func) (i32.const 0)))",
+        "(table 3 funcref) (func (table.copy (i32.const 0) (i32.const 0) (i32.const 0)))",
+        "(table 3 funcref) (elem $e func $a) (func (table.init $e (i32.const 0) (i32.const 0) (i32.const 0)))",
+        "(table 3 funcref) (elem (i32.const 3) $a)",
+        "(import \"\" \"g\" (global i32)) (table 3 funcref) (elem (global.get 0) $a)",
+        "(import \"\" \"g\" (global funcref)) (table 3 funcref) (elem (i32.const 0) funcref (global.get 0))",
+        "(table 3 externref) (table 3 externref)",
+        "(table 100000 funcref) (elem (i32.const 99999) $a)",
+    ] {
+        // Imports come first in the text.
+        let wat = match more.strip_prefix("(import") {
+            Some(_) => format!("(module {more} {PRIVATE})"),
+            None => format!("(module {PRIVATE} {more})"),
+        };
+        let Ok(_) = wat::parse_str(&wat) else { panic!("{wat}") };
+        if wat.contains("externref") {
+            continue;
+        }
+        facts(&wat, |facts| assert_eq!(facts.call_tables, [None], "{more}"));
+    }
+}
+
+#[test]
+fn a_table_that_changes_still_has_an_image() {
+    let wat = r#"(module (table (export "t") 9 funcref) (func $a) (func $b) (elem (i32.const 1) $b $a) (elem (i32.const 0) $a))"#;
+    facts(wat, |facts| {
+        assert_eq!(facts.images.tables, [Some(vec![Some(0), Some(1), Some(0)])]);
+        assert_eq!(facts.images.elements_done, [true, true]);
+        assert_eq!(facts.escapes, [0, 1]);
+        assert_eq!(facts.table_lengths, [None]);
+    });
+}
+
+#[test]
+fn functions_escape_by_export_start_segment_and_ref_func_only() {
+    let wat = r#"(module
+        (import "" "used" (func $used)) (import "" "unused" (func))
+        (func $exported (export "x")) (func $plain (call $plain)) (func $declared) (func $in_global) (func $passive)
+        (func $by_ref (result funcref) (ref.func $by_ref))
+        (elem declare func $declared $by_ref) (elem func $passive $used)
+        (func $start) (start $start)
+        (global funcref (ref.func $in_global)))"#;
+    with(wat, Arch::X86_64, |_, facts| {
+        assert_eq!(facts.escapes, [0, 2, 5, 6, 7, 8]);
+        assert_eq!(facts.thunks, [0]);
+        assert_eq!(facts.escape(5), Some(2));
+        assert_eq!(facts.escape(3), None);
+    });
+}
+
+#[test]
+fn globals_that_nobody_writes_are_constants() {
+    let wat = r#"(module (import "" "i" (global i32))
+        (global i32 (i32.const -1)) (global (mut i64) (i64.const 2)) (global (mut i32) (i32.const 3))
+        (global (export "e") (mut i32) (i32.const 4)) (global externref (ref.null extern))
+        (global i32 (global.get 0)) (global i32 (i32.add (i32.const 1) (i32.const 1)))
+        (func (global.set 3 (i32.const 0))))"#;
+    facts(wat, |facts| {
+        let expected = [None, Some(0xffff_ffff), Some(2), None, None, Some(0), None, None];
+        assert_eq!(facts.constants, expected);
+    });
+}

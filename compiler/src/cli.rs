@@ -1,0 +1,129 @@
+//! The command line: what it accepts. `main.rs` does what it says.
+
+use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, parse_target, triple};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  bailiwickc compile app.wasm                          writes app.bwk for this machine's architecture
+  bailiwickc compile app.wat -o app.bwk --cpu native   may use all that this CPU has
+  bailiwickc compile app.wasm --target aarch64-unknown-linux-gnu
+  bailiwickc compile app.wasm --emit asm -o -          shows the machine code
+
+Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
+An artifact is machine code: who loads one trusts it like an executable.";
+
+/// Compiles WebAssembly modules ahead of time to native artifacts, which `bailiwick` loads and runs.
+#[derive(Debug, Parser)]
+#[command(name = "bailiwickc", version = bailiwick_compiler::RELEASE, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile a module
+    #[command(after_help = EXAMPLES)]
+    Compile(Compile),
+    /// Print the script that completes this command in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print, on one line, what a cache of artifacts has to tell apart: version, contract, options
+    #[command(hide = true)]
+    CpuFeatures(Shape),
+}
+
+#[derive(Args, Debug)]
+pub struct Compile {
+    /// The module, in the binary or the text format; `-`: standard input
+    #[arg(required_unless_present = "input_fd", value_hint = clap::ValueHint::FilePath)]
+    pub input: Option<PathBuf>,
+    /// Where to write; `-`: standard output [default: INPUT with the extension .bwk]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub shape: Shape,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Emit::Artifact)]
+    pub emit: Emit,
+    /// Threads [default: as many as the machine runs at once]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Read the module from this open file descriptor
+    #[arg(long, hide = true, value_name = "N", conflicts_with = "input", requires = "output_fd")]
+    pub input_fd: Option<i32>,
+    /// What messages call the input
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub input_name: Option<String>,
+    /// Write to this open file descriptor
+    #[arg(long, hide = true, value_name = "N", conflicts_with = "output")]
+    pub output_fd: Option<i32>,
+}
+
+/// What shapes the code.
+#[derive(Args, Debug)]
+pub struct Shape {
+    /// Architecture: x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu [default: this machine's]
+    #[arg(long, value_name = "TRIPLE", default_value = default_target(), hide_default_value = true, value_parser = parse_target)]
+    pub target: Arch,
+    /// Instructions that the code may use: `baseline` (x86-64-v2, Armv8.0), `v3`, `native` (this machine's), or
+    /// +FEATURE,-FEATURE on top of baseline
+    #[arg(long, default_value = "baseline", allow_hyphen_values = true, value_parser = parse_cpu)]
+    pub cpu: Cpu,
+    /// Whether the guest can be interrupted: loops and recursion then read a byte that its owner can make inaccessible
+    #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = parse_yes_no, action = clap::ArgAction::Set)]
+    pub interruptible: bool,
+    /// What to optimise for
+    #[arg(short = 'O', long = "opt-level", value_enum, default_value_t = Optimise::Speed, value_name = "LEVEL")]
+    pub optimise: Optimise,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// The artifact
+    Artifact,
+    /// Cranelift's intermediate representation of each function, before optimisation
+    Clif,
+    /// The machine code of each function
+    Asm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Optimise {
+    /// Fast compilation
+    None,
+    /// Fast code
+    Speed,
+    /// Fast code, but prefer less of it
+    Size,
+}
+
+impl From<Optimise> for OptLevel {
+    fn from(level: Optimise) -> OptLevel {
+        match level {
+            Optimise::None => OptLevel::None,
+            Optimise::Speed => OptLevel::Speed,
+            Optimise::Size => OptLevel::Size,
+        }
+    }
+}
+
+fn default_target() -> &'static str {
+    triple(Arch::host().unwrap_or(Arch::X86_64))
+}
+
+fn parse_yes_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("it wants yes or no".to_owned()),
+    }
+}
+
+fn parse_cpu(text: &str) -> Result<Cpu, CompileError> {
+    text.parse()
+}

@@ -1,0 +1,268 @@
+//! Units of code, each translated, optimised and lowered on its own, in parallel.
+//!
+//! Architecture invariant: a unit's code depends on the module and the options alone, never on the order in which
+//! units are compiled.
+
+use crate::analysis::Facts;
+use crate::error::{CompileError, Result};
+use crate::module::Module;
+use crate::options::{OptLevel, Options};
+use crate::parallel;
+use crate::stubs::stub;
+use crate::symbol::Symbol;
+use crate::translate::{Env, translate};
+use bailiwick_runtime_abi::convention::signature_tag;
+use bailiwick_runtime_abi::format::{NONE, TextKind};
+use bailiwick_runtime_abi::trap::CALL_SITE;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{ExternalName, Function};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
+use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
+use cranelift_control::ControlPlane;
+use cranelift_frontend::FunctionBuilderContext;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasmparser::FunctionBody;
+
+/// A place in a unit's code that refers to a symbol.
+#[derive(Clone, Debug)]
+pub(crate) struct Relocation {
+    pub offset: u32,
+    pub kind: Reloc,
+    pub addend: i64,
+    pub symbol: Symbol,
+}
+
+/// An instruction that may trap, or a call's return address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Site {
+    /// Code offset in the unit.
+    pub offset: u32,
+    /// The trap code, or [`CALL_SITE`], which is the lowest: where a call returns to an instruction that may trap,
+    /// the call comes first.
+    pub code: u8,
+    /// Offset of the operator in the binary, or [`NONE`].
+    pub wasm_offset: u32,
+}
+
+/// A compiled unit.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub symbol: Symbol,
+    pub code: Vec<u8>,
+    pub alignment: u32,
+    /// What stands in front of code that the loader may take the address of: [`signature_tag`].
+    pub tag: Option<u64>,
+    pub relocations: Vec<Relocation>,
+    pub sites: Vec<Site>,
+    pub unwind: Option<systemv::UnwindInfo>,
+}
+
+/// What to make of each unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// The code generator's intermediate representation, before optimisation.
+    Clif,
+    /// Machine instructions, before they are encoded.
+    Asm,
+}
+
+/// What a module is compiled from.
+pub(crate) struct Input<'a> {
+    pub module: &'a Module<'a>,
+    pub facts: &'a Facts,
+    pub bodies: &'a [FunctionBody<'a>],
+    pub isa: &'a dyn TargetIsa,
+    pub options: &'a Options<'a>,
+}
+
+/// All units of a module, in the order of their addresses.
+pub(crate) fn symbols(module: &Module<'_>, facts: &Facts) -> Vec<Symbol> {
+    let functions = (module.imported_functions..module.functions.len() as u32).map(Symbol::Function);
+    let thunks = facts.thunks.iter().map(|&i| Symbol::Thunk(i));
+    let entries = facts.entry_types.iter().map(|&i| Symbol::Entry(i));
+    let exits = facts.exit_types.iter().map(|&i| Symbol::Exit(i));
+    functions.chain(thunks).chain(entries).chain(exits).chain([Symbol::Denied]).collect()
+}
+
+/// What a worker keeps from unit to unit.
+struct Worker {
+    context: Context,
+    builder: FunctionBuilderContext,
+}
+
+impl Worker {
+    fn new() -> Worker {
+        Worker { context: Context::new(), builder: FunctionBuilderContext::new() }
+    }
+}
+
+impl Input<'_> {
+    fn body(&self, function: u32) -> &FunctionBody<'_> {
+        &self.bodies[(function - self.module.imported_functions) as usize]
+    }
+
+    /// Compiles all units.
+    pub fn compile(&self) -> Result<Vec<Unit>> {
+        self.each(|worker, symbol| {
+            self.build(worker, symbol)?;
+            let code = self.lower(worker, symbol)?;
+            self.unit(worker, symbol, &code)
+        })
+    }
+
+    /// Lists all units as text.
+    pub fn list(&self, listing: Listing) -> Result<Vec<(Symbol, String)>> {
+        self.each(|worker, symbol| {
+            self.build(worker, symbol)?;
+            if listing == Listing::Clif {
+                return Ok((symbol, worker.context.func.display().to_string()));
+            }
+            worker.context.set_disasm(true);
+            let code = self.lower(worker, symbol)?;
+            Ok((symbol, code.vcode.unwrap_or_default()))
+        })
+    }
+
+    fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<R> + Sync) -> Result<Vec<R>> {
+        let symbols = symbols(self.module, self.facts);
+        let size = |symbol: Symbol| match symbol {
+            Symbol::Function(i) => self.body(i).as_bytes().len(),
+            _ => 0,
+        };
+        // The biggest first, so that none is left to a single thread at the end.
+        let mut order: Vec<usize> = (0..symbols.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(size(symbols[i])));
+        let done = AtomicUsize::new(0);
+        let (results, _) = parallel::run(self.options.jobs(), &order, Worker::new, |worker, i| {
+            let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
+            if let Some(progress) = self.options.progress {
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, symbols.len());
+            }
+            Ok(result)
+        })?;
+        Ok(results)
+    }
+
+    /// Makes the unit's function.
+    fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
+        worker.context.clear();
+        let env = Env { module: self.module, facts: self.facts, frontend_config: self.isa.frontend_config() };
+        let function: &mut Function = &mut worker.context.func;
+        match symbol {
+            Symbol::Function(index) => translate(&env, index, self.body(index), function, &mut worker.builder),
+            stub_symbol => {
+                stub(&env, stub_symbol, function, &mut worker.builder);
+                Ok(())
+            }
+        }
+    }
+
+    fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
+        let lowered = worker.context.compile(self.isa, &mut ControlPlane::default());
+        lowered.map_err(|error| match error.inner {
+            cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
+                CompileError::Limit {
+                    what: format!("{symbol:?} is larger than the code generator can take"),
+                    limit: u64::from(u32::MAX >> 4),
+                }
+            }
+            error => CompileError::internal(error.to_string()),
+        })?;
+        worker.context.take_compiled_code().ok_or_else(|| CompileError::internal("there is no code"))
+    }
+
+    fn tag(&self, symbol: Symbol) -> Option<u64> {
+        let (kind, ty) = match symbol {
+            Symbol::Function(i) => {
+                self.facts.escape(i)?;
+                (TextKind::Function, self.module.function_type(i))
+            }
+            Symbol::Thunk(i) => (TextKind::Thunk, self.module.function_type(i)),
+            Symbol::Entry(i) => (TextKind::Entry, &self.module.types[i as usize]),
+            Symbol::Exit(i) => (TextKind::Exit, &self.module.types[i as usize]),
+            Symbol::Denied | Symbol::CallTable(_) => return None,
+        };
+        Some(signature_tag(kind, ty.params.iter().copied(), ty.results.iter().copied()))
+    }
+
+    /// Alignment of functions that need no higher one: that of the processor's fetches, or none at all for size.
+    fn alignment(&self) -> u32 {
+        let alignment = self.isa.function_alignment();
+        if self.options.opt_level == OptLevel::Size { alignment.minimum } else { alignment.preferred }
+    }
+
+    fn unit(&self, worker: &Worker, symbol: Symbol, code: &CompiledCode) -> Result<Unit> {
+        let names = worker.context.func.params.user_named_funcs();
+        let mut relocations = Vec::new();
+        for reloc in code.buffer.relocs() {
+            let target = match &reloc.target {
+                FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => Symbol::from_name(&names[*name]),
+                _ => None,
+            };
+            let Some(target) = target else {
+                return Err(CompileError::internal(format!(
+                    "the code generator wants {}, which no artifact has",
+                    reloc.target.display(Some(&worker.context.func.params))
+                )));
+            };
+            relocations.push(Relocation {
+                offset: reloc.offset,
+                kind: reloc.kind,
+                addend: reloc.addend,
+                symbol: target,
+            });
+        }
+        let unwind = match code.create_unwind_info(self.isa).map_err(|e| CompileError::internal(e.to_string()))? {
+            Some(UnwindInfo::SystemV(info)) => Some(info),
+            _ => None,
+        };
+        let start = match symbol {
+            Symbol::Function(i) => self.body(i).range().start as u32,
+            _ => NONE,
+        };
+        Ok(Unit {
+            symbol,
+            code: code.code_buffer().to_vec(),
+            alignment: code.buffer.alignment.max(self.alignment()),
+            tag: self.tag(symbol),
+            relocations,
+            sites: sites(code, start),
+            unwind,
+        })
+    }
+}
+
+/// Sites of a unit, ascending. `start` is the offset of a function's body in the binary, or [`NONE`] for a stub.
+fn sites(code: &CompiledCode, start: u32) -> Vec<Site> {
+    let positions = code.buffer.get_srclocs_sorted();
+    let traps = code.buffer.traps().iter().map(|trap| Site {
+        offset: trap.offset,
+        code: trap.code.as_raw().get(),
+        wasm_offset: wasm_offset(positions, trap.offset).unwrap_or(start),
+    });
+    // The return address is behind the call; its last byte is the call's.
+    let calls = code.buffer.call_sites().map(|call| Site {
+        offset: call.ret_addr,
+        code: CALL_SITE,
+        wasm_offset: wasm_offset(positions, call.ret_addr - 1).unwrap_or(start),
+    });
+    let mut sites: Vec<Site> = traps.chain(calls).collect();
+    sites.sort_unstable();
+    sites
+}
+
+/// The operator that the code at `offset` belongs to. Instructions that the optimiser made have no position: a load
+/// may be folded into such a one, and then the operator of the code in front of it is as near as we can come.
+fn wasm_offset(positions: &[MachSrcLoc<Final>], offset: u32) -> Option<u32> {
+    let end = positions.partition_point(|position| position.start <= offset);
+    positions[..end].iter().rev().find(|position| !position.loc.is_default()).map(|position| position.loc.bits())
+}
+
+/// Says which function an internal error is about.
+fn attribute(mut error: CompileError, symbol: Symbol) -> CompileError {
+    if let (CompileError::Internal { function, .. }, Symbol::Function(index)) = (&mut error, symbol) {
+        *function = Some(index);
+    }
+    error
+}

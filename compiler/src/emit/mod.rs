@@ -1,0 +1,54 @@
+//! Text and tables → the artifact's bytes (`runtime_abi::format`).
+//!
+//! | room | what it makes |
+//! |---|---|
+//! | [`tables`] | the flat tables, from module and facts |
+//! | [`sections`] | where each part lies, and the file |
+//! | [`elf`] | ELF header, program and section headers |
+//! | [`symtab`] | symbols: the names of functions |
+//! | [`eh_frame`] | unwind tables |
+//!
+//! Architecture invariant: nothing here looks at code or at wasm; a table's contents were decided before.
+
+mod eh_frame;
+mod elf;
+mod sections;
+mod symtab;
+mod tables;
+
+pub(crate) use sections::{COMPILER, artifact};
+
+use crate::analysis::Facts;
+use crate::codegen::Unit;
+use crate::module::Module;
+use crate::options::Options;
+use crate::symbol::Symbol;
+use cranelift_codegen::isa::TargetIsa;
+
+/// What an artifact is made from.
+pub(crate) struct Parts<'a> {
+    pub module: &'a Module<'a>,
+    pub facts: &'a Facts,
+    pub units: &'a [Unit],
+    pub isa: &'a dyn TargetIsa,
+    pub options: &'a Options<'a>,
+    /// Bits of the CPU features that the code requires.
+    pub features: u64,
+    /// SHA-256 of the WebAssembly binary.
+    pub source_sha256: [u8; 32],
+}
+
+/// The name by which tools call a unit.
+pub(crate) fn unit_name(module: &Module<'_>, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Function(i) => match module.name(i) {
+            "" => format!("function[{i}]"),
+            name => name.to_owned(),
+        },
+        Symbol::Thunk(i) => format!("bailiwick::thunk[{i}]"),
+        Symbol::Entry(i) => format!("bailiwick::entry[{i}]"),
+        Symbol::Exit(i) => format!("bailiwick::exit[{i}]"),
+        Symbol::Denied => "bailiwick::denied".to_owned(),
+        Symbol::CallTable(i) => format!("bailiwick::table[{i}]"),
+    }
+}

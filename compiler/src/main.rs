@@ -1,0 +1,165 @@
+//! `bailiwickc`: files in, files out. All else is the library's.
+
+mod cli;
+mod output;
+mod progress;
+
+use bailiwick_compiler::{Options, binary, cache_key, compile, emit_asm, emit_clif};
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Compile, Emit, Shape};
+use progress::Progress;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Wrong usage ends the process here, with 2.
+    let result = match Cli::parse().command {
+        Command::Compile(command) => run(&command),
+        Command::Completions { shell } => completions(shell),
+        Command::CpuFeatures(shape) => cpu_features(&shape),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Quiet) => ExitCode::FAILURE,
+        Err(Failure::Usage(message)) => {
+            let _ = writeln!(io::stderr(), "bailiwickc: {message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Work(message)) => {
+            let _ = writeln!(io::stderr(), "bailiwickc: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why nothing was done.
+enum Failure {
+    /// Options that contradict each other or the machine.
+    Usage(String),
+    /// The input, or a file.
+    Work(String),
+    /// Whoever reads the output has gone, and knows it.
+    Quiet,
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Failure {
+        Failure::Work(message)
+    }
+}
+
+fn options<'a>(shape: &Shape) -> Options<'a> {
+    Options {
+        target: shape.target,
+        cpu: shape.cpu.clone(),
+        opt_level: shape.optimise.into(),
+        interruptible: shape.interruptible,
+        ..Options::default()
+    }
+}
+
+fn run(command: &Compile) -> Result<(), Failure> {
+    // Before anything is read: wrong options are wrong usage, whatever the input.
+    cache_key(&options(&command.shape)).map_err(|error| Failure::Usage(error.to_string()))?;
+    let input = read_input(command)?;
+    let name = input_name(command);
+    let progress = Progress::new();
+    let update = |done, total| progress.update(done, total);
+    let options = Options { jobs: command.jobs.map(usize::from), progress: Some(&update), ..options(&command.shape) };
+    let result = binary(&input).and_then(|wasm| match command.emit {
+        Emit::Artifact => compile(&wasm, &options),
+        Emit::Clif => emit_clif(&wasm, &options).map(String::into_bytes),
+        Emit::Asm => emit_asm(&wasm, &options).map(String::into_bytes),
+    });
+    progress.finish();
+    let bytes = result.map_err(|error| format!("{name}: {error}"))?;
+    write_output(command, &bytes)
+}
+
+fn input_name(command: &Compile) -> Cow<'_, str> {
+    match (&command.input_name, &command.input, command.input_fd) {
+        (Some(name), ..) => name.into(),
+        (None, Some(path), _) if path != Path::new("-") => path.to_string_lossy(),
+        (None, _, Some(fd)) => format!("descriptor {fd}").into(),
+        _ => "standard input".into(),
+    }
+}
+
+fn read_input(command: &Compile) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = match (&command.input, command.input_fd) {
+        (_, Some(fd)) => inherited(fd).and_then(|mut file| file.read_to_end(&mut bytes)),
+        (Some(path), _) if path != Path::new("-") => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+        _ => io::stdin().lock().read_to_end(&mut bytes),
+    };
+    read.map_err(|error| format!("{}: can't be read: {}", input_name(command), reason(&error)))?;
+    Ok(bytes)
+}
+
+fn write_output(command: &Compile, bytes: &[u8]) -> Result<(), Failure> {
+    if let Some(fd) = command.output_fd {
+        return inherited(fd)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| format!("descriptor {fd}: can't be written: {}", reason(&error)).into());
+    }
+    let path = output_path(command);
+    let Some(path) = path else {
+        return write_stdout(bytes);
+    };
+    output::write_file(&path, bytes)
+        .map_err(|error| format!("{}: can't be written: {}", path.display(), reason(&error)).into())
+}
+
+fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Quiet),
+        Err(error) => Err(Failure::Work(format!("standard output: can't be written: {}", reason(&error)))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Where to write; `None`: standard output.
+fn output_path(command: &Compile) -> Option<PathBuf> {
+    let stdin = command.input.as_deref().is_none_or(|input| input == Path::new("-"));
+    match (&command.output, &command.input) {
+        (Some(path), _) if path == Path::new("-") => None,
+        (Some(path), _) => Some(path.clone()),
+        (None, _) if stdin || command.emit != Emit::Artifact => None,
+        (None, Some(input)) => Some(input.with_extension(bailiwick_runtime_abi::format::EXTENSION)),
+        (None, None) => None,
+    }
+}
+
+/// What a descriptor that this process was started with refers to.
+fn inherited(fd: i32) -> io::Result<File> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error()));
+    }
+    // SAFETY: `borrow_raw` asks that the descriptor is not -1 and stays open while it is borrowed. It is not negative,
+    // and it is borrowed for one `dup`, while no other thread of this process runs that could close it. If it was
+    // never open, `dup` says so.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fd.try_clone_to_owned().map(File::from)
+}
+
+/// The system's words, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "bailiwickc", &mut script);
+    write_stdout(&script)
+}
+
+fn cpu_features(shape: &Shape) -> Result<(), Failure> {
+    let key = cache_key(&options(shape)).map_err(|error| Failure::Usage(error.to_string()))?;
+    write_stdout(format!("{key}\n").as_bytes())
+}

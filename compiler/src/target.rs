@@ -1,0 +1,86 @@
+//! The code generator's target: one place where every flag is set, each with its reason.
+
+use crate::error::{CompileError, Result};
+use crate::options::{OptLevel, Options, features_of, triple};
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable, SetError};
+
+/// Base-2 logarithm of the stack probes' step; the contract's guard is at least as wide.
+const PROBE_STEP_LOG2: u32 = bailiwick_runtime_abi::limits::STACK_PROBE_STEP.trailing_zeros();
+
+/// The target, and the bits of the CPU features that its code may use.
+pub(crate) fn build(options: &Options<'_>) -> Result<(OwnedTargetIsa, u64)> {
+    let features = options.cpu.resolve(options.target)?;
+    let flags = shared_flags(options.opt_level).map_err(defect)?;
+    let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
+    // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
+    for feature in features_of(options.target) {
+        let value = if features & (1 << feature.bit) != 0 { "true" } else { "false" };
+        builder.set(feature.setting, value).map_err(defect)?;
+    }
+    let isa = builder.finish(flags).map_err(defect)?;
+    Ok((isa, features))
+}
+
+fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetError> {
+    let mut flags = settings::builder();
+    let opt_level = match level {
+        OptLevel::None => "none",
+        OptLevel::Speed => "speed",
+        OptLevel::Size => "speed_and_size",
+    };
+    // The quick allocator spills more than twice as much, and takes half the time.
+    let allocator = if level == OptLevel::None { "single_pass" } else { "backtracking" };
+    let step = PROBE_STEP_LOG2.to_string();
+    for (name, value) in [
+        ("opt_level", opt_level),
+        ("regalloc_algorithm", allocator),
+        // With PIC even data beside the code would be reached through a GOT, which an artifact has not.
+        ("is_pic", "false"),
+        // Tail calls need the frame pointer, and backtraces walk it.
+        ("preserve_frame_pointers", "true"),
+        // Frames beyond the guard's width touch each step of it; smaller ones cost nothing.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        ("probestack_size_log2", step.as_str()),
+        // Basic blocks and edges of the machine code, for placement.
+        ("machine_code_cfg_info", "true"),
+        // Functions with more results than registers.
+        ("enable_multi_ret_implicit_sret", "true"),
+        ("unwind_info", "true"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+    ] {
+        flags.set(name, value)?;
+    }
+    Ok(settings::Flags::new(flags))
+}
+
+fn defect(error: impl std::fmt::Display) -> CompileError {
+    CompileError::internal(format!("the code generator refuses its settings: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bailiwick_runtime_abi::types::{Arch, FEATURES};
+
+    #[test]
+    fn every_feature_is_a_setting_of_its_architecture() {
+        for feature in FEATURES {
+            let mut builder = isa::lookup_by_name(triple(feature.arch)).unwrap();
+            builder.set(feature.setting, "true").unwrap();
+        }
+    }
+
+    #[test]
+    fn all_levels_build() {
+        for target in [Arch::X86_64, Arch::Aarch64] {
+            for cpu in ["baseline", "v3"] {
+                for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::Size] {
+                    let options = Options { target, cpu: cpu.parse().unwrap(), opt_level, ..Options::default() };
+                    build(&options).unwrap();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Structured control: blocks, branches, and the state after an unconditional branch.
+//!
+//! Results of a block are parameters of the CLIF block behind it; parameters of a loop are those of its header.
+//! After an unconditional branch nothing can be reached up to the `else` or `end` of the block it is in: operators
+//! are then skipped, and only blocks are counted.
+
+use super::Translator;
+use super::env::{clif_type, trap_code};
+use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::types::ValType;
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use wasmparser::{BlockType, BrTable, Operator};
+
+/// An open block.
+pub(super) struct Frame {
+    kind: Kind,
+    /// Operands below its parameters.
+    height: usize,
+    /// What a branch to it takes along.
+    branch_values: usize,
+    /// Where a branch to it goes.
+    target: Block,
+    /// What is behind its `end`; the function's: a block that returns.
+    exit: Block,
+    /// Whether anything goes there.
+    exit_reached: bool,
+}
+
+enum Kind {
+    Function,
+    Block,
+    Loop,
+    /// In the first arm: where the second begins, and the parameters that it begins with.
+    If {
+        otherwise: Block,
+        params: Vec<Value>,
+    },
+    Else,
+}
+
+impl Translator<'_, '_> {
+    fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
+        match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![crate::parse::val_type(ty)]),
+            BlockType::FuncType(index) => {
+                let ty = &self.env.module.types[index as usize];
+                (ty.params.clone(), ty.results.clone())
+            }
+        }
+    }
+
+    fn block_with(&mut self, params: &[ValType]) -> Block {
+        let block = self.builder.create_block();
+        for &ty in params {
+            self.builder.append_block_param(block, clif_type(ty));
+        }
+        block
+    }
+
+    pub(super) fn push_function_frame(&mut self, results: &[ValType]) {
+        let exit = self.block_with(results);
+        self.frames.push(Frame {
+            kind: Kind::Function,
+            height: 0,
+            branch_values: results.len(),
+            target: exit,
+            exit,
+            exit_reached: false,
+        });
+    }
+
+    /// The operands on top of the stack, as arguments of a branch.
+    fn top(&self, count: usize) -> Vec<BlockArg> {
+        self.stack[self.stack.len() - count..].iter().map(|&value| BlockArg::Value(value)).collect()
+    }
+
+    fn jump(&mut self, target: Block, values: usize) {
+        let args = self.top(values);
+        self.builder.ins().jump(target, &args);
+    }
+
+    pub(super) fn unreachable(&mut self) {
+        self.builder.ins().trap(trap_code(TrapCode::Unreachable));
+        self.reachable = false;
+    }
+
+    pub(super) fn block(&mut self, ty: BlockType) {
+        let (params, results) = self.block_types(ty);
+        let exit = self.block_with(&results);
+        self.frames.push(Frame {
+            kind: Kind::Block,
+            height: self.stack.len() - params.len(),
+            branch_values: results.len(),
+            target: exit,
+            exit,
+            exit_reached: false,
+        });
+    }
+
+    pub(super) fn loop_(&mut self, ty: BlockType) {
+        let (params, results) = self.block_types(ty);
+        let header = self.block_with(&params);
+        let exit = self.block_with(&results);
+        self.jump(header, params.len());
+        let height = self.stack.len() - params.len();
+        self.stack.truncate(height);
+        self.frames.push(Frame {
+            kind: Kind::Loop,
+            height,
+            branch_values: params.len(),
+            target: header,
+            exit,
+            exit_reached: false,
+        });
+        // Sealed at its end: only then are all branches to it known.
+        self.builder.switch_to_block(header);
+        self.stack.extend_from_slice(self.builder.block_params(header));
+        self.poll();
+    }
+
+    pub(super) fn if_(&mut self, ty: BlockType) {
+        let condition = self.pop();
+        let (params, results) = self.block_types(ty);
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        let exit = self.block_with(&results);
+        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.seal_block(then);
+        self.builder.seal_block(otherwise);
+        let height = self.stack.len() - params.len();
+        self.frames.push(Frame {
+            kind: Kind::If { otherwise, params: self.stack[height..].to_vec() },
+            height,
+            branch_values: results.len(),
+            target: exit,
+            exit,
+            exit_reached: false,
+        });
+        self.builder.switch_to_block(then);
+    }
+
+    pub(super) fn else_(&mut self) {
+        if self.reachable {
+            self.leave();
+        }
+        let frame = self.frames.last_mut().expect("validated: `else` is in a block");
+        if let Kind::If { otherwise, params } = std::mem::replace(&mut frame.kind, Kind::Else) {
+            self.stack.truncate(frame.height);
+            self.stack.extend(params);
+            self.builder.switch_to_block(otherwise);
+        }
+        self.reachable = true;
+    }
+
+    /// Goes from the end of the innermost block to what is behind it.
+    fn leave(&mut self) {
+        let frame = self.frames.last_mut().expect("validated: there is a block");
+        frame.exit_reached = true;
+        let exit = frame.exit;
+        let results = self.builder.block_params(exit).len();
+        self.jump(exit, results);
+    }
+
+    pub(super) fn end(&mut self) {
+        if self.reachable {
+            self.leave();
+        }
+        let mut frame = self.frames.pop().expect("validated: `end` ends a block");
+        match frame.kind {
+            Kind::Loop => self.builder.seal_block(frame.target),
+            Kind::If { otherwise, params } => {
+                // No second arm: the parameters are the results.
+                self.builder.switch_to_block(otherwise);
+                let args: Vec<BlockArg> = params.into_iter().map(BlockArg::Value).collect();
+                self.builder.ins().jump(frame.exit, &args);
+                frame.exit_reached = true;
+            }
+            Kind::Function | Kind::Block | Kind::Else => {}
+        }
+        self.builder.seal_block(frame.exit);
+        self.stack.truncate(frame.height);
+        self.reachable = frame.exit_reached;
+        if self.reachable {
+            self.builder.switch_to_block(frame.exit);
+            self.stack.extend_from_slice(self.builder.block_params(frame.exit));
+            if self.frames.is_empty() {
+                let results = std::mem::take(&mut self.stack);
+                self.builder.ins().return_(&results);
+            }
+        }
+    }
+
+    /// Notes a branch to the block at `depth`; gives its target and what the branch takes along.
+    fn branch_to(&mut self, depth: u32) -> (Block, usize) {
+        let index = self.frames.len() - 1 - depth as usize;
+        let frame = &mut self.frames[index];
+        if frame.target == frame.exit {
+            frame.exit_reached = true;
+        }
+        (frame.target, frame.branch_values)
+    }
+
+    pub(super) fn br(&mut self, depth: u32) {
+        let (target, values) = self.branch_to(depth);
+        self.jump(target, values);
+        self.reachable = false;
+    }
+
+    pub(super) fn br_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let (target, values) = self.branch_to(depth);
+        let args = self.top(values);
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, target, &args, next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
+        let index = self.pop();
+        let mut calls = Vec::with_capacity(targets.len() as usize + 1);
+        for depth in targets.targets().chain([Ok(targets.default())]) {
+            let (target, values) = self.branch_to(depth?);
+            let args = self.top(values);
+            calls.push(BlockCall::new(target, args, &mut self.builder.func.dfg.value_lists));
+        }
+        let default = calls.pop().expect("the default was pushed");
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.builder.ins().br_table(index, table);
+        self.reachable = false;
+        Ok(())
+    }
+
+    pub(super) fn return_(&mut self) {
+        let results = self.frames[0].branch_values;
+        let values = self.pop_many(results);
+        self.builder.ins().return_(&values);
+        self.reachable = false;
+    }
+
+    /// An operator that can't be reached.
+    pub(super) fn skip(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead_blocks += 1,
+            Operator::End if self.dead_blocks > 0 => self.dead_blocks -= 1,
+            Operator::End => self.end(),
+            Operator::Else if self.dead_blocks == 0 => self.else_(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Interruption: where loop headers and function entries read the poll page (architecture, decision 7).
+//!
+//! The page is inaccessible while the guest is to be interrupted, and the load then traps. A plain load would be
+//! deleted where another one dominates it, and a loop in a function that polls at its entry could not be ended: a
+//! sequence point in front of each keeps them all.
+
+use super::Translator;
+use super::env::{Region, trap_code};
+use bailiwick_runtime_abi::trap::TrapCode;
+use cranelift_codegen::ir::types::I8;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
+
+impl Translator<'_, '_> {
+    /// Called at a function's entry. One that calls none can't recurse, and need not poll there.
+    pub(super) fn poll_at_entry(&mut self, function: u32) {
+        if self.env.facts.calling.binary_search(&function).is_ok() {
+            self.poll();
+        }
+    }
+
+    /// Called at each loop header.
+    pub(super) fn poll(&mut self) {
+        let Some(distance) = self.env.facts.polls else { return };
+        let region = self.region(Region::Poll);
+        let flags = MemFlagsData::new()
+            .with_aligned()
+            .with_trap_code(Some(trap_code(TrapCode::Interrupt)))
+            .with_alias_region(Some(region));
+        self.builder.ins().sequence_point();
+        self.builder.ins().load(I8, flags, self.context, -(distance as i32));
+    }
+}

@@ -1,0 +1,152 @@
+//! The command, as a user calls it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const ADD: &str =
+    r#"(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"#;
+
+fn bailiwickc(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwickc"));
+    command.current_dir(folder).args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    bailiwickc(folder, args).output().unwrap()
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("add.wat"), ADD).unwrap();
+    std::fs::write(folder.path().join("add.wasm"), wat::parse_str(ADD).unwrap()).unwrap();
+    folder
+}
+
+/// An error's words, and the exit code.
+fn error(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn text_and_binary_give_the_same_artifact_by_every_way() {
+    let folder = folder();
+    let path = folder.path();
+    let quiet = run(path, &["compile", "add.wasm"]);
+    assert!(quiet.status.success() && quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{quiet:?}");
+    let artifact = std::fs::read(path.join("add.bwk")).unwrap();
+    assert!(artifact.starts_with(b"\x7fELF"));
+    assert!(run(path, &["compile", "add.wat", "-o", "other", "-j", "3"]).status.success());
+    assert_eq!(std::fs::read(path.join("other")).unwrap(), artifact);
+    assert_eq!(run(path, &["compile", "add.wat", "-o", "-"]).stdout, artifact);
+    let mut child = bailiwickc(path, &["compile", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(ADD.as_bytes()).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, artifact);
+    assert_eq!(files(path), ["add.bwk", "add.wasm", "add.wat", "other"]);
+}
+
+#[test]
+fn descriptors_that_were_passed_are_used() {
+    let folder = folder();
+    let path = folder.path();
+    let input = std::fs::File::open(path.join("add.wasm")).unwrap();
+    let output = std::fs::File::create(path.join("out")).unwrap();
+    let status = bailiwickc(path, &["compile", "--input-fd", "0", "--output-fd", "1"])
+        .stdin(input)
+        .stdout(output)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(run(path, &["compile", "add.wasm"]).status.success());
+    assert_eq!(std::fs::read(path.join("out")).unwrap(), std::fs::read(path.join("add.bwk")).unwrap());
+    let (code, message) = error(&run(path, &["compile", "--input-fd", "77", "--output-fd", "1"]));
+    assert_eq!(code, 1);
+    assert!(message.contains("descriptor 77: can't be read: Bad file descriptor"), "{message}");
+    let garbage = "garbage ".repeat(10_000);
+    std::fs::write(path.join("garbage"), garbage).unwrap();
+    let (code, message) = error(&run(path, &["compile", "garbage", "--input-name", "the module"]));
+    assert_eq!(code, 1);
+    assert!(message.starts_with("bailiwickc: the module: expected `(`") && message.len() < 1000, "{message}");
+}
+
+#[test]
+fn listings_go_to_standard_output() {
+    let folder = folder();
+    let clif = run(folder.path(), &["compile", "add.wat", "--emit", "clif"]);
+    assert!(String::from_utf8_lossy(&clif.stdout).contains("iadd v1, v2"));
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        let asm = run(folder.path(), &["compile", "add.wat", "--emit", "asm", "--target", target]);
+        assert!(asm.status.success() && String::from_utf8_lossy(&asm.stdout).contains("ret"));
+    }
+    assert_eq!(files(folder.path()), ["add.wasm", "add.wat"]);
+}
+
+#[test]
+fn errors_say_what_and_leave_nothing_behind() {
+    let folder = folder();
+    let path = folder.path();
+    std::fs::write(path.join("bad.wasm"), b"\0asm\x01\0\0\0\x0a").unwrap();
+    std::fs::write(path.join("bad.wat"), "(module (func i32.foo))").unwrap();
+    std::fs::write(path.join("add.bwk"), "old").unwrap();
+    for (args, expected_code, expected) in [
+        (&["compile", "missing.wasm"][..], 1, "missing.wasm: can't be read: No such file or directory"),
+        (&["compile", "."], 1, ".: can't be read: Is a directory"),
+        (&["compile", "bad.wasm"], 1, "bad.wasm: invalid WebAssembly at offset 0x9: unexpected end"),
+        (&["compile", "bad.wat"], 1, "unknown operator"),
+        (&["compile", "add.wat", "-o", "no/such/folder.bwk"], 1, "can't be written: No such file or directory"),
+        (&["compile", "add.wat", "-o", "/dev/full"], 1, "can't be written: No space left on device"),
+        (&["compile"], 2, "INPUT"),
+        (&["compile", "add.wat", "--cpu", "turbo"], 2, "is no CPU level"),
+        (&["compile", "add.wat", "--cpu", "+turbo"], 2, "no CPU feature"),
+        (&["compile", "add.wat", "--target", "mips"], 2, "no code generation for the target"),
+        (&["compile", "add.wat", "-j", "0"], 2, "0"),
+        (&["frobnicate"], 2, "unrecognized subcommand"),
+    ] {
+        let output = run(path, args);
+        let (code, message) = error(&output);
+        assert_eq!(code, expected_code, "{args:?}: {message}");
+        assert!(message.contains(expected), "{args:?}: {message}");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(files(path), ["add.bwk", "add.wasm", "add.wat", "bad.wasm", "bad.wat"]);
+    assert_eq!(std::fs::read(path.join("add.bwk")).unwrap(), b"old");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_news() {
+    let folder = folder();
+    let mut child = bailiwickc(folder.path(), &["compile", "add.wat", "-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(error(&output), (1, String::new()));
+}
+
+#[test]
+fn help_version_completions_and_cache_key() {
+    let folder = folder();
+    let text = |args: &[&str]| {
+        let output = run(folder.path(), args);
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let help = text(&["--help"]);
+    assert!(help.contains("Examples:") && help.contains("Exit codes:") && !help.contains("cpu-features"), "{help}");
+    assert!(!text(&["compile", "--help"]).contains("input-fd"));
+    assert!(text(&["--version"]).contains("Cranelift"));
+    assert!(text(&["completions", "bash"]).contains("complete"));
+    let key = text(&["cpu-features", "--cpu", "native"]);
+    assert!(key.lines().count() == 1 && key.contains(" abi ") && key.contains("--cpu +sse3") | key.contains("aarch64"));
+    assert_ne!(key, text(&["cpu-features", "--cpu", "native", "-O", "none"]));
+}

