@@ -4,15 +4,17 @@ use crate::cpu;
 use crate::error::Error;
 use crate::value::FuncType;
 use bailiwick_runtime_abi::convention::signature_tag;
-use bailiwick_runtime_abi::format::{FLAG_POLLS, TextKind};
+use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
 use bailiwick_runtime_abi::types::Arch;
-use bailiwick_runtime_abi::view::{View, damaged};
+use bailiwick_runtime_abi::view::{FormatError, View, damaged};
 use memmap2::{Mmap, MmapOptions};
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags};
+use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +22,8 @@ use std::sync::Arc;
 ///
 /// # Trust
 /// An artifact is trusted like an executable: its machine code is not verified. Open only what a compiler that you
-/// trust has written, from a file that nobody else can change: later changes of the file show through the mapping.
+/// trust has written. What is mapped can't change: a file that this process could write is copied into a sealed memory
+/// file first; one that it can't is mapped as it is, and its owner is trusted not to change it while it runs.
 #[derive(Clone)]
 pub struct Artifact {
     mapped: Arc<Mapped>,
@@ -54,32 +57,45 @@ impl Artifact {
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Artifact, Error> {
         let path = path.as_ref();
-        let io =
-            |what: &'static str| move |e: rustix::io::Errno| Error::Io { path: path.into(), what, source: e.into() };
-        // Not blocking: a FIFO in the artifact's place must not hang the loader.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(io("can't open"))?;
-        Artifact::from_file(file.into(), path)
+        Artifact::from_file(open_file(path)?, path)
+    }
+
+    /// As [`Artifact::open`], after hashing the whole file: every damaged byte is found.
+    ///
+    /// # Errors
+    /// As for [`Artifact::open`]; [`Error::Format`] if the content is not what its hash says.
+    pub fn open_checked(path: impl AsRef<Path>) -> Result<Artifact, Error> {
+        let path = path.as_ref();
+        let artifact = Artifact::open(path)?;
+        verify_content(&artifact.mapped.map)?;
+        Ok(artifact)
     }
 
     /// As [`Artifact::open`], from an open file; `name` is for messages.
     pub fn from_file(file: File, name: impl AsRef<Path>) -> Result<Artifact, Error> {
+        let name = name.as_ref();
+        check_kind(&file, name)?;
+        let file = if may_change(&file) { seal(&file, name)? } else { file };
+        // SAFETY: the file is sealed, or this process has no right to write it.
+        unsafe { Artifact::map(file, name) }
+    }
+
+    /// Maps a file as it is, without a copy; `name` is for messages.
+    ///
+    /// # Safety
+    /// Nobody changes or truncates the file while the artifact or an instance of it is alive.
+    ///
+    /// # Errors
+    /// As for [`Artifact::open`].
+    pub unsafe fn map(file: File, name: impl AsRef<Path>) -> Result<Artifact, Error> {
         let name = name.as_ref().to_owned();
         let io = |what: &'static str, source: std::io::Error| Error::Io { path: name.clone(), what, source };
-        let metadata = file.metadata().map_err(|e| io("can't stat", e))?;
-        if metadata.is_dir() {
-            return Err(io("can't open", std::io::ErrorKind::IsADirectory.into()));
-        }
-        if !metadata.is_file() {
-            return Err(io("can't map", std::io::Error::other("not a regular file")));
-        }
-        let file_len = metadata.len();
+        let file_len = check_kind(&file, &name)?;
         let len = usize::try_from(file_len).map_err(|_| io("can't map", std::io::ErrorKind::FileTooLarge.into()))?;
         if len == 0 {
-            return Err(bailiwick_runtime_abi::view::FormatError::NotAnArtifact("the file is empty").into());
+            return Err(FormatError::NotAnArtifact("the file is empty").into());
         }
-        // SAFETY: a private, read-only mapping. That the file does not change is the trust that the type's documentation
-        // asks for.
+        // SAFETY: a private, read-only mapping of a file that the caller vouches for.
         let map = unsafe { MmapOptions::new().len(len).map_copy_read_only(&file) }.map_err(|e| io("can't map", e))?;
         let view = View::new(&map, file_len)?;
         let host = Arch::host().ok_or(damaged("header", "this machine's architecture is unknown"))?;
@@ -120,11 +136,8 @@ impl Artifact {
     pub fn from_bytes(bytes: &[u8], name: impl AsRef<Path>) -> Result<Artifact, Error> {
         let name = name.as_ref();
         let io = |source: std::io::Error| Error::Io { path: name.into(), what: "can't copy to memory", source };
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let mut file = File::from(rustix::fs::memfd_create("bailiwick", flags).map_err(|e| io(e.into()))?);
-        file.write_all(bytes).map_err(io)?;
-        let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(&file, seals).map_err(|e| io(e.into()))?;
+        let mut file = memory_file().map_err(io)?;
+        file.write_all(bytes).and_then(|()| add_seals(&file)).map_err(io)?;
         Artifact::from_file(file, name)
     }
 
@@ -166,5 +179,92 @@ impl Artifact {
     /// Whether both are the same mapping.
     pub(crate) fn same(&self, other: &Artifact) -> bool {
         Arc::ptr_eq(&self.mapped, &other.mapped)
+    }
+}
+
+/// Opens without blocking: a FIFO in the artifact's place must not hang the loader.
+fn open_file(path: &Path) -> Result<File, Error> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty());
+    file.map(File::from).map_err(|e| Error::Io { path: path.into(), what: "can't open", source: e.into() })
+}
+
+/// The file's length in bytes, if it is a regular file.
+fn check_kind(file: &File, name: &Path) -> Result<u64, Error> {
+    let io = |what: &'static str, source: std::io::Error| Error::Io { path: name.into(), what, source };
+    let metadata = file.metadata().map_err(|e| io("can't stat", e))?;
+    if metadata.is_dir() {
+        return Err(io("can't open", std::io::ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        return Err(io("can't map", std::io::Error::other("not a regular file")));
+    }
+    Ok(metadata.len())
+}
+
+/// Whether this process, or a guest that it grants a folder to, could change the file: then it is not mapped itself. A
+/// private mapping shows later writes to the file, even in text that has run.
+fn may_change(file: &File) -> bool {
+    let wanted = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW;
+    if rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(wanted)) {
+        return false;
+    }
+    // The owner can give himself the right to write, whatever the mode says now.
+    let owner = file.metadata().map_or(true, |m| m.uid() == rustix::process::geteuid().as_raw());
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let writable = rustix::fs::accessat(rustix::fs::CWD, path, Access::WRITE_OK, AtFlags::EACCESS);
+    match writable {
+        Ok(()) => true,
+        // Nobody writes through a read-only mount.
+        Err(rustix::io::Errno::ROFS) => false,
+        Err(rustix::io::Errno::ACCESS) => owner,
+        Err(_) => true,
+    }
+}
+
+fn memory_file() -> std::io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create("bailiwick", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?))
+}
+
+fn add_seals(file: &File) -> std::io::Result<()> {
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    Ok(rustix::fs::fcntl_add_seals(file, seals)?)
+}
+
+/// A copy that nobody can change.
+fn seal(file: &File, name: &Path) -> Result<File, Error> {
+    let io = |source: std::io::Error| Error::Io { path: name.into(), what: "can't copy to memory", source };
+    // Anything can be called an artifact: look at its beginning before copying gigabytes.
+    let mut first = [0u8; 4096];
+    let read =
+        file.read_at(&mut first, 0).map_err(|source| Error::Io { path: name.into(), what: "can't read", source })?;
+    let file_len = check_kind(file, name)?;
+    View::looks_like(&first[..read], file_len)?;
+    let mut source = file;
+    let mut copy = memory_file().map_err(io)?;
+    source.seek(std::io::SeekFrom::Start(0)).map_err(io)?;
+    std::io::copy(&mut source, &mut copy).and_then(|_| add_seals(&copy)).map_err(io)?;
+    Ok(copy)
+}
+
+/// Hashes a whole artifact and compares with what its header says.
+///
+/// # Errors
+/// [`FormatError`] if it is no artifact of this version, or damaged in any byte.
+pub fn verify_content(bytes: &[u8]) -> Result<(), FormatError> {
+    let view = View::new(bytes, bytes.len() as u64)?;
+    let (checksum, content) = (Header::checksum_place(), Header::content_place());
+    let mut hash = Sha256::new();
+    let mut from = 0;
+    for place in [checksum, content] {
+        hash.update(&bytes[from..place.start]);
+        hash.update(&[0u8; 32][..place.len()]);
+        from = place.end;
+    }
+    hash.update(&bytes[from..]);
+    if hash.finalize()[..] == view.header().content_sha256 {
+        Ok(())
+    } else {
+        Err(damaged("content", "its SHA-256 is not the one that the header says"))
     }
 }

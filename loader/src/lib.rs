@@ -32,8 +32,8 @@ mod global;
 mod group;
 mod host;
 mod instance;
-mod interrupt;
 mod instantiate;
+mod interrupt;
 mod link;
 mod memory;
 mod signals;
@@ -43,7 +43,7 @@ mod trap;
 mod value;
 pub mod wasi;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, verify_content};
 pub use bailiwick_runtime_abi::format::Kind;
 pub use bailiwick_runtime_abi::trap::TrapCode;
 pub use bailiwick_runtime_abi::view::FormatError;

@@ -118,6 +118,18 @@ pub struct Header {
 }
 
 impl Header {
+    /// Where the header's checksum lies in the file.
+    pub const fn checksum_place() -> core::ops::Range<usize> {
+        let start = HEADER_OFFSET + core::mem::offset_of!(Header, header_checksum);
+        start..start + 8
+    }
+
+    /// Where the content hash lies in the file, behind the checksum.
+    pub const fn content_place() -> core::ops::Range<usize> {
+        let start = HEADER_OFFSET + core::mem::offset_of!(Header, content_sha256);
+        start..start + 32
+    }
+
     /// FNV-1a over the header with `header_checksum` zero. It finds damage; it is no defence against forgery.
     pub fn checksum(&self) -> u64 {
         let bytes = Header { header_checksum: 0, ..*self };

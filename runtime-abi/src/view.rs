@@ -45,7 +45,10 @@ pub enum FormatError {
     #[error("artifact for the unknown ELF machine {0}")]
     UnknownArchitecture(u32),
     /// The guard that the code counts on is not the one that the loader makes.
-    #[error("artifact counts on a guard of {found} bytes, this loader makes {} bytes; compile the module again", limits::GUARD_SIZE)]
+    #[error(
+        "artifact counts on a guard of {found} bytes, this loader makes {} bytes; compile the module again",
+        limits::GUARD_SIZE
+    )]
     Guard {
         /// Bytes in the artifact.
         found: u64,
@@ -82,11 +85,18 @@ fn le<const N: usize>(bytes: &[u8], offset: usize) -> u32 {
 }
 
 impl<'a> View<'a> {
-    /// Checks the header and each table's bounds.
-    ///
-    /// `bytes` are the file's, from its beginning, at least up to `loaded_len`, aligned to 8 bytes in memory;
-    /// `file_len` is the length of the whole file in bytes.
-    pub fn new(bytes: &'a [u8], file_len: u64) -> Result<View<'a>, FormatError> {
+    /// Checks what the first 4096 bytes of a file say of themselves, without anything behind them: that it is an artifact
+    /// of this version, undamaged in its header, and as long as `file_len` in bytes says.
+    pub fn looks_like(first: &'a [u8], file_len: u64) -> Result<(), FormatError> {
+        Self::header_of(first, file_len, |bytes| Header::read_from_bytes(bytes).ok()).map(|_| ())
+    }
+
+    /// The header, as `read` reads it, if it is one of this version and undamaged.
+    fn header_of<H: core::borrow::Borrow<Header>>(
+        bytes: &'a [u8],
+        file_len: u64,
+        read: impl FnOnce(&'a [u8]) -> Option<H>,
+    ) -> Result<H, FormatError> {
         if bytes.get(..4) != Some(b"\x7fELF") {
             return Err(FormatError::NotAnArtifact(if bytes.get(..4) == Some(b"\0asm") {
                 "it is a WebAssembly binary; compile it with bailiwickc first"
@@ -104,8 +114,8 @@ impl<'a> View<'a> {
                 expected: (HEADER_OFFSET + size_of::<Header>()) as u64,
             });
         };
-        let header = Header::ref_from_bytes(header_bytes)
-            .map_err(|_| damaged("header", "it is not aligned to 8 bytes in memory"))?;
+        let read = read(header_bytes).ok_or(damaged("header", "it is not aligned to 8 bytes in memory"))?;
+        let header: &Header = read.borrow();
         if header.magic != MAGIC {
             return Err(FormatError::NotAnArtifact("it is an ELF file without Bailiwick's header"));
         }
@@ -118,6 +128,21 @@ impl<'a> View<'a> {
         if header.checksum() != header.header_checksum {
             return Err(damaged("header", "its checksum is wrong"));
         }
+        if header.file_len != file_len {
+            if header.file_len > file_len {
+                return Err(FormatError::Truncated { found: file_len, expected: header.file_len });
+            }
+            return Err(damaged("file", "there are bytes behind its end"));
+        }
+        Ok(read)
+    }
+
+    /// Checks the header and each table's bounds.
+    ///
+    /// `bytes` are the file's, from its beginning, at least up to `loaded_len`, aligned to 8 bytes in memory;
+    /// `file_len` is the length of the whole file in bytes.
+    pub fn new(bytes: &'a [u8], file_len: u64) -> Result<View<'a>, FormatError> {
+        let header: &'a Header = Self::header_of(bytes, file_len, |bytes| Header::ref_from_bytes(bytes).ok())?;
         let arch = u16::try_from(header.arch).ok().and_then(Arch::from_elf_machine);
         let Some(arch) = arch else {
             return Err(FormatError::UnknownArchitecture(header.arch));
@@ -127,12 +152,6 @@ impl<'a> View<'a> {
         }
         if header.guard_size != limits::GUARD_SIZE {
             return Err(FormatError::Guard { found: header.guard_size });
-        }
-        if header.file_len != file_len {
-            if header.file_len > file_len {
-                return Err(FormatError::Truncated { found: file_len, expected: header.file_len });
-            }
-            return Err(damaged("file", "there are bytes behind its end"));
         }
         let loaded = usize::try_from(header.loaded_len).ok().filter(|_| header.loaded_len <= file_len);
         let Some(bytes) = loaded.and_then(|loaded| bytes.get(..loaded)) else {

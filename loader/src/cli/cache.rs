@@ -4,6 +4,7 @@
 
 use super::exit::Failure;
 use bailiwick_loader::Artifact;
+use bailiwick_runtime_abi::format::EXTENSION;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File};
@@ -33,13 +34,18 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// `$BAILIWICK_CACHE`, or `bailiwick` in the user's cache folder; made if it is missing, with mode 0700.
-    pub fn open() -> Result<Cache, String> {
+    /// `$BAILIWICK_CACHE`, or `bailiwick` in the user's cache folder.
+    pub fn folder() -> Result<PathBuf, String> {
         let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        let folder = variable("BAILIWICK_CACHE")
+        variable("BAILIWICK_CACHE")
             .or_else(|| variable("XDG_CACHE_HOME").filter(|p| p.is_absolute()).map(|p| p.join("bailiwick")))
             .or_else(|| variable("HOME").map(|p| p.join(".cache/bailiwick")))
-            .ok_or("neither BAILIWICK_CACHE, XDG_CACHE_HOME nor HOME is set")?;
+            .ok_or_else(|| "neither BAILIWICK_CACHE, XDG_CACHE_HOME nor HOME is set".to_owned())
+    }
+
+    /// The folder, made if it is missing, with mode 0700.
+    pub fn open() -> Result<Cache, String> {
+        let folder = Cache::folder()?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -61,8 +67,48 @@ impl Cache {
     }
 
     /// The entry, if there is one that can be used.
-    pub fn get(&self, key: &Key) -> Option<Artifact> {
-        Artifact::open(self.path(key)).ok()
+    pub fn get(&self, key: &Key, sharing: Sharing) -> Option<Artifact> {
+        let path = self.path(key);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).ok()?);
+        open_entry(file, &path, sharing).ok()
+    }
+
+    /// Hashes every entry: how many there are, and the paths of those that are damaged and what is wrong with them.
+    pub fn verify(&self) -> std::io::Result<(usize, Vec<(PathBuf, String)>)> {
+        let (mut count, mut bad) = (0, Vec::new());
+        for entry in self.files()? {
+            if entry.extension().is_some_and(|e| e == EXTENSION) {
+                count += 1;
+                if let Err(e) = std::fs::read(&entry).map_err(|e| e.to_string()).and_then(|bytes| check(&bytes)) {
+                    bad.push((entry, e));
+                }
+            }
+        }
+        Ok((count, bad))
+    }
+
+    /// Removes every entry, and what runs that were killed have left. How many files there were.
+    pub fn clean(&self) -> std::io::Result<usize> {
+        let files = self.files()?;
+        for file in &files {
+            std::fs::remove_file(file)?;
+        }
+        Ok(files.len())
+    }
+
+    /// The cache's own files.
+    fn files(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
+            if name.ends_with(".bwk") || (name.starts_with('.') && name.ends_with(".tmp")) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
     }
 
     /// A file for a new entry.
@@ -77,6 +123,33 @@ impl Cache {
             .map_err(|e| format!("{}: {}", temporary.display(), std::io::Error::from(e)))?;
         Ok(Pending { file: file.into(), temporary, path: self.path(key), done: false })
     }
+}
+
+/// Whether an entry may be mapped itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Yes: all processes that run it share its pages.
+    Mapped,
+    /// No, a sealed copy: the guest is granted a folder to write to, and a hard link to the entry may lie in it.
+    Copied,
+}
+
+fn check(bytes: &[u8]) -> Result<(), String> {
+    // The tables are read in place, aligned.
+    let mut aligned = vec![0u64; bytes.len().div_ceil(8)];
+    let aligned = &mut zerocopy::IntoBytes::as_mut_bytes(&mut aligned[..])[..bytes.len()];
+    aligned.copy_from_slice(bytes);
+    bailiwick_loader::verify_content(aligned).map_err(|e| e.to_string())
+}
+
+fn open_entry(file: File, name: &Path, sharing: Sharing) -> Result<Artifact, bailiwick_loader::Error> {
+    let ours = file.metadata().is_ok_and(|m| m.uid() == rustix::process::geteuid().as_raw() && m.nlink() == 1);
+    if sharing == Sharing::Mapped && ours {
+        // SAFETY: the folder is the user's own and nobody else's to write to, entries are replaced by renaming and never
+        // written again, the file has no other name, and no guest of this process is granted a folder to write to.
+        return unsafe { Artifact::map(file, name) };
+    }
+    Artifact::from_file(file, name)
 }
 
 /// An entry being written. Removed on drop unless finished.
@@ -94,9 +167,14 @@ impl Pending {
     }
 
     /// Checks what was written, and makes it the entry. `source` is for messages.
-    pub fn finish(mut self, source: &Path) -> Result<Artifact, Failure> {
-        let file = self.file.try_clone().map_err(|e| Failure::new(format!("{}: {e}", self.temporary.display())))?;
-        let artifact = Artifact::from_file(file, source).map_err(|e| Failure::from_error(source, &e))?;
+    pub fn finish(mut self, source: &Path, sharing: Sharing) -> Result<Artifact, Failure> {
+        let fail = |e: String| Failure::new(format!("{}: {e}", self.temporary.display()));
+        // Hashed once, here: what a full disk or a dying compiler has left never becomes an entry.
+        let bytes = std::fs::read(&self.temporary).map_err(|e| fail(e.to_string()))?;
+        check(&bytes).map_err(fail)?;
+        drop(bytes);
+        let file = self.file.try_clone().map_err(|e| fail(e.to_string()))?;
+        let artifact = open_entry(file, source, sharing).map_err(|e| Failure::from_error(source, &e))?;
         std::fs::rename(&self.temporary, &self.path)
             .map_err(|e| Failure::new(format!("{}: can't rename into the cache: {e}", self.path.display())))?;
         self.done = true;

@@ -1,23 +1,25 @@
 //! Getting from a file to an artifact. WebAssembly is compiled by `bailiwickc` as a child process: hostile bytes are
 //! never parsed in the process that runs guests.
 
-use super::cache::{Cache, Key};
+use super::cache::{Cache, Key, Sharing};
 use super::exit::Failure;
 use bailiwick_loader::{Artifact, cpu};
 use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::process::{Resource, Rlimit};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Largest WebAssembly file that is read, in bytes.
 const MAX_INPUT: u64 = 1 << 30;
 
-/// Opens an artifact, or compiles WebAssembly into one, by way of the cache unless `use_cache` is false.
-pub fn artifact(path: &Path, use_cache: bool) -> Result<Artifact, Failure> {
+/// Opens an artifact, or compiles WebAssembly into one: by way of the cache, if its entries may be shared or copied.
+pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure> {
     let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
     let mut file = open(path)?;
     let mut magic = [0; 4];
@@ -38,7 +40,7 @@ pub fn artifact(path: &Path, use_cache: bool) -> Result<Artifact, Failure> {
     if bytes.len() as u64 > MAX_INPUT {
         return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
     }
-    compile(path, &bytes, use_cache)
+    compile(path, &bytes, cache)
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -50,16 +52,16 @@ fn open(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn compile(path: &Path, bytes: &[u8], use_cache: bool) -> Result<Artifact, Failure> {
+fn compile(path: &Path, bytes: &[u8], sharing: Option<Sharing>) -> Result<Artifact, Failure> {
     let compiler = compiler()?;
     let input =
         memory_file(bytes).map_err(|e| Failure::new(format!("{}: can't copy to memory: {e}", path.display())))?;
     // `native`, resolved to the features that it means.
     let features = cpu::feature_names(cpu::host_features());
     let cpu = if features.is_empty() { "baseline".to_owned() } else { format!("+{}", features.join(",+")) };
-    if !use_cache {
+    let Some(sharing) = sharing else {
         return compile_to_memory(path, &compiler, input, &cpu);
-    }
+    };
     let key = Key::new(&[
         &bailiwick_runtime_abi::FINGERPRINT.to_le_bytes(),
         &Sha256::digest(bytes),
@@ -75,7 +77,7 @@ fn compile(path: &Path, bytes: &[u8], use_cache: bool) -> Result<Artifact, Failu
             return compile_to_memory(path, &compiler, input, &cpu);
         }
     };
-    if let Some(artifact) = cache.get(&key) {
+    if let Some(artifact) = cache.get(&key, sharing) {
         return Ok(artifact);
     }
     let pending = match cache.begin(&key) {
@@ -87,7 +89,7 @@ fn compile(path: &Path, bytes: &[u8], use_cache: bool) -> Result<Artifact, Failu
     };
     let output = pending.file().map_err(|e| Failure::new(format!("can't write to the cache: {e}")))?;
     run_compiler(path, &compiler, input, output, &cpu)?;
-    pending.finish(path)
+    pending.finish(path, sharing)
 }
 
 fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -> Result<Artifact, Failure> {
@@ -138,20 +140,46 @@ fn compiler() -> Result<Compiler, Failure> {
     Ok(Compiler { path, identity })
 }
 
+/// Most memory that the compiler may take for its data, in bytes: a hundred times what a module of 1 MB takes.
+const COMPILER_MEMORY: u64 = 4 << 30;
+/// Most processor time that the compiler may take, in seconds.
+const COMPILER_SECONDS: u64 = 600;
+
 fn run_compiler(path: &Path, compiler: &Compiler, input: File, output: File, cpu: &str) -> Result<(), Failure> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let status = Command::new(&compiler.path)
-        .args(["compile", "-", "-o", "-", "--target", &target, "--cpu", cpu])
+    let mut child = Command::new(&compiler.path)
+        .args(["compile", "--input-fd", "0", "--output-fd", "1", "--target", &target, "--cpu", cpu, "--input-name"])
+        .arg(path)
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))
-        .status()
+        .spawn()
         .map_err(|e| Failure::new(format!("{}: can't run: {e}", compiler.path.display())))?;
+    limit(&child);
+    let status = child.wait().map_err(|e| Failure::new(format!("{}: {e}", compiler.path.display())))?;
     if status.success() {
         return Ok(());
     }
-    // The compiler has said what is wrong; this says with which file.
-    Err(Failure::new(match status.code() {
-        Some(_) => format!("{}: not compiled", path.display()),
-        None => format!("{}: the compiler died: {status}", path.display()),
-    }))
+    // What is wrong with the input the compiler has said itself; not what ended it.
+    Err(match status.code() {
+        Some(_) => Failure::said(),
+        None if status.signal() == Some(libc::SIGXCPU) => Failure::new(format!(
+            "{}: not compiled: the compiler took more than {COMPILER_SECONDS} s of processor time",
+            path.display()
+        )),
+        None => Failure::new(format!(
+            "{}: not compiled: the compiler died ({status}); it may take {} GiB of memory",
+            path.display(),
+            COMPILER_MEMORY >> 30
+        )),
+    })
+}
+
+/// Bounds what a module can make the compiler take. Where the system refuses, it runs unbounded, as any compiler does.
+fn limit(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    let limits = [(Resource::Data, COMPILER_MEMORY), (Resource::Cpu, COMPILER_SECONDS), (Resource::Core, 0)];
+    for (resource, value) in limits {
+        let limit = Rlimit { current: Some(value), maximum: Some(value) };
+        let _ = rustix::process::prlimit(Some(pid), resource, limit);
+    }
 }

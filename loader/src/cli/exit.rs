@@ -9,6 +9,7 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub struct Failure {
     status: u8,
+    /// Empty if somebody has said it already.
     message: String,
 }
 
@@ -16,6 +17,11 @@ impl Failure {
     /// An error: status 1.
     pub fn new(message: impl Into<String>) -> Failure {
         Failure { status: 1, message: message.into() }
+    }
+
+    /// An error that the compiler has explained: status 1.
+    pub fn said() -> Failure {
+        Failure { status: 1, message: String::new() }
     }
 
     /// Wrong usage: status 2.
@@ -45,7 +51,9 @@ impl Failure {
 
     /// Says so, and gives the status.
     pub fn report(self) -> ExitCode {
-        let _ = writeln!(std::io::stderr(), "bailiwick: {}", self.message);
+        if !self.message.is_empty() {
+            let _ = writeln!(std::io::stderr(), "bailiwick: {}", self.message);
+        }
         ExitCode::from(self.status)
     }
 }

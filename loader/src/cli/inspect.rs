@@ -1,7 +1,7 @@
 //! `bailiwick inspect`: what an artifact holds, for people and, with `--json`, for programs.
 
 use super::exit::Failure;
-use bailiwick_loader::cpu;
+use bailiwick_loader::{cpu, verify_content};
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, NONE, Table, UNBOUNDED};
 use bailiwick_runtime_abi::types::ValType;
 use bailiwick_runtime_abi::view::{FormatError, View};
@@ -47,6 +47,7 @@ impl Inspect {
         let map =
             unsafe { MmapOptions::new().map_copy_read_only(&file) }.map_err(|e| fail(format!("can't map: {e}")))?;
         let view = View::new(&map, metadata.len()).map_err(|e| fail(e.to_string()))?;
+        verify_content(&map).map_err(|e| fail(e.to_string()))?;
         let mut report = describe(&view).map_err(|e| fail(e.to_string()))?;
         report["sections"] = sections(&map);
         let text = if self.json {

@@ -9,6 +9,8 @@ mod inspect;
 mod run;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use exit::Failure;
+use std::io::Write;
 use std::process::ExitCode;
 
 const EXIT_CODES: &str = "\
@@ -35,6 +37,11 @@ enum Command {
     Run(run::Run),
     /// Show what an artifact holds: what it requires, its imports and exports, its parts
     Inspect(inspect::Inspect),
+    /// Look after the cache of compiled modules
+    Cache {
+        #[command(subcommand)]
+        what: CacheCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -42,10 +49,45 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Print the cache's folder
+    Path,
+    /// Hash every entry, and name those that are damaged
+    Verify,
+    /// Remove every entry
+    Clean,
+}
+
+fn cache(what: &CacheCommand) -> Result<ExitCode, Failure> {
+    let io = |e: std::io::Error| Failure::new(format!("the cache: {e}"));
+    let mut out = std::io::stdout().lock();
+    if let CacheCommand::Path = what {
+        writeln!(out, "{}", cache::Cache::folder().map_err(Failure::new)?.display()).map_err(io)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cache = cache::Cache::open().map_err(Failure::new)?;
+    match what {
+        CacheCommand::Clean => writeln!(out, "{} files removed", cache.clean().map_err(io)?).map_err(io)?,
+        _ => {
+            let (count, bad) = cache.verify().map_err(io)?;
+            for (path, problem) in &bad {
+                writeln!(out, "{}: {problem}", path.display()).map_err(io)?;
+            }
+            writeln!(out, "{count} entries, {} damaged", bad.len()).map_err(io)?;
+            if !bad.is_empty() {
+                return Err(Failure::new("damaged entries; `bailiwick cache clean` removes all"));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Cache { what } => cache(&what),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "bailiwick", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -1,10 +1,11 @@
 //! `bailiwick run`.
 
+use super::cache::{Cache, Sharing};
 use super::compile::artifact;
+use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
 use super::grants::{DirGrant, Preload, environment, parse_dir, parse_preload};
 use bailiwick_loader::wasi::{self, DirAccess, WasiCtx};
-use super::deadline::{Deadline, interruptible};
 use bailiwick_loader::{
     Artifact, Error, Func, Group, GroupConfig, Imports, Instance, Kind, Refused, TrapCode, Val, ValType,
 };
@@ -85,7 +86,13 @@ impl Run {
         }
         let path = Path::new(file);
         let context = self.context(path, arguments)?;
-        let main = artifact(path, !self.no_cache)?;
+        let cache = match self.no_cache {
+            true => None,
+            // A hard link to a cache entry may lie in the folder: then nobody maps the entry itself.
+            false if self.dir.is_empty() => Some(Sharing::Mapped),
+            false => Some(Sharing::Copied),
+        };
+        let main = artifact(path, cache)?;
         let mut imports = Imports::new();
         wasi::add_to_imports(&mut imports, Arc::new(Mutex::new(context)));
 
@@ -96,7 +103,7 @@ impl Run {
             interruptible(path, &main)?;
         }
         for preload in &self.preload {
-            let artifact = artifact(&preload.file, !self.no_cache)?;
+            let artifact = artifact(&preload.file, cache)?;
             if deadline.is_some() {
                 interruptible(&preload.file, &artifact)?;
             }
@@ -161,7 +168,7 @@ impl Run {
     fn context(&self, path: &Path, arguments: &[OsString]) -> Result<WasiCtx, Failure> {
         let name = self.argv0.clone().or_else(|| path.file_name().map(OsStr::to_owned)).unwrap_or_default();
         let mut builder = WasiCtx::builder();
-        builder.inherit_stdio();
+        builder.inherit_stdio().host_clocks();
         builder.arg(name.into_vec());
         if self.invoke.is_none() {
             for argument in arguments {
@@ -174,6 +181,9 @@ impl Run {
         let read_write = self.dir.iter().map(|d| (d, DirAccess::ReadWrite));
         let read_only = self.dir_ro.iter().map(|d| (d, DirAccess::ReadOnly));
         for (grant, access) in read_write.chain(read_only) {
+            if access == DirAccess::ReadWrite {
+                keep_from_cache(&grant.host)?;
+            }
             let folder = open_folder(&grant.host)?;
             builder
                 .preopen_dir(folder, &grant.guest, access)
@@ -230,6 +240,20 @@ fn start(group: &mut Group, artifact: &Artifact, imports: &Imports, entries: &[&
         }
     }
     Ok(instance)
+}
+
+/// Who can write to the cache decides what runs next: that is no guest's to be granted.
+fn keep_from_cache(granted: &Path) -> Result<(), Failure> {
+    let Some(cache) = Cache::folder().ok().and_then(|folder| folder.canonicalize().ok()) else { return Ok(()) };
+    let Ok(granted) = granted.canonicalize() else { return Ok(()) };
+    if cache.starts_with(&granted) || granted.starts_with(&cache) {
+        return Err(Failure::refused(format!(
+            "--dir {}: the cache of compiled code, {}, lies there, and a guest that writes to it decides what runs next; grant a folder below, use --dir-ro, or set BAILIWICK_CACHE to a folder elsewhere",
+            granted.display(),
+            cache.display()
+        )));
+    }
+    Ok(())
 }
 
 fn open_folder(path: &PathBuf) -> Result<std::os::fd::OwnedFd, Failure> {

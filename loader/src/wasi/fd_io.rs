@@ -255,6 +255,9 @@ mod tests {
         let fd = guest.open("file", 0, Rights::FILE, 0).unwrap();
         guest.put(32, &65_535u32.to_le_bytes());
         guest.put(36, &2u32.to_le_bytes());
+        // This one is good, and what is not is where the result goes.
+        guest.put(40, &4096u32.to_le_bytes());
+        guest.put(44, &2u32.to_le_bytes());
         for (iovs, count, result) in
             [(32, 1, 16), (65_532, 1, 16), (32, 0, 65_533), (u32::MAX, 1, 16), (40, 1, u32::MAX)]
         {

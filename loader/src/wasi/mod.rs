@@ -2,7 +2,7 @@
 //!
 //! A guest's calls come in through [`table`](add_to_imports), which finds the calling instance's memory and the state of
 //! the guest, a [`WasiCtx`]. Everything else here knows nothing of the loader: a function of preview 1 takes the state, a
-//! [`GuestMemory`], and the numbers that the guest passed.
+//! `GuestMemory`, and the numbers that the guest passed.
 //!
 //! | file | room |
 //! |---|---|
@@ -52,6 +52,5 @@ mod types;
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use dircap::{DirAccess, PreopenError};
 pub use errno::Errno;
-pub use memory::GuestMemory;
 pub use stdio::{Capture, Input, Output};
 pub use table::{MODULE, add_inert, add_to_imports};

@@ -169,6 +169,13 @@ mod tests {
     #[test]
     fn a_directory_exchanged_for_a_link_is_no_way_out() {
         use std::sync::atomic::{AtomicBool, Ordering};
+        /// Stops the other thread, also when an assertion fails: the scope waits for it.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
         let outer = TempDir::new();
         outer.file("file", b"outside");
         outer.dir("in");
@@ -185,6 +192,7 @@ mod tests {
                     rustix::fs::renameat_with(&dir, "dir", &dir, "link", exchange).unwrap();
                 }
             });
+            let _stop = Stop(&done);
             let (mut naive_escapes, mut opened, mut refused) = (0, 0, 0);
             for round in 0..200_000 {
                 if round >= 5_000 && naive_escapes > 0 && opened > 0 && refused > 0 {
@@ -204,7 +212,6 @@ mod tests {
                     }
                 }
             }
-            done.store(true, Ordering::Relaxed);
             assert!(naive_escapes > 0 && opened > 0 && refused > 0, "{naive_escapes} {opened} {refused}");
         });
     }

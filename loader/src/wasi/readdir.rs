@@ -226,6 +226,9 @@ mod tests {
         assert_eq!(list(&mut guest, 64_000, u64::MAX), (vec![], false));
         dir.file("new", b"");
         assert_eq!(list_all(&mut guest, 64_000).len(), 603, "cookie 0 begins anew");
+        assert_eq!(list(&mut guest, 10, 0), (vec![], true));
+        dir.file("newer", b"");
+        assert_eq!(list_all(&mut guest, 64_000).len(), 604, "even where nothing was delivered since");
     }
 
     #[test]
