@@ -103,6 +103,11 @@ impl Thread {
     }
 }
 
+/// From now on this thread can't enter guests: its alternate stack goes.
+pub(crate) fn close_thread() {
+    THREAD.with(|thread| thread.stack_limit.set(usize::MAX));
+}
+
 /// Why an entry did not return normally.
 pub(crate) enum Left {
     /// A signal: an instruction trapped.

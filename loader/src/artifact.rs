@@ -22,7 +22,8 @@ use std::sync::Arc;
 ///
 /// # Trust
 /// An artifact is trusted like an executable: its machine code is not verified. Open only what a compiler that you
-/// trust has written. What is mapped can't change: a file that this process could write is copied into a sealed memory
+/// trust has written: this is the crate's one exception from the rule that safe calls can't break memory safety, as
+/// running a program is. Everything else in the file may be damaged in any way; that is found and refused. What is mapped can't change: a file that this process could write is copied into a sealed memory
 /// file first; one that it can't is mapped as it is, and its owner is trusted not to change it while it runs.
 #[derive(Clone)]
 pub struct Artifact {

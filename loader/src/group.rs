@@ -28,7 +28,7 @@ pub struct GroupConfig {
     pub stack_size: usize,
     /// Most bytes of each linear memory. Default: 4 GiB, the most there can be.
     pub max_memory: u64,
-    /// Most elements of each table. Default 10 million.
+    /// Most elements of all tables together. Default, and at most, 10 million.
     pub max_table_elements: u64,
     /// Most instances, and most host values held for the guest. Defaults 10 000 and a million.
     pub max_instances: usize,
@@ -228,8 +228,11 @@ impl Group {
     }
 
     /// Lets guests run again after an interrupt.
-    pub fn resume(&mut self) {
-        inner(self).interrupt.clear();
+    ///
+    /// # Errors
+    /// [`Error::AddressSpace`]
+    pub fn resume(&mut self) -> Result<(), Error> {
+        inner(self).interrupt.clear()
     }
 
     /// The host value behind a reference; `None` if it is of another group.

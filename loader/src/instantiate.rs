@@ -59,7 +59,19 @@ fn func_type(view: &View<'_>, record: &TypeRecord) -> Result<FuncType, Error> {
 }
 
 fn func_types(view: &View<'_>) -> Result<Vec<FuncType>, Error> {
-    view.types().iter().map(|t| func_type(view, t)).collect()
+    // Damaged records could all refer to one long range.
+    const MAX_VALUES: usize = 10_000_000;
+    let mut values = 0;
+    let mut types = Vec::with_capacity(view.types().len());
+    for record in view.types() {
+        let ty = func_type(view, record)?;
+        values += ty.params().len() + ty.results().len();
+        if values > MAX_VALUES {
+            return Err(Error::Limit { what: "parameters and results of all types", limit: MAX_VALUES as u64 });
+        }
+        types.push(ty);
+    }
+    Ok(types)
 }
 
 fn bound(maximum: u64) -> Option<u64> {
@@ -189,7 +201,7 @@ impl Inner {
         let context = self.cell.allocate(in_front, layout.size() as usize, align)?;
         let index = self.instances.len() as u32;
         let poll_page = context as usize - in_front..context as usize;
-        self.interrupt.add(poll_page.start, in_front);
+        self.interrupt.add(poll_page.start, in_front)?;
         self.record.polls.push(poll_page);
 
         let mut header = ContextHeader::new(self, 0);
@@ -338,7 +350,9 @@ impl Inner {
             if mode(segment.mode)? == SegmentMode::Active {
                 let (offset, _) = self.evaluate(instance, segment.offset, ValType::I32)?;
                 let tables = &self.instances[instance as usize].tables;
-                let table = *view.record("elements", tables, segment.table)?;
+                let table = tables.get(segment.table as usize).copied().filter(|&t| t != NO_TABLE);
+                let table =
+                    table.ok_or(damaged("elements", "a segment for a table that does not exist at run time"))?;
                 let len = u64::from(segment.items.len);
                 self.init_table(instance, table, i as u32, u64::from(offset as u32), 0, len)?;
             }

@@ -25,13 +25,17 @@ struct Pages {
 }
 
 impl Interrupt {
-    fn protect(pages: &Pages, access: MprotectFlags) {
+    fn protect(pages: &Pages, access: MprotectFlags) -> Result<(), Error> {
+        let mut result = Ok(());
         for &(address, len) in &pages.pages {
             // SAFETY: poll pages lie in the group's cell and hold nothing; the group removes them here, under the same
             // lock, before it is freed. Compiled code that finds one inaccessible traps, as it is made to.
-            let result = unsafe { rustix::mm::mprotect(address as *mut _, len, access) };
-            debug_assert!(result.is_ok(), "a poll page's access could not be changed: {result:?}");
+            let changed = unsafe { rustix::mm::mprotect(address as *mut _, len, access) };
+            if let Err(e) = changed {
+                result = Err(Error::AddressSpace { what: "interrupting", bytes: len, source: e.into() });
+            }
         }
+        result
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Pages> {
@@ -44,27 +48,27 @@ impl Interrupt {
     }
 
     /// Adds a poll page. If the group is interrupted already, it is so too.
-    pub(crate) fn add(&self, address: usize, len: usize) {
+    pub(crate) fn add(&self, address: usize, len: usize) -> Result<(), Error> {
         let mut pages = self.locked();
         pages.pages.push((address, len));
-        if self.requested() {
-            Self::protect(&pages, MprotectFlags::empty());
-        }
+        if self.requested() { Self::protect(&pages, MprotectFlags::empty()) } else { Ok(()) }
     }
 
-    fn request(&self) {
+    fn request(&self) -> Result<(), Error> {
         let pages = self.locked();
-        if !pages.closed {
-            self.requested.store(true, Ordering::Release);
-            Self::protect(&pages, MprotectFlags::empty());
+        if pages.closed {
+            return Ok(());
         }
+        self.requested.store(true, Ordering::Release);
+        Self::protect(&pages, MprotectFlags::empty())
     }
 
     /// Lets guests run again.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self) -> Result<(), Error> {
         let pages = self.locked();
+        Self::protect(&pages, MprotectFlags::READ | MprotectFlags::WRITE)?;
         self.requested.store(false, Ordering::Release);
-        Self::protect(&pages, MprotectFlags::READ | MprotectFlags::WRITE);
+        Ok(())
     }
 
     /// The group is about to be freed: its pages are nobody's any more.
@@ -85,7 +89,7 @@ impl Interrupt {
 /// let handle = group.interrupt_handle();
 /// std::thread::spawn(move || {
 ///     std::thread::sleep(std::time::Duration::from_secs(1));
-///     handle.interrupt();
+///     handle.interrupt()
 /// });
 /// let spin = group.instantiate(&artifact, &Imports::new())?.typed_func::<(), ()>(&mut group, "spin")?;
 /// let error = spin.call(&mut group, ()).unwrap_err();
@@ -104,8 +108,12 @@ impl InterruptHandle {
     /// Compiled code ends at its next loop iteration or call; bulk operations within about 1 MiB; a host function is not
     /// ended, but its return to the guest is. Has no effect once the group is gone. Only code that was compiled to be
     /// interruptible can be: see [`Artifact::interruptible`](crate::Artifact::interruptible).
-    pub fn interrupt(&self) {
-        self.interrupt.request();
+    ///
+    /// # Errors
+    /// [`Error::AddressSpace`] if the process has as many mappings as the kernel allows: then a loop that calls nothing
+    /// goes on, and only the process's end ends it.
+    pub fn interrupt(&self) -> Result<(), Error> {
+        self.interrupt.request()
     }
 }
 

@@ -7,12 +7,13 @@ use crate::arch;
 use crate::error::Error;
 use crate::sys::{Reservation, page_size};
 use std::cell::OnceCell;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// The actions that were there before, in the order of [`SIGNALS`].
+/// The actions that were there before, in the order of [`SIGNALS`]: known before the handler is installed.
 static PREVIOUS: OnceLock<[Previous; 4]> = OnceLock::new();
+static INSTALLED: Once = Once::new();
 
 #[derive(Clone, Copy)]
 struct Previous(libc::sigaction);
@@ -32,6 +33,8 @@ thread_local! {
 
 impl Drop for AlternateStack {
     fn drop(&mut self) {
+        // The thread ends. Destructors that run later can't enter guests any more.
+        crate::activation::close_thread();
         // SAFETY: both structures are plain; the stack is disabled before it is unmapped, if it is still ours.
         unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
@@ -49,8 +52,9 @@ pub(crate) fn prepare_thread() -> Result<(), Error> {
         if cell.get().is_some() {
             return Ok(());
         }
-        let previous = PREVIOUS.get_or_init(install);
-        debug_assert_eq!(previous.len(), SIGNALS.len());
+        PREVIOUS.get_or_init(previous);
+        INSTALLED.call_once(install);
+        unblock();
         // Guards at both ends: an alternate stack that touched another stack would confuse the kernel's test of
         // whether a signal arrived on it.
         let page = page_size();
@@ -72,21 +76,44 @@ pub(crate) fn prepare_thread() -> Result<(), Error> {
     })
 }
 
-fn install() -> [Previous; 4] {
+fn previous() -> [Previous; 4] {
     SIGNALS.map(|signal| {
-        // SAFETY: both structures are plain; the handler is async-signal-safe and keeps errno.
+        // SAFETY: the structure is plain; asking changes nothing.
         unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &mut action);
+            Previous(action)
+        }
+    })
+}
+
+fn install() {
+    for signal in SIGNALS {
+        // SAFETY: the structure is plain; the handler is async-signal-safe.
+        let result = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigemptyset(&mut action.sa_mask);
-            let mut previous: libc::sigaction = std::mem::zeroed();
-            let result = libc::sigaction(signal, &action, &mut previous);
-            // Fails only for a signal number that does not exist.
-            assert_eq!(result, 0, "sigaction({signal})");
-            Previous(previous)
+            libc::sigaction(signal, &action, std::ptr::null_mut())
+        };
+        // Fails only for a signal number that does not exist.
+        assert_eq!(result, 0, "sigaction({signal})");
+    }
+}
+
+/// A thread that blocks these signals would be killed by the first trap: the kernel does not deliver a fault that is
+/// blocked.
+fn unblock() {
+    // SAFETY: the set is plain and initialised by sigemptyset.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in SIGNALS {
+            libc::sigaddset(&mut set, signal);
         }
-    })
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+    }
 }
 
 /// # Safety

@@ -10,6 +10,7 @@ use crate::sys::Reservation;
 use crate::value::{Val, ValType};
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
 use bailiwick_runtime_abi::format::{NONE, Range};
+use bailiwick_runtime_abi::limits::MAX_TABLE_ELEMENTS;
 use bailiwick_runtime_abi::trap::TrapCode;
 
 /// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
@@ -94,9 +95,11 @@ fn out_of_bounds() -> Error {
 impl Inner {
     /// Makes a table whose definition will lie at `def`, all elements unresolved or null.
     pub(crate) fn add_table(&mut self, ty: TableType, def: *mut TableDef) -> Result<u32, Error> {
-        let limit = self.config.max_table_elements;
-        if ty.minimum > limit {
-            return Err(Error::Limit { what: "elements of a table (GroupConfig::max_table_elements)", limit });
+        // What the group's other tables have left. The product with the element size can't overflow.
+        let limit = self.config.max_table_elements.min(MAX_TABLE_ELEMENTS);
+        let left = limit.saturating_sub(self.table_elements());
+        if ty.minimum > left {
+            return Err(Error::Limit { what: "elements of all tables (GroupConfig::max_table_elements)", limit });
         }
         let capacity = ty.maximum.unwrap_or(limit).min(limit).max(ty.minimum);
         let bytes = capacity * u64::from(ELEMENT_SIZE);
@@ -120,6 +123,11 @@ impl Inner {
             _storage: storage,
         });
         Ok(self.tables.len() as u32 - 1)
+    }
+
+    /// Elements of all tables together.
+    fn table_elements(&self) -> u64 {
+        self.tables.iter().map(TableData::len).sum()
     }
 
     /// The table's data; indices come from instances and handles that were checked.
@@ -218,16 +226,18 @@ impl Inner {
 
     /// `table.grow`: the old length, or `None` if it can't.
     pub(crate) fn table_grow(&mut self, index: u32, delta: u64, reference: u64) -> Result<Option<u64>, Error> {
-        let limit = self.config.max_table_elements;
+        let limit = self.config.max_table_elements.min(MAX_TABLE_ELEMENTS);
         let table = self.table(index)?;
         let old = table.len();
         let new = old.saturating_add(delta);
-        if new > table.capacity {
-            if table.maximum.is_none_or(|max| new <= max) {
+        let (capacity, maximum) = (table.capacity, table.maximum);
+        if new > capacity || self.table_elements().saturating_add(delta) > limit {
+            if maximum.is_none_or(|max| new <= max) {
                 self.refused = Some(Refused::TableElements(limit));
             }
             return Ok(None);
         }
+        let table = self.table(index)?;
         // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity` words.
         unsafe { (*table.def).length = new };
         let word = table.encode(reference);

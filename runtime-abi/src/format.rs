@@ -518,7 +518,7 @@ pub struct DataRecord {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ImageRun {
-    /// Index among the memories that the module defines, in the module's index space of memories.
+    /// The memory, in the module's index space of memories: one that the module defines.
     pub memory: u32,
     /// Always 0.
     pub reserved: u32,

@@ -240,7 +240,7 @@ impl Tables {
             self.push(
                 Table::ImageRuns,
                 ImageRun {
-                    memory: run.memory - parts.module.imported_memories,
+                    memory: run.memory,
                     reserved: 0,
                     memory_offset: run.offset,
                     bytes: Span { offset, len: run.bytes.len() as u64 },

@@ -2,7 +2,7 @@
 //!
 //! | room | what it translates |
 //! |---|---|
-//! | [`env`] | what of the context, the artifact and the builtins a function refers to |
+//! | [`mod@env`] | what of the context, the artifact and the builtins a function refers to |
 //! | [`control`] | blocks, branches, and the state after an unconditional branch |
 //! | [`numeric`] | numbers: one operator, one or two instructions |
 //! | [`memory`] | **every heap address**, with the proof that it stays within the memory's reservation |

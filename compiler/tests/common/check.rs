@@ -167,7 +167,7 @@ fn memories(view: &View<'_>) {
     let image = view.header().image;
     let mut end = (0, 0);
     for run in view.image_runs() {
-        let memory = &view.memories()[(run.memory + view.header().counts.imported_memories) as usize];
+        let memory = &view.memories()[run.memory as usize];
         assert!(run.memory_offset % alignment == 0 && run.bytes.offset % alignment == 0);
         assert!((run.memory, run.memory_offset) >= end, "runs do not overlap");
         end = (run.memory, (run.memory_offset + run.bytes.len).next_multiple_of(alignment));

@@ -22,11 +22,11 @@ pub(crate) unsafe extern "C" fn enter(
 ) -> u32 {
     naked_asm!(
         ".cfi_startproc",
-        "stp x29, x30, [sp, #-160]!",
+        "stp x29, x30, [sp, #-176]!",
         "mov x29, sp",
-        ".cfi_def_cfa x29, 160",
-        ".cfi_offset x29, -160",
-        ".cfi_offset x30, -152",
+        ".cfi_def_cfa x29, 176",
+        ".cfi_offset x29, -176",
+        ".cfi_offset x30, -168",
         "stp x19, x20, [sp, #16]",
         "stp x21, x22, [sp, #32]",
         "stp x23, x24, [sp, #48]",
@@ -36,16 +36,23 @@ pub(crate) unsafe extern "C" fn enter(
         "stp d10, d11, [sp, #112]",
         "stp d12, d13, [sp, #128]",
         "stp d14, d15, [sp, #144]",
-        ".cfi_offset x19, -144",
-        ".cfi_offset x20, -136",
-        ".cfi_offset x21, -128",
-        ".cfi_offset x22, -120",
-        ".cfi_offset x23, -112",
-        ".cfi_offset x24, -104",
-        ".cfi_offset x25, -96",
-        ".cfi_offset x26, -88",
-        ".cfi_offset x27, -80",
-        ".cfi_offset x28, -72",
+        ".cfi_offset x19, -160",
+        ".cfi_offset x20, -152",
+        ".cfi_offset x21, -144",
+        ".cfi_offset x22, -136",
+        ".cfi_offset x23, -128",
+        ".cfi_offset x24, -120",
+        ".cfi_offset x25, -112",
+        ".cfi_offset x26, -104",
+        ".cfi_offset x27, -96",
+        ".cfi_offset x28, -88",
+        // The host's floating-point control: a host that traps exceptions or flushes denormals must not change what a
+        // guest computes.
+        "mrs x9, fpcr",
+        "str x9, [sp, #160]",
+        "cbz x9, 2f",
+        "msr fpcr, xzr",
+        "2:",
         "mov x9, sp",
         "str x9, [x0, #{host_sp}]",
         "mov sp, x5",
@@ -68,6 +75,10 @@ pub(crate) unsafe extern "C" fn enter(
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
+        "ldr x9, [sp, #160]",
+        "cbz x9, 2f",
+        "msr fpcr, x9",
+        "2:",
         "ldp x19, x20, [sp, #16]",
         "ldp x21, x22, [sp, #32]",
         "ldp x23, x24, [sp, #48]",
@@ -77,7 +88,7 @@ unsafe extern "C" fn restore() {
         "ldp d10, d11, [sp, #112]",
         "ldp d12, d13, [sp, #128]",
         "ldp d14, d15, [sp, #144]",
-        "ldp x29, x30, [sp], #160",
+        "ldp x29, x30, [sp], #176",
         "ret",
     )
 }
@@ -159,4 +170,7 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
 pub(crate) fn resume_at(context: &mut libc::ucontext_t, host_sp: usize) {
     context.uc_mcontext.pc = leave_trapped as *const () as u64;
     context.uc_mcontext.sp = host_sp as u64;
+    // PSTATE.BTYPE: a fault on the first instruction behind an indirect branch would have a guarded host page expect a
+    // landing pad.
+    context.uc_mcontext.pstate &= !0xc00;
 }

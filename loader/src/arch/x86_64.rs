@@ -37,7 +37,17 @@ pub(crate) unsafe extern "C" fn enter(
         ".cfi_offset r14, -48",
         "push r15",
         ".cfi_offset r15, -56",
-        "push rdi", // keeps the stack aligned to 16
+        // The word that keeps the stack aligned holds the host's floating-point control: a host that unmasked an
+        // exception or flushes denormals must not change what a guest computes.
+        "sub rsp, 8",
+        "stmxcsr [rsp]",
+        "mov dword ptr [rsp + 4], 0x1f80",
+        "mov eax, [rsp]",
+        "and eax, 0xffc0",
+        "cmp eax, 0x1f80",
+        "je 2f",
+        "ldmxcsr [rsp + 4]",
+        "2:",
         "mov [rdi + {host_sp}], rsp",
         "mov rsp, r9",
         "mov rax, rsi",
@@ -46,18 +56,33 @@ pub(crate) unsafe extern "C" fn enter(
         "mov rdx, r8",
         "call rax",
         // The stub kept rbp, as a C function must.
-        "lea rsp, [rbp - 40]",
+        "lea rsp, [rbp - 48]",
         "xor eax, eax",
+        "jmp {restore}",
+        ".cfi_endproc",
+        host_sp = const ACTIVATION_HOST_SP,
+        restore = sym restore,
+    )
+}
+
+/// The end of [`enter`]: restores what it saved, from the stack pointer that it had then.
+#[unsafe(naked)]
+unsafe extern "C" fn restore() {
+    naked_asm!(
+        "mov ecx, [rsp]",
+        "and ecx, 0xffc0",
+        "cmp ecx, 0x1f80",
+        "je 2f",
+        "ldmxcsr [rsp]",
+        "2:",
+        "add rsp, 8",
         "pop r15",
         "pop r14",
         "pop r13",
         "pop r12",
         "pop rbx",
         "pop rbp",
-        ".cfi_def_cfa rsp, 8",
         "ret",
-        ".cfi_endproc",
-        host_sp = const ACTIVATION_HOST_SP,
     )
 }
 
@@ -65,7 +90,7 @@ pub(crate) unsafe extern "C" fn enter(
 /// activation's `host_sp`, by [`resume_at`] or from [`exit_common`].
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave_trapped() {
-    naked_asm!("add rsp, 8", "mov eax, 1", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret",)
+    naked_asm!("mov eax, 1", "jmp {restore}", restore = sym restore)
 }
 
 /// Called by compiled code on the guest's stack, with a context in rdi, up to five more arguments, and in r10 the

@@ -3,7 +3,7 @@
 //! An entry is written to a temporary file and renamed, so that concurrent runs see it whole or not at all.
 
 use super::exit::Failure;
-use bailiwick_loader::Artifact;
+use bailiwick_loader::{Artifact, FormatError};
 use bailiwick_runtime_abi::format::EXTENSION;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
@@ -74,14 +74,16 @@ impl Cache {
         open_entry(file, &path, sharing).ok()
     }
 
-    /// Hashes every entry: how many there are, and the paths of those that are damaged and what is wrong with them.
-    pub fn verify(&self) -> std::io::Result<(usize, Vec<(PathBuf, String)>)> {
+    /// Hashes every entry of this release: how many entries there are, and the paths of those that are damaged and what
+    /// is wrong with them. Those of other releases are left alone: nothing uses them.
+    pub fn verify(&self) -> std::io::Result<(usize, Vec<(PathBuf, FormatError)>)> {
         let (mut count, mut bad) = (0, Vec::new());
         for entry in self.files()? {
             if entry.extension().is_some_and(|e| e == EXTENSION) {
                 count += 1;
-                if let Err(e) = std::fs::read(&entry).map_err(|e| e.to_string()).and_then(|bytes| check(&bytes)) {
-                    bad.push((entry, e));
+                match check(&std::fs::read(&entry)?) {
+                    Ok(()) | Err(FormatError::Abi { .. } | FormatError::FormatVersion { .. }) => {}
+                    Err(e) => bad.push((entry, e)),
                 }
             }
         }
@@ -134,12 +136,12 @@ pub enum Sharing {
     Copied,
 }
 
-fn check(bytes: &[u8]) -> Result<(), String> {
+fn check(bytes: &[u8]) -> Result<(), FormatError> {
     // The tables are read in place, aligned.
     let mut aligned = vec![0u64; bytes.len().div_ceil(8)];
     let aligned = &mut zerocopy::IntoBytes::as_mut_bytes(&mut aligned[..])[..bytes.len()];
     aligned.copy_from_slice(bytes);
-    bailiwick_loader::verify_content(aligned).map_err(|e| e.to_string())
+    bailiwick_loader::verify_content(aligned)
 }
 
 fn open_entry(file: File, name: &Path, sharing: Sharing) -> Result<Artifact, bailiwick_loader::Error> {
@@ -171,7 +173,9 @@ impl Pending {
         let fail = |e: String| Failure::new(format!("{}: {e}", self.temporary.display()));
         // Hashed once, here: what a full disk or a dying compiler has left never becomes an entry.
         let bytes = std::fs::read(&self.temporary).map_err(|e| fail(e.to_string()))?;
-        check(&bytes).map_err(fail)?;
+        check(&bytes).map_err(|e| fail(e.to_string()))?;
+        // A power loss must not leave an entry whose pages never reached the disk.
+        self.file.sync_data().map_err(|e| fail(e.to_string()))?;
         drop(bytes);
         let file = self.file.try_clone().map_err(|e| fail(e.to_string()))?;
         let artifact = open_entry(file, source, sharing).map_err(|e| Failure::from_error(source, &e))?;

@@ -28,7 +28,8 @@ impl Deadline {
         let watchdog = std::thread::spawn(move || {
             if finished.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
                 // Let what it is writing come to an end, if that is soon.
-                handle.interrupt();
+                // Should that fail, this process ends all the same.
+                let _ = handle.interrupt();
                 let _ = finished.recv_timeout(GRACE);
                 let timeout = humantime::format_duration(timeout);
                 let _ = writeln!(std::io::stderr(), "bailiwick: {}: ended after {timeout} (--timeout)", path.display());

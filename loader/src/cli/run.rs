@@ -64,7 +64,7 @@ pub struct Run {
     /// Bytes of the guest's stack, 64KiB to 24MiB
     #[arg(long, value_name = "SIZE")]
     max_stack: Option<ByteSize>,
-    /// Most elements of each of the guest's tables
+    /// Most elements of all the guest's tables
     #[arg(long, value_name = "N")]
     max_table: Option<u64>,
     /// Compile anew, and do not keep the result
