@@ -8,7 +8,7 @@ use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
 use bailiwick_runtime_abi::types::Arch;
 use bailiwick_runtime_abi::view::{FormatError, View, damaged};
 use memmap2::{Mmap, MmapOptions};
-use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -66,17 +66,29 @@ impl Artifact {
     /// # Errors
     /// As for [`Artifact::open`]; [`Error::Format`] if the content is not what its hash says.
     pub fn open_checked(path: impl AsRef<Path>) -> Result<Artifact, Error> {
-        let path = path.as_ref();
         let artifact = Artifact::open(path)?;
-        verify_content(&artifact.mapped.map)?;
+        artifact.verify()?;
         Ok(artifact)
+    }
+
+    /// Hashes the whole artifact.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the content is not what its hash says.
+    pub fn verify(&self) -> Result<(), Error> {
+        Ok(verify_content(self.bytes())?)
     }
 
     /// As [`Artifact::open`], from an open file; `name` is for messages.
     pub fn from_file(file: File, name: impl AsRef<Path>) -> Result<Artifact, Error> {
         let name = name.as_ref();
         check_kind(&file, name)?;
-        let file = if may_change(&file) { seal(&file, name)? } else { file };
+        let file = if is_sealed(&file) {
+            file
+        } else {
+            check_mount(&file, name)?;
+            if may_change(&file) { seal(&file, name)? } else { file }
+        };
         // SAFETY: the file is sealed, or this process has no right to write it.
         unsafe { Artifact::map(file, name) }
     }
@@ -122,9 +134,6 @@ impl Artifact {
         }
         .map_err(|e| {
             let source = match e {
-                region::Error::SystemCall(libc::EACCES) => {
-                    std::io::Error::other("it lies on a file system mounted noexec; move it to another")
-                }
                 region::Error::SystemCall(code) => std::io::Error::from_raw_os_error(code),
                 other => std::io::Error::other(other.to_string()),
             };
@@ -150,6 +159,11 @@ impl Artifact {
     /// Whether its code polls, so that an [`InterruptHandle`](crate::InterruptHandle) can end it.
     pub fn interruptible(&self) -> bool {
         self.view().header().flags & FLAG_POLLS != 0
+    }
+
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.mapped.map
     }
 
     /// The name it was opened by.
@@ -203,13 +217,26 @@ fn check_kind(file: &File, name: &Path) -> Result<u64, Error> {
     Ok(metadata.len())
 }
 
+/// Whether it is a memory file that nobody can change.
+fn is_sealed(file: &File) -> bool {
+    let wanted = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW;
+    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(wanted))
+}
+
+/// Native code from a file system mounted noexec is not run, whether it would be mapped or copied.
+fn check_mount(file: &File, name: &Path) -> Result<(), Error> {
+    let io = |what: &'static str, source: std::io::Error| Error::Io { path: name.into(), what, source };
+    let mount = rustix::fs::fstatvfs(file).map_err(|e| io("can't stat", e.into()))?;
+    if mount.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        let why = std::io::Error::other("it lies on a file system mounted noexec; move it to another");
+        return Err(io("can't run its code", why));
+    }
+    Ok(())
+}
+
 /// Whether this process, or a guest that it grants a folder to, could change the file: then it is not mapped itself. A
 /// private mapping shows later writes to the file, even in text that has run.
 fn may_change(file: &File) -> bool {
-    let wanted = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW;
-    if rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(wanted)) {
-        return false;
-    }
     // The owner can give himself the right to write, whatever the mode says now.
     let owner = file.metadata().map_or(true, |m| m.uid() == rustix::process::geteuid().as_raw());
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());

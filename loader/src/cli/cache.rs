@@ -2,15 +2,14 @@
 //!
 //! An entry is written to a temporary file and renamed, so that concurrent runs see it whole or not at all.
 
-use super::exit::Failure;
 use bailiwick_loader::{Artifact, FormatError};
 use bailiwick_runtime_abi::format::EXTENSION;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What an entry is found by.
 pub struct Key(String);
@@ -58,6 +57,10 @@ impl Cache {
                 "{}: it belongs to somebody else or others may write to it; chmod 700 it, or set BAILIWICK_CACHE",
                 folder.display()
             ));
+        }
+        let mount = rustix::fs::statvfs(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        if mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
+            return Err(format!("{}: it lies on a file system mounted noexec", folder.display()));
         }
         Ok(Cache { folder })
     }
@@ -113,17 +116,25 @@ impl Cache {
         Ok(files)
     }
 
-    /// A file for a new entry.
-    pub fn begin(&self, key: &Key) -> Result<Pending, String> {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.folder.join(format!(".{}.{}.{number}.tmp", key.0, std::process::id()));
+    /// Makes an artifact, whose content was verified, the entry: whole or not at all, whatever happens meanwhile.
+    pub fn put(&self, key: &Key, artifact: &Artifact) -> Result<(), String> {
+        let temporary = self.folder.join(format!(".{}.{}.tmp", key.0, std::process::id()));
         // A file of that name can only be left over from a dead process of the same number.
         let _ = std::fs::remove_file(&temporary);
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o600))
-            .map_err(|e| format!("{}: {}", temporary.display(), std::io::Error::from(e)))?;
-        Ok(Pending { file: file.into(), temporary, path: self.path(key), done: false })
+        let result = self.write(&temporary, &self.path(key), artifact.bytes());
+        result.map_err(|e| {
+            let _ = std::fs::remove_file(&temporary);
+            format!("{}: {e}", self.folder.display())
+        })
+    }
+
+    fn write(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mut file = File::from(rustix::fs::open(temporary, flags, Mode::from_raw_mode(0o600))?);
+        file.write_all(bytes)?;
+        // A power loss must not leave an entry whose pages never reached the disk.
+        file.sync_data()?;
+        std::fs::rename(temporary, path)
     }
 }
 
@@ -152,44 +163,4 @@ fn open_entry(file: File, name: &Path, sharing: Sharing) -> Result<Artifact, bai
         return unsafe { Artifact::map(file, name) };
     }
     Artifact::from_file(file, name)
-}
-
-/// An entry being written. Removed on drop unless finished.
-pub struct Pending {
-    file: File,
-    temporary: PathBuf,
-    path: PathBuf,
-    done: bool,
-}
-
-impl Pending {
-    /// Where to write it.
-    pub fn file(&self) -> std::io::Result<File> {
-        self.file.try_clone()
-    }
-
-    /// Checks what was written, and makes it the entry. `source` is for messages.
-    pub fn finish(mut self, source: &Path, sharing: Sharing) -> Result<Artifact, Failure> {
-        let fail = |e: String| Failure::new(format!("{}: {e}", self.temporary.display()));
-        // Hashed once, here: what a full disk or a dying compiler has left never becomes an entry.
-        let bytes = std::fs::read(&self.temporary).map_err(|e| fail(e.to_string()))?;
-        check(&bytes).map_err(|e| fail(e.to_string()))?;
-        // A power loss must not leave an entry whose pages never reached the disk.
-        self.file.sync_data().map_err(|e| fail(e.to_string()))?;
-        drop(bytes);
-        let file = self.file.try_clone().map_err(|e| fail(e.to_string()))?;
-        let artifact = open_entry(file, source, sharing).map_err(|e| Failure::from_error(source, &e))?;
-        std::fs::rename(&self.temporary, &self.path)
-            .map_err(|e| Failure::new(format!("{}: can't rename into the cache: {e}", self.path.display())))?;
-        self.done = true;
-        Ok(artifact)
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if !self.done {
-            let _ = std::fs::remove_file(&self.temporary);
-        }
-    }
 }

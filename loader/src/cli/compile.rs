@@ -69,27 +69,16 @@ fn compile(path: &Path, bytes: &[u8], sharing: Option<Sharing>) -> Result<Artifa
         cpu.as_bytes(),
         std::env::consts::ARCH.as_bytes(),
     ]);
-    let cache = match Cache::open() {
-        Ok(cache) => cache,
-        Err(reason) => {
-            // A cache makes the next start fast; without one the program runs all the same.
-            let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
-            return compile_to_memory(path, &compiler, input, &cpu);
-        }
-    };
-    if let Some(artifact) = cache.get(&key, sharing) {
+    // A cache makes the next start fast; without one the program runs all the same.
+    let cache = Cache::open();
+    if let Some(artifact) = cache.as_ref().ok().and_then(|cache| cache.get(&key, sharing)) {
         return Ok(artifact);
     }
-    let pending = match cache.begin(&key) {
-        Ok(pending) => pending,
-        Err(reason) => {
-            let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
-            return compile_to_memory(path, &compiler, input, &cpu);
-        }
-    };
-    let output = pending.file().map_err(|e| Failure::new(format!("can't write to the cache: {e}")))?;
-    run_compiler(path, &compiler, input, output, &cpu)?;
-    pending.finish(path, sharing)
+    let artifact = compile_to_memory(path, &compiler, input, &cpu)?;
+    if let Err(reason) = cache.and_then(|cache| cache.put(&key, &artifact)) {
+        let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
+    }
+    Ok(artifact)
 }
 
 fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -> Result<Artifact, Failure> {
@@ -99,7 +88,9 @@ fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -
     run_compiler(path, compiler, input, output.try_clone().map_err(io)?, cpu)?;
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     rustix::fs::fcntl_add_seals(&output, seals).map_err(|e| io(e.into()))?;
-    Artifact::from_file(output, path).map_err(|e| Failure::from_error(path, &e))
+    let artifact = Artifact::from_file(output, path).map_err(|e| Failure::from_error(path, &e))?;
+    artifact.verify().map_err(|e| Failure::from_error(path, &e))?;
+    Ok(artifact)
 }
 
 /// A copy that nobody changes between hashing and compiling.

@@ -258,7 +258,7 @@ fn keep_from_cache(granted: &Path) -> Result<(), Failure> {
 
 fn open_folder(path: &PathBuf) -> Result<std::os::fd::OwnedFd, Failure> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
-        .map_err(|e| Failure::new(format!("--dir {}: {}", path.display(), std::io::Error::from(e))))
+        .map_err(|e| Failure::refused(format!("--dir {}: {}", path.display(), std::io::Error::from(e))))
 }
 
 fn exit_code(status: i32) -> ExitCode {
