@@ -164,7 +164,7 @@ impl<'a> View<'a> {
         if header.text.len == 0 || header.text.len > u64::from(u32::MAX / 2) {
             return Err(damaged("text", "its length is zero or above 2 GiB"));
         }
-        if header.image.len % alignment != 0 {
+        if !header.image.len.is_multiple_of(alignment) {
             return Err(damaged("image", "its length is not a whole number of pages"));
         }
         for &table in Table::ALL {

@@ -34,7 +34,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a module: an artifact (.bwk), or WebAssembly (.wasm, .wat) compiled first and cached
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Show what an artifact holds: what it requires, its imports and exports, its parts
     Inspect(inspect::Inspect),
     /// Look after the cache of compiled modules
