@@ -36,6 +36,7 @@ struct Mapped {
     map: Mmap,
     file: File,
     name: PathBuf,
+    copied: bool,
 }
 
 impl std::fmt::Debug for Artifact {
@@ -93,6 +94,11 @@ impl Artifact {
         unsafe { Artifact::map(file, name) }
     }
 
+    /// Whether it is mapped from a copy in memory, see *Trust*.
+    pub fn is_copy(&self) -> bool {
+        self.mapped.copied
+    }
+
     /// Maps a file as it is, without a copy; `name` is for messages.
     ///
     /// # Safety
@@ -139,7 +145,8 @@ impl Artifact {
             };
             io("can't make its code executable", source)
         })?;
-        Ok(Artifact { mapped: Arc::new(Mapped { view, map, file, name }) })
+        let copied = is_sealed(&file);
+        Ok(Artifact { mapped: Arc::new(Mapped { view, map, file, name, copied }) })
     }
 
     /// As [`Artifact::open`], from bytes: they are copied into a sealed memory file, which nobody can change.

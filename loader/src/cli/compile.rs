@@ -33,7 +33,7 @@ pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure
         }
     }
     if magic == *b"\x7fELF" {
-        return Artifact::from_file(file, path).map_err(|e| Failure::from_error(path, &e));
+        return native(path, file, cache);
     }
     let mut bytes = magic[..read].to_vec();
     file.take(MAX_INPUT).read_to_end(&mut bytes).map_err(|e| io("can't read", e))?;
@@ -41,6 +41,32 @@ pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure
         return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
     }
     compile(path, &bytes, cache)
+}
+
+/// Opens an artifact. One that the user could change while it runs is not mapped itself: its copy in the cache is,
+/// which all runs share and profilers find by its name, or else a copy in memory.
+fn native(path: &Path, file: File, sharing: Option<Sharing>) -> Result<Artifact, Failure> {
+    let cached = match sharing {
+        // The change time tells two states of a file apart, and nobody sets it at will.
+        Some(Sharing::Mapped) => file.metadata().ok().and_then(|m| {
+            let state = [m.dev(), m.ino(), m.len(), m.ctime() as u64, m.ctime_nsec() as u64];
+            Some((Cache::open().ok()?, Key::new(&[b"copy", &state.map(u64::to_le_bytes).concat()])))
+        }),
+        _ => None,
+    };
+    if let Some(artifact) = cached.as_ref().and_then(|(cache, key)| cache.get(key, Sharing::Mapped)) {
+        return Ok(artifact);
+    }
+    let artifact = Artifact::from_file(file, path).map_err(|e| Failure::from_error(path, &e))?;
+    if let Some((cache, key)) = cached
+        && artifact.is_copy()
+        && artifact.verify().is_ok()
+        && cache.put(&key, &artifact).is_ok()
+        && let Some(shared) = cache.get(&key, Sharing::Mapped)
+    {
+        return Ok(shared);
+    }
+    Ok(artifact)
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
