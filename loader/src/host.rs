@@ -90,13 +90,14 @@ pub(crate) unsafe extern "C" fn host_call(
     context: *mut HostContext,
     cells: *mut [u64; 2],
 ) -> crate::builtins::Returned {
-    // SAFETY: slots name host contexts of their own group, which the group keeps; the guest waits, so nothing else
-    // refers to the group's inside. The exit stub's array has as many cells as the type needs.
+    // SAFETY: slots name host contexts of their own group, which the group keeps, each in an allocation of its own that
+    // nothing writes to; the guest waits, so nothing else refers to the group's inside. The exit stub's array has as many
+    // cells as the type needs.
     let (func, mut caller, cells) = unsafe {
         let context = &*context;
         let cells = std::slice::from_raw_parts_mut(cells, context.func.ty.cells());
         let inner = NonNull::new_unchecked(context.inner);
-        (context.func.clone(), Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
+        (&context.func, Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
     };
     crate::builtins::guarded(caller.inner, || {
         (func.dispatch)(&mut caller, cells)?;
