@@ -40,9 +40,14 @@ pub(crate) struct Activation {
     depth: u32,
 }
 
+/// In [`Fault::code`]: an instruction trapped that has no record. No trap code has this number.
+const NO_SITE: u8 = 128;
+const _: () = assert!(TrapCode::from_byte(NO_SITE).is_none() && NO_SITE != 0);
+
 /// What the signal handler saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fault {
+    /// A trap code's byte; another one is a damaged record's; 0: nothing.
     pub code: u8,
     pub pc: usize,
     pub fp: usize,
@@ -261,18 +266,18 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
     let (activation, group) = unsafe { (&mut *current, &*(*current).group) };
     let code = group.code_at(registers.pc)?;
     let site = code.artifact.view().trap_site((registers.pc - code.text.start) as u32);
-    let trap = match (site, address) {
+    let recorded = site.map_or(NO_SITE, |(trap, _)| trap);
+    // The address decides whose the fault is, and the table of sites only what it is called: a damaged table must not
+    // end the process.
+    let trap = match address {
         // Any push or call may hit the guard of the stack, with or without a record.
-        (_, Some(address)) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
+        Some(address) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
+        Some(address) if group.polls.iter().any(|p| p.contains(&address)) => TrapCode::Interrupt as u8,
         // A memory fault is the guest's only within a memory of the group that the thread is in.
-        (Some((trap, _)), Some(address)) if group.memories.iter().any(|m| m.contains(&address)) => trap,
-        (Some((trap, _)), Some(address))
-            if trap == TrapCode::Interrupt as u8 && group.polls.iter().any(|p| p.contains(&address)) =>
-        {
-            trap
-        }
-        (Some((trap, _)), None) => trap,
-        _ => return None,
+        Some(address) if group.memories.iter().any(|m| m.contains(&address)) => recorded,
+        Some(_) => return None,
+        // An instruction that is made to trap.
+        None => recorded,
     };
     activation.trap = Fault { code: trap, pc: registers.pc, fp: registers.fp };
     Some(activation.host_sp)

@@ -14,6 +14,7 @@ use crate::trap::{Backtrace, Trap};
 use crate::value::{ExternRef, FuncType, RawValue};
 use bailiwick_runtime_abi::limits::{DEFAULT_STACK_SIZE, MAX_TABLE_ELEMENTS, MEMORY_RESERVATION};
 use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::view::damaged;
 use std::any::Any;
 use std::collections::HashMap;
 use std::ptr::NonNull;
@@ -288,7 +289,9 @@ impl Inner {
     fn error(&mut self, left: Left) -> Error {
         match left {
             Left::Fault(fault) => {
-                let code = TrapCode::from_byte(fault.code).unwrap_or(TrapCode::Unreachable);
+                let Some(code) = TrapCode::from_byte(fault.code) else {
+                    return damaged("sites", "an instruction trapped that has no record, or a damaged one").into();
+                };
                 let backtrace = self.backtrace(fault.pc, fault.fp, true);
                 Error::Trap(Box::new(Trap::with(code, None, backtrace)))
             }

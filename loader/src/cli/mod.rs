@@ -4,6 +4,7 @@ mod cache;
 mod compile;
 mod deadline;
 mod exit;
+mod gdb;
 mod grants;
 mod inspect;
 mod run;

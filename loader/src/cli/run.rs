@@ -232,6 +232,7 @@ impl Run {
 
 /// Instantiates a module and calls those of `entries` that it exports, in order.
 fn start(group: &mut Group, artifact: &Artifact, imports: &Imports, entries: &[&str]) -> Result<Instance, Error> {
+    super::gdb::register(artifact);
     let instance = group.instantiate(artifact, imports)?;
     for name in entries {
         if artifact.view().export(name).is_some_and(|e| e.kind == Kind::Function as u32) {
