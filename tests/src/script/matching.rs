@@ -1,0 +1,82 @@
+//! Values of scripts: what is passed, and what is expected.
+
+use super::machine::Stop;
+use bailiwick_loader::{Group, Val};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::{WastArg, WastRet};
+
+/// An argument as a value. A host reference `n` is the host's number `n`.
+pub(super) fn argument(group: &mut Group, argument: &WastArg<'_>) -> Result<Val, Stop> {
+    let WastArg::Core(argument) = argument else { return Err(Stop::skip("a component's value")) };
+    Ok(match argument {
+        WastArgCore::I32(v) => Val::I32(*v),
+        WastArgCore::I64(v) => Val::I64(*v),
+        WastArgCore::F32(v) => Val::F32(v.bits),
+        WastArgCore::F64(v) => Val::F64(v.bits),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
+        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+        WastArgCore::RefExtern(n) => Val::ExternRef(Some(group.extern_ref(*n).map_err(|e| Stop::fail(e.to_string()))?)),
+        other => return Err(Stop::skip(format!("an argument {other:?}"))),
+    })
+}
+
+/// Whether a result is what is expected; if not, what is expected in words.
+pub(super) fn matches(group: &Group, expected: &WastRet<'_>, found: &Val) -> Result<bool, Stop> {
+    match expected {
+        WastRet::Core(expected) => core_matches(group, expected, found),
+        _ => Err(Stop::skip("a component's value")),
+    }
+}
+
+fn core_matches(group: &Group, expected: &WastRetCore<'_>, found: &Val) -> Result<bool, Stop> {
+    Ok(match (expected, found) {
+        (WastRetCore::I32(e), Val::I32(v)) => e == v,
+        (WastRetCore::I64(e), Val::I64(v)) => e == v,
+        (WastRetCore::F32(e), Val::F32(bits)) => match e {
+            NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+            NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+            NanPattern::Value(value) => value.bits == *bits,
+        },
+        (WastRetCore::F64(e), Val::F64(bits)) => match e {
+            NanPattern::CanonicalNan => bits & (u64::MAX >> 1) == 0x7ff8_0000_0000_0000,
+            NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
+            NanPattern::Value(value) => value.bits == *bits,
+        },
+        (WastRetCore::RefNull(None), Val::FuncRef(v)) => v.is_none(),
+        (WastRetCore::RefNull(None), Val::ExternRef(v)) => v.is_none(),
+        (WastRetCore::RefNull(Some(HeapType::Abstract { ty: AbstractHeapType::Func, .. })), Val::FuncRef(v)) => {
+            v.is_none()
+        }
+        (WastRetCore::RefNull(Some(HeapType::Abstract { ty: AbstractHeapType::Extern, .. })), Val::ExternRef(v)) => {
+            v.is_none()
+        }
+        (WastRetCore::RefExtern(None), Val::ExternRef(v)) => v.is_some(),
+        (WastRetCore::RefExtern(Some(n)), Val::ExternRef(Some(reference))) => {
+            group.extern_value(*reference).and_then(|value| value.downcast_ref::<u32>()) == Some(n)
+        }
+        (WastRetCore::RefFunc(None), Val::FuncRef(v)) => v.is_some(),
+        (WastRetCore::Either(cases), _) => {
+            for case in cases {
+                if core_matches(group, case, found)? {
+                    return Ok(true);
+                }
+            }
+            false
+        }
+        (WastRetCore::V128(_), _) => return Err(Stop::skip("a v128 result")),
+        _ => false,
+    })
+}
+
+/// Results for a report: floats with their bits.
+pub(super) fn show(values: &[Val]) -> String {
+    let values: Vec<String> = values
+        .iter()
+        .map(|value| match value {
+            Val::F32(bits) => format!("f32 {value} ({bits:#010x})"),
+            Val::F64(bits) => format!("f64 {value} ({bits:#018x})"),
+            _ => format!("{} {value}", value.ty()),
+        })
+        .collect();
+    format!("[{}]", values.join(", "))
+}

@@ -1,0 +1,38 @@
+//! A `.wast` script: directives, run one after another in one group (the specification's `interpreter/README.md`).
+
+mod machine;
+mod matching;
+mod spectest;
+
+pub use machine::{TRAP_MESSAGES, run};
+
+/// A script to run.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// What it is called in reports.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Whether it may need a proposal that is outside what is implemented: what is refused by name is then skipped.
+    pub outside: bool,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Line of the directive, from 1.
+    pub line: usize,
+    /// What happened.
+    pub what: String,
+}
+
+/// What came of a script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Assertions that hold.
+    pub passed: usize,
+    /// Assertions that don't, modules that could not be made, and actions that failed.
+    pub failures: Vec<Failure>,
+    /// Assertions that need what is not implemented.
+    pub skipped: usize,
+}

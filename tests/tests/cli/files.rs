@@ -1,0 +1,96 @@
+//! Files that can't be run, and why.
+
+use super::*;
+
+#[test]
+fn what_is_wrong_with_the_file_is_said_with_its_name() {
+    let place = Place::new();
+    let expect = |file: &Path, words: &[&str]| {
+        place.run(&[text(file)]).with(1).prints("").says(&[text(file)]).says(words);
+    };
+    expect(&place.path("missing.wasm"), &["No such file"]);
+    expect(&place.path("missing.bwk"), &["No such file"]);
+    expect(place.folder.path(), &["directory"]);
+    expect(&place.file("empty.wasm", ""), &[]);
+    expect(&place.file("text.wasm", "no module"), &[]);
+    expect(&place.file("bad.wat", "(module (func (result i32)))"), &["type mismatch"]);
+    expect(&place.file("unclosed.wat", "(module"), &[]);
+    let hello = fs::read(wasm("hash")).unwrap();
+    expect(&place.file("half.wasm", &hello[..hello.len() / 2]), &[]);
+    expect(&place.file("invalid.wasm", b"\0asm\x01\0\0\0\x0a\xff\xff"), &["offset"]);
+    let simd = r#"(module (func (export "_start") (drop (v128.const i64x2 0 0))))"#;
+    expect(&place.file("simd.wat", simd), &["simd", "not supported yet"]);
+    assert_eq!(place.cached(), [] as [PathBuf; 0], "something that did not compile is in the cache");
+    for path in ["a/b", "a\u{1}b"] {
+        place.run(&[text(&place.path(path))]).with(1);
+    }
+
+    let artifact = fs::read(place.compiled(&place.file("hello.wat", HELLO))).unwrap();
+    expect(&place.file("half.bwk", &artifact[..artifact.len() / 2]), &["truncated"]);
+    expect(&place.file("long.bwk", [&artifact[..], b"x"].concat()), &["damaged"]);
+    let executable = std::env::current_exe().unwrap();
+    expect(&executable, &["ELF"]);
+    let other = if host() == Arch::X86_64 { Arch::Aarch64 } else { Arch::X86_64 };
+    let foreign = compile_for(other, &bailiwick_tests::compile::binary(HELLO)).unwrap();
+    expect(&place.file("foreign.bwk", foreign), &[other.name(), "--target"]);
+}
+
+#[test]
+fn a_file_without_permission_is_refused_by_the_system() {
+    let place = Place::new();
+    for file in [place.file("a.wat", HELLO), place.compiled(&place.file("b.wat", HELLO))] {
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
+        // SAFETY: asks only.
+        if unsafe { libc::geteuid() } == 0 {
+            println!("not checked: as root, files without permissions can be read");
+            return;
+        }
+        place.run(&[text(&file)]).with(1).says(&[text(&file), "Permission denied"]);
+    }
+}
+
+/// Runs a shell script with a file system mounted noexec at `$1`; `None` where that is not allowed.
+fn on_noexec(place: &Place, script: &str, arguments: &[&Path]) -> Option<Ended> {
+    let mount = place.path("noexec");
+    fs::create_dir(&mount).unwrap();
+    let script = format!("mount -t tmpfs -o noexec none \"$1\" || exit 99\n{script}");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"]).arg(&mount).args(arguments);
+    command.env("BAILIWICKC", program("bailiwickc", "BAILIWICKC")).stdin(Stdio::null());
+    let ended = match command.output() {
+        Ok(output) => told(output),
+        Err(_) => return None,
+    };
+    (ended.status != Some(99) && !ended.err.starts_with("unshare:")).then_some(ended)
+}
+
+fn runner() -> String {
+    let command = emulated(&program("bailiwick", "BAILIWICK"));
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|w| format!("'{}'", w.to_str().unwrap())).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_artifact_on_a_noexec_mount_is_an_error_that_says_so() {
+    // The same whether it would be mapped as it is or, since it can be written, from a copy.
+    for remount in ["true", "mount -o remount,ro,noexec \"$1\""] {
+        let place = Place::new();
+        let artifact = place.compiled(&place.file("hello.wat", HELLO));
+        let script = format!("cp \"$2\" \"$1/a.bwk\" && {remount} && {} run \"$1/a.bwk\"", runner());
+        match on_noexec(&place, &script, &[&artifact]) {
+            Some(ended) => drop(ended.with(1).prints("").says(&["noexec", "a.bwk"])),
+            None => println!("not checked: no file system can be mounted here"),
+        }
+    }
+}
+
+#[test]
+fn a_cache_on_a_noexec_mount_does_not_keep_a_program_from_running() {
+    let place = Place::new();
+    let hello = place.file("hello.wat", HELLO);
+    let script = format!("XDG_CACHE_HOME=\"$1\" {} run \"$2\"", runner());
+    match on_noexec(&place, &script, &[&hello]) {
+        Some(ended) => drop(ended.with(0).prints("hello\n")),
+        None => println!("not checked: no file system can be mounted here"),
+    }
+}
