@@ -10,6 +10,7 @@ Examples:
   bailiwickc compile app.wat -o app.bwk --cpu native   may use all that this CPU has
   bailiwickc compile app.wasm --target aarch64-unknown-linux-gnu
   bailiwickc compile app.wasm --emit asm -o -          shows the machine code
+  bailiwickc compile app.wasm --emit obj               writes app.o for a native program
 
 Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
 An artifact is machine code: who loads one trusts it like an executable.";
@@ -42,7 +43,7 @@ pub struct Compile {
     /// The module, in the binary or the text format; `-`: standard input
     #[arg(required_unless_present = "input_fd", value_hint = clap::ValueHint::FilePath)]
     pub input: Option<PathBuf>,
-    /// Where to write; `-`: standard output [default: INPUT with the extension .bwk]
+    /// Where to write; `-`: standard output [default: INPUT with the extension .bwk, or .o for `--emit obj`]
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     #[command(flatten)]
@@ -86,6 +87,9 @@ pub struct Shape {
 pub enum Emit {
     /// The artifact
     Artifact,
+    /// A relocatable object for the C linker, to be called from a native program: `bailiwick_entry_NAME(context,
+    /// bailiwick_code_NAME, values)`, where the program lays out the context as the crate bailiwick-runtime-abi says
+    Obj,
     /// Cranelift's intermediate representation of each function, before optimisation
     Clif,
     /// The machine code of each function

@@ -10,17 +10,18 @@ use crate::options::{OptLevel, Options};
 use crate::parallel;
 use crate::stubs::stub;
 use crate::symbol::Symbol;
-use crate::translate::{Env, translate};
+use crate::target::Target;
+use crate::translate::{Effort, Env, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function};
-use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
 use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmparser::FunctionBody;
 
@@ -72,9 +73,14 @@ pub(crate) struct Input<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub bodies: &'a [FunctionBody<'a>],
-    pub isa: &'a dyn TargetIsa,
+    pub target: &'a Target,
     pub options: &'a Options<'a>,
+    /// Taken while a huge function is lowered: of those there is only one at a time, for the memory that they need.
+    pub turn: Mutex<()>,
 }
+
+/// Instructions from which on a function is huge: lowering it takes hundreds of megabytes.
+const HUGE: usize = 500_000;
 
 /// All units of a module, in the order of their addresses.
 pub(crate) fn symbols(module: &Module<'_>, facts: &Facts) -> Vec<Symbol> {
@@ -89,11 +95,13 @@ pub(crate) fn symbols(module: &Module<'_>, facts: &Facts) -> Vec<Symbol> {
 struct Worker {
     context: Context,
     builder: FunctionBuilderContext,
+    /// How the function in `context` is to be lowered.
+    effort: Effort,
 }
 
 impl Worker {
     fn new() -> Worker {
-        Worker { context: Context::new(), builder: FunctionBuilderContext::new() }
+        Worker { context: Context::new(), builder: FunctionBuilderContext::new(), effort: Effort::Full }
     }
 }
 
@@ -147,19 +155,26 @@ impl Input<'_> {
     /// Makes the unit's function.
     fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
         worker.context.clear();
-        let env = Env { module: self.module, facts: self.facts, frontend_config: self.isa.frontend_config() };
+        worker.effort = Effort::Full;
+        let env = Env { module: self.module, facts: self.facts, frontend_config: self.target.isa.frontend_config() };
         let function: &mut Function = &mut worker.context.func;
         match symbol {
-            Symbol::Function(index) => translate(&env, index, self.body(index), function, &mut worker.builder),
-            stub_symbol => {
-                stub(&env, stub_symbol, function, &mut worker.builder);
-                Ok(())
+            Symbol::Function(index) => {
+                worker.effort = translate(&env, index, self.body(index), function, &mut worker.builder)?;
             }
+            stub_symbol => stub(&env, stub_symbol, function, &mut worker.builder),
         }
+        Ok(())
     }
 
     fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
-        let lowered = worker.context.compile(self.isa, &mut ControlPlane::default());
+        let huge = worker.context.func.dfg.num_insts() > HUGE;
+        let _turn = huge.then(|| self.turn.lock().unwrap_or_else(|e| e.into_inner()));
+        let isa = match worker.effort {
+            Effort::Full => &self.target.isa,
+            Effort::Little | Effort::Least => &self.target.quick,
+        };
+        let lowered = worker.context.compile(&**isa, &mut ControlPlane::default());
         lowered.map_err(|error| match error.inner {
             cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
                 CompileError::Limit {
@@ -188,7 +203,7 @@ impl Input<'_> {
 
     /// Alignment of functions that need no higher one: that of the processor's fetches, or none at all for size.
     fn alignment(&self) -> u32 {
-        let alignment = self.isa.function_alignment();
+        let alignment = self.target.isa.function_alignment();
         if self.options.opt_level == OptLevel::Size { alignment.minimum } else { alignment.preferred }
     }
 
@@ -213,10 +228,11 @@ impl Input<'_> {
                 symbol: target,
             });
         }
-        let unwind = match code.create_unwind_info(self.isa).map_err(|e| CompileError::internal(e.to_string()))? {
-            Some(UnwindInfo::SystemV(info)) => Some(info),
-            _ => None,
-        };
+        let unwind =
+            match code.create_unwind_info(&*self.target.isa).map_err(|e| CompileError::internal(e.to_string()))? {
+                Some(UnwindInfo::SystemV(info)) => Some(info),
+                _ => None,
+            };
         let start = match symbol {
             Symbol::Function(i) => self.body(i).range().start as u32,
             _ => NONE,

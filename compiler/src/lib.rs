@@ -12,7 +12,7 @@
 //! | `translate`, `stubs` | a function body, or a stub, → CLIF |
 //! | `codegen` | CLIF → units of machine code, in parallel |
 //! | `link` | units → text |
-//! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format` |
+//! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format`, or an object for the C linker |
 //!
 //! Architecture invariants: the same input, options and version give the same bytes at any number of threads. No
 //! input makes it panic. It opens nothing; `main.rs` alone knows files. It contains no `unsafe`.
@@ -51,6 +51,8 @@ use module::Module;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Mutex;
+use target::Target;
 use wasmparser::FunctionBody;
 
 /// Name and version of this compiler and of the code generator in it.
@@ -82,20 +84,54 @@ fn shortened(message: &str) -> String {
 
 /// Compiles a WebAssembly binary to an artifact.
 pub fn compile(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
-    let (isa, features) = target::build(options)?;
+    with_parts(wasm, options, |parts| emit::artifact(parts, link::link(options.target, parts.units)?))
+}
+
+/// Compiles a WebAssembly binary to a relocatable ELF object, for a native program that the C linker makes.
+///
+/// It holds the code and what the code refers to, and has no undefined symbol: all that a module imports, and memories,
+/// tables and globals, come through the context. These symbols are global:
+///
+/// | symbol | what |
+/// |---|---|
+/// | `bailiwick_code_NAME` | the exported function `NAME` |
+/// | `bailiwick_entry_NAME` | the entry stub of its type |
+/// | `bailiwick_denied` | the stub for a slot that holds nothing |
+/// | `bailiwick_counts` | [`Counts`](bailiwick_runtime_abi::context::Counts), from which the context's layout follows |
+///
+/// In `NAME`, `$` and two hexadecimal digits stand for each byte that is no letter, digit or `_`. For two modules in one
+/// program, `objcopy --prefix-symbols` gives the symbols of each a prefix.
+///
+/// A program calls a function by its entry stub, in C:
+///
+/// ```c
+/// typedef struct { _Alignas(16) unsigned char bytes[16]; } value; // little-endian, the low bytes used
+/// void bailiwick_entry_add(void *context, void (*code)(void), value *values);
+/// void bailiwick_code_add(void);
+/// value values[2] = {{{2}}, {{3}}};                               // the greater number of parameters and results
+/// bailiwick_entry_add(context, bailiwick_code_add, values);       // the results are in values
+/// ```
+///
+/// Who links an object is its loader. `context` is laid out as [`bailiwick_runtime_abi::context`] says, with slots for
+/// imports, builtins and the exit routine of [`bailiwick_runtime_abi::convention`]; a poll page lies below it, unless the
+/// module was compiled without; memories have the guards of [`bailiwick_runtime_abi::limits`]; the guest runs on the
+/// stack on which the stub was called, and its traps are signals.
+pub fn emit_object(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
+    with_parts(wasm, options, emit::object)
+}
+
+fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let target = target::build(options)?;
     let front = Front::new(wasm, options)?;
-    let units = front.input(&*isa, options).compile()?;
-    let text = link::link(options.target, &units)?;
-    let parts = Parts {
+    let units = front.input(&target, options).compile()?;
+    emit(&Parts {
         module: &front.module,
         facts: &front.facts,
         units: &units,
-        isa: &*isa,
+        target: &target,
         options,
-        features,
         source_sha256: Sha256::digest(wasm).into(),
-    };
-    emit::artifact(&parts, text)
+    })
 }
 
 /// The code of all functions and stubs as Cranelift's intermediate representation, before optimisation.
@@ -109,10 +145,10 @@ pub fn emit_asm(wasm: &[u8], options: &Options<'_>) -> Result<String> {
 }
 
 fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> {
-    let (isa, _) = target::build(options)?;
+    let target = target::build(options)?;
     let front = Front::new(wasm, options)?;
     let mut text = String::new();
-    for (symbol, code) in front.input(&*isa, options).list(listing)? {
+    for (symbol, code) in front.input(&target, options).list(listing)? {
         let name = unit_name(&front.module, symbol);
         // Writing to a string does not fail.
         let _ = writeln!(text, ";; {}\n{}\n", name.escape_debug(), code.trim_end());
@@ -131,21 +167,22 @@ impl<'a> Front<'a> {
     fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
         let (module, to_scan) = parse::parse(wasm)?;
         let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
-        let uses = scan_all(wasm, to_scan, options.jobs())?;
+        let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
         let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
         Ok(Front { module, bodies, facts })
     }
 
-    fn input<'i>(&'i self, isa: &'i dyn cranelift_codegen::isa::TargetIsa, options: &'i Options<'i>) -> Input<'i> {
-        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, isa, options }
+    fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
+        let turn = Mutex::default();
+        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, target, options, turn }
     }
 }
 
 /// Validates all bodies, and finds out what they use.
-fn scan_all(wasm: &[u8], bodies: Vec<module::Body<'_>>, jobs: usize) -> Result<Uses> {
+fn scan_all(wasm: &[u8], module: &Module<'_>, bodies: Vec<module::Body<'_>>, jobs: usize) -> Result<Uses> {
     let order: Vec<usize> = (0..bodies.len()).collect();
     // Each body is taken by whoever validates it.
-    let bodies: Vec<_> = bodies.into_iter().map(|body| std::sync::Mutex::new(Some(body))).collect();
+    let bodies: Vec<_> = bodies.into_iter().map(|body| Mutex::new(Some(body))).collect();
     let (_, states) = parallel::run(
         jobs,
         &order,
@@ -153,13 +190,14 @@ fn scan_all(wasm: &[u8], bodies: Vec<module::Body<'_>>, jobs: usize) -> Result<U
         |(allocations, uses), i| {
             let body = bodies[i].lock().unwrap_or_else(|e| e.into_inner()).take();
             let body = body.ok_or_else(|| CompileError::internal("a body was validated before"))?;
-            analysis::scan(wasm, body, allocations, uses)
+            analysis::scan(wasm, module, body, allocations, uses)
         },
     )?;
     let mut uses = Uses::default();
     for (_, more) in &states {
         uses.merge(more);
     }
+    uses.check(wasm)?;
     Ok(uses)
 }
 

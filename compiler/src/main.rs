@@ -4,7 +4,7 @@ mod cli;
 mod output;
 mod progress;
 
-use bailiwick_compiler::{Options, binary, cache_key, compile, emit_asm, emit_clif};
+use bailiwick_compiler::{Options, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Compile, Emit, Shape};
 use progress::Progress;
@@ -72,6 +72,7 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let options = Options { jobs: command.jobs.map(usize::from), progress: Some(&update), ..options(&command.shape) };
     let result = binary(&input).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
+        Emit::Obj => emit_object(&wasm, &options),
         Emit::Clif => emit_clif(&wasm, &options).map(String::into_bytes),
         Emit::Asm => emit_asm(&wasm, &options).map(String::into_bytes),
     });
@@ -129,9 +130,12 @@ fn output_path(command: &Compile) -> Option<PathBuf> {
     match (&command.output, &command.input) {
         (Some(path), _) if path == Path::new("-") => None,
         (Some(path), _) => Some(path.clone()),
-        (None, _) if stdin || command.emit != Emit::Artifact => None,
-        (None, Some(input)) => Some(input.with_extension(bailiwick_runtime_abi::format::EXTENSION)),
-        (None, None) => None,
+        (None, Some(input)) if !stdin => match command.emit {
+            Emit::Artifact => Some(input.with_extension(bailiwick_runtime_abi::format::EXTENSION)),
+            Emit::Obj => Some(input.with_extension("o")),
+            Emit::Clif | Emit::Asm => None,
+        },
+        (None, _) => None,
     }
 }
 

@@ -8,18 +8,30 @@ use cranelift_codegen::settings::{self, Configurable, SetError};
 /// Base-2 logarithm of the stack probes' step; the contract's guard is at least as wide.
 const PROBE_STEP_LOG2: u32 = bailiwick_runtime_abi::limits::STACK_PROBE_STEP.trailing_zeros();
 
-/// The target, and the bits of the CPU features that its code may use.
-pub(crate) fn build(options: &Options<'_>) -> Result<(OwnedTargetIsa, u64)> {
+/// What code is generated for.
+pub(crate) struct Target {
+    /// By the options.
+    pub isa: OwnedTargetIsa,
+    /// The same without optimisation: it takes time in proportion to a function's size, whatever the function.
+    pub quick: OwnedTargetIsa,
+    /// Bits of the CPU features that code may use.
+    pub features: u64,
+}
+
+/// The target that the options name.
+pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
-    let flags = shared_flags(options.opt_level).map_err(defect)?;
-    let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
-    // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
-    for feature in features_of(options.target) {
-        let value = if features & (1 << feature.bit) != 0 { "true" } else { "false" };
-        builder.set(feature.setting, value).map_err(defect)?;
-    }
-    let isa = builder.finish(flags).map_err(defect)?;
-    Ok((isa, features))
+    let isa = |level: OptLevel| {
+        let flags = shared_flags(level).map_err(defect)?;
+        let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
+        // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
+        for feature in features_of(options.target) {
+            let value = if features & (1 << feature.bit) != 0 { "true" } else { "false" };
+            builder.set(feature.setting, value).map_err(defect)?;
+        }
+        builder.finish(flags).map_err(defect)
+    };
+    Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, features })
 }
 
 fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetError> {
@@ -43,8 +55,6 @@ fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetErro
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         ("probestack_size_log2", step.as_str()),
-        // Basic blocks and edges of the machine code, for placement.
-        ("machine_code_cfg_info", "true"),
         // Functions with more results than registers.
         ("enable_multi_ret_implicit_sret", "true"),
         ("unwind_info", "true"),

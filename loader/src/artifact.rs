@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A precompiled module, mapped. Cheap to clone; all instances share its text.
 ///
@@ -31,6 +32,8 @@ pub struct Artifact {
 }
 
 struct Mapped {
+    /// Whether the shape was found intact, which is looked at once.
+    shape_checked: AtomicBool,
     /// Borrows `map`, which is declared after it and hence dropped after it.
     view: View<'static>,
     map: Mmap,
@@ -146,7 +149,9 @@ impl Artifact {
             io("can't make its code executable", source)
         })?;
         let copied = is_sealed(&file);
-        Ok(Artifact { mapped: Arc::new(Mapped { view, map, file, name, copied }) })
+        Ok(Artifact {
+            mapped: Arc::new(Mapped { shape_checked: AtomicBool::new(false), view, map, file, name, copied }),
+        })
     }
 
     /// As [`Artifact::open`], from bytes: they are copied into a sealed memory file, which nobody can change.
@@ -156,6 +161,19 @@ impl Artifact {
         let mut file = memory_file().map_err(io)?;
         file.write_all(bytes).and_then(|()| add_seals(&file)).map_err(io)?;
         Artifact::from_file(file, name)
+    }
+
+    /// Checks what the code takes for granted of types, imports, memories, tables and globals, before it is first
+    /// instantiated: in time that grows with these, not with the code.
+    pub(crate) fn check_shape(&self) -> Result<(), Error> {
+        if !self.mapped.shape_checked.load(Ordering::Relaxed) {
+            let header = self.view().header();
+            if header.shape_checksum(self.bytes()) != header.shape_checksum {
+                return Err(damaged("shape", "types, imports, memories, tables or globals are not as compiled").into());
+            }
+            self.mapped.shape_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Its tables.

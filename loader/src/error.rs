@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// A guest stack of that size can't be.
     #[error(
-        "a guest stack of {bytes} bytes: the bounds are {} and {}",
+        "a guest stack of {bytes} bytes (GroupConfig::stack_size, --max-stack): the bounds are {} and {}",
         bailiwick_runtime_abi::limits::MIN_STACK_SIZE,
         bailiwick_runtime_abi::limits::MAX_STACK_SIZE
     )]

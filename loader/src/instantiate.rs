@@ -36,6 +36,7 @@ pub(crate) fn instantiate(group: &mut Group, artifact: &Artifact, imports: &Impo
     let (instance, start) = {
         let inner = inner(group);
         // Nothing of the group changes before every import is there and fits.
+        artifact.check_shape()?;
         let types = func_types(artifact.view())?;
         let resolved = resolve(inner, artifact, imports, &types)?;
         let index = inner.add_instance(artifact, types, resolved)?;

@@ -84,7 +84,7 @@ impl Inner {
         let bytes = ty.minimum * WASM_PAGE_SIZE;
         if bytes > self.config.max_memory {
             return Err(Error::Limit {
-                what: "bytes of a memory (GroupConfig::max_memory)",
+                what: "bytes of a memory (GroupConfig::max_memory, --max-memory)",
                 limit: self.config.max_memory,
             });
         }

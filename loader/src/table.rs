@@ -99,7 +99,10 @@ impl Inner {
         let limit = self.config.max_table_elements.min(MAX_TABLE_ELEMENTS);
         let left = limit.saturating_sub(self.table_elements());
         if ty.minimum > left {
-            return Err(Error::Limit { what: "elements of all tables (GroupConfig::max_table_elements)", limit });
+            return Err(Error::Limit {
+                what: "elements of all tables (GroupConfig::max_table_elements, --max-table)",
+                limit,
+            });
         }
         let capacity = ty.maximum.unwrap_or(limit).min(limit).max(ty.minimum);
         let bytes = capacity * u64::from(ELEMENT_SIZE);

@@ -99,6 +99,8 @@ pub struct Header {
     pub guard_size: u64,
     /// [`Header::checksum`] of this header, so that damage to it is found without reading anything else.
     pub header_checksum: u64,
+    /// [`Header::shape_checksum`] of what the code takes for granted: types, imports, memories, tables, globals.
+    pub shape_checksum: u64,
     /// SHA-256 of the WebAssembly binary that was compiled.
     pub source_sha256: [u8; 32],
     /// SHA-256 of the whole file with this field and `header_checksum` zero.
@@ -117,6 +119,10 @@ pub struct Header {
     pub tables: [Span; TABLE_COUNT],
 }
 
+/// Where FNV-1a begins, and what it multiplies with (Fowler, Noll, Vo), for 64 bits.
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
 impl Header {
     /// Where the header's checksum lies in the file.
     pub const fn checksum_place() -> core::ops::Range<usize> {
@@ -133,10 +139,33 @@ impl Header {
     /// FNV-1a over the header with `header_checksum` zero. It finds damage; it is no defence against forgery.
     pub fn checksum(&self) -> u64 {
         let bytes = Header { header_checksum: 0, ..*self };
-        bytes
-            .as_bytes()
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+        bytes.as_bytes().iter().fold(FNV_BASIS, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
+    }
+
+    /// Over the tables that the code was compiled against and that nothing in the code repeats, in `file`, whose header
+    /// this is: a host reference that a damaged byte made a function reference would be called, a table that it made
+    /// shorter would be read beyond its end. FNV-1a over words of 8 bytes; the loader compares it before the artifact is
+    /// first instantiated. As with the other one, it finds damage and is no defence against forgery.
+    pub fn shape_checksum(&self, file: &[u8]) -> u64 {
+        let mut hash = FNV_BASIS;
+        let mut add = |span: Span, len: u64| {
+            let start = usize::try_from(span.offset).ok();
+            let end = span.offset.checked_add(len.min(span.len)).and_then(|end| usize::try_from(end).ok());
+            let bytes = start.zip(end).and_then(|(start, end)| file.get(start..end)).unwrap_or(&[]);
+            hash = (hash ^ bytes.len() as u64).wrapping_mul(FNV_PRIME);
+            for word in bytes.chunks(8) {
+                let mut padded = [0; 8];
+                padded[..word.len()].copy_from_slice(word);
+                hash = (hash ^ u64::from_le_bytes(padded)).wrapping_mul(FNV_PRIME);
+            }
+        };
+        for table in [Table::Types, Table::ValTypes, Table::Imports, Table::Memories, Table::Tables, Table::Globals] {
+            add(self.tables[table as usize], u64::MAX);
+        }
+        // Of functions, those that are imported: the others carry the tag of their type in the text.
+        let imported = u64::from(self.counts.imported_functions) * size_of::<FunctionRecord>() as u64;
+        add(self.tables[Table::Functions as usize], imported);
+        hash
     }
 }
 

@@ -1,9 +1,18 @@
 //! One function body → what it uses. Validates on the way; this is the only place where bodies are validated.
 
-use crate::error::Result;
-use crate::module::Body;
+use crate::error::{CompileError, Result};
+use crate::module::{Body, FuncType, Module};
 use crate::parse;
-use wasmparser::{FuncValidatorAllocations, Operator};
+use wasmparser::{BlockType, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
+
+/// Operands that a function may have at one time. The validator keeps even those of code that can't be reached.
+const MAX_OPERANDS: u32 = 1_000_000;
+/// Values that the operators of a module may pass on in all: this many, and [`MAX_PASSED_PER_BYTE`] for each byte of
+/// the module. An operator of two bytes can pass on 2000 values, and both validator and code generator touch each;
+/// in code that computes the values, there is a byte or more for each.
+const MAX_PASSED: u64 = 8_000_000;
+/// See [`MAX_PASSED`].
+const MAX_PASSED_PER_BYTE: u64 = 8;
 
 /// What bodies do to the module's entities. Each list is in no order and may repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +27,8 @@ pub(crate) struct Uses {
     pub ref_funcs: Vec<u32>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
+    /// How many values calls, blocks and branches pass on.
+    pub passed: u64,
 }
 
 impl Uses {
@@ -35,31 +46,48 @@ impl Uses {
             all.sort_unstable();
             all.dedup();
         }
+        self.passed = self.passed.saturating_add(other.passed);
+    }
+
+    /// Refuses a module whose operators pass on too many values.
+    pub fn check(&self, wasm: &[u8]) -> Result<()> {
+        let limit = MAX_PASSED + MAX_PASSED_PER_BYTE * wasm.len() as u64;
+        if self.passed > limit {
+            let what = "calls, blocks and branches pass on more values than a module of this size may".to_owned();
+            return Err(CompileError::Limit { what, limit });
+        }
+        Ok(())
     }
 }
 
 /// Validates a body and finds out what it uses.
 pub(crate) fn scan(
     wasm: &[u8],
+    module: &Module<'_>,
     body: Body<'_>,
     allocations: &mut FuncValidatorAllocations,
     uses: &mut Uses,
 ) -> Result<()> {
     let index = body.to_validate.index;
     let mut validator = body.to_validate.into_validator(std::mem::take(allocations));
-    let mut validate = || {
-        let mut reader = body.body.get_binary_reader();
-        reader.set_features(parse::FEATURES);
-        validator.read_locals(&mut reader)?;
-        let mut operators = wasmparser::OperatorsReader::new(reader);
-        while !operators.eof() {
-            let (operator, offset) = operators.read_with_offset()?;
-            validator.op(offset, &operator)?;
-            note(&operator, index, uses);
+    let mut reader = body.body.get_binary_reader();
+    reader.set_features(parse::FEATURES);
+    let refused = |error| parse::body_error(wasm, error, index);
+    validator.read_locals(&mut reader).map_err(refused)?;
+    let mut operators = wasmparser::OperatorsReader::new(reader);
+    while !operators.eof() {
+        let (operator, offset) = operators.read_with_offset().map_err(refused)?;
+        // In front of validation, which takes the time that is to be bounded.
+        uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
+        uses.check(wasm)?;
+        validator.op(offset, &operator).map_err(refused)?;
+        if validator.operand_stack_height() > MAX_OPERANDS {
+            let what = format!("function {index} has more operands at one time than that");
+            return Err(CompileError::Limit { what, limit: u64::from(MAX_OPERANDS) });
         }
-        operators.finish()
-    };
-    validate().map_err(|error| parse::body_error(wasm, error, index))?;
+        note(&operator, index, uses);
+    }
+    operators.finish().map_err(refused)?;
     *allocations = validator.into_allocations();
     Ok(())
 }
@@ -82,6 +110,32 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
         }
         Operator::Call { .. } | Operator::CallIndirect { .. } => add(&mut uses.calling, function),
         _ => {}
+    }
+}
+
+/// How many values an operator passes on, beyond the few that every operator may.
+fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidator<ValidatorResources>) -> u64 {
+    let values = |ty: Option<&FuncType>| ty.map_or(0, |ty| (ty.params.len() + ty.results.len()) as u64);
+    let branch = |depth: u32| {
+        let frame = validator.get_control_frame(depth as usize)?;
+        let BlockType::FuncType(ty) = frame.block_type else { return None };
+        let ty = module.types.get(ty as usize)?;
+        Some(if frame.kind == FrameKind::Loop { ty.params.len() } else { ty.results.len() } as u64)
+    };
+    match operator {
+        Operator::Block { blockty: BlockType::FuncType(ty) }
+        | Operator::Loop { blockty: BlockType::FuncType(ty) }
+        | Operator::If { blockty: BlockType::FuncType(ty) }
+        | Operator::CallIndirect { type_index: ty, .. } => values(module.types.get(*ty as usize)),
+        Operator::Call { function_index } => {
+            let ty = module.functions.get(*function_index as usize);
+            values(ty.and_then(|&ty| module.types.get(ty as usize)))
+        }
+        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(*relative_depth).unwrap_or(0),
+        Operator::BrTable { targets } => {
+            branch(targets.default()).unwrap_or(0).saturating_mul(u64::from(targets.len()) + 1)
+        }
+        _ => 0,
     }
 }
 

@@ -13,7 +13,7 @@ fn with<R>(wat: &str, arch: Arch, f: impl FnOnce(&Module<'_>, &Facts) -> R) -> R
     let (module, bodies) = parse::parse(&wasm).unwrap();
     let mut uses = Uses::default();
     for body in bodies {
-        scan(&wasm, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();
+        scan(&wasm, &module, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();
     }
     let facts = Facts::new(&module, &uses, arch, true).unwrap();
     f(&module, &facts)

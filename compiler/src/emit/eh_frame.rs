@@ -9,6 +9,13 @@ use crate::link::Text;
 use gimli::write::{Address, EhFrame, EndianVec, FrameTable};
 use gimli::{DW_EH_PE_datarel, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DW_EH_PE_udata4, LittleEndian};
 
+/// What all frames have in common; their addresses are 32-bit distances.
+pub(super) fn cie(parts: &Parts<'_>) -> Result<gimli::write::CommonInformationEntry> {
+    let mut cie = parts.target.isa.create_systemv_cie().ok_or_else(|| defect("there is no CIE"))?;
+    cie.fde_address_encoding = gimli::DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
+    Ok(cie)
+}
+
 /// The frames of all units, not yet at a place.
 pub(super) struct Unwind<'a> {
     parts: &'a Parts<'a>,
@@ -19,9 +26,7 @@ pub(super) struct Unwind<'a> {
 
 impl<'a> Unwind<'a> {
     pub fn new(parts: &'a Parts<'a>, text: &'a Text, text_offset: u64) -> Result<Unwind<'a>> {
-        let mut cie = parts.isa.create_systemv_cie().ok_or_else(|| defect("there is no CIE"))?;
-        cie.fde_address_encoding = gimli::DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
-        Ok(Unwind { parts, text, text_offset, cie })
+        Ok(Unwind { parts, text, text_offset, cie: cie(parts)? })
     }
 
     /// Both sections; `.eh_frame` will be at `place`, and `.eh_frame_hdr` behind it at the next multiple of 8.

@@ -7,15 +7,18 @@
 //! | [`elf`] | ELF header, program and section headers |
 //! | [`symtab`] | symbols: the names of functions |
 //! | [`eh_frame`] | unwind tables |
+//! | [`mod@object`] | all of it differently: a relocatable object |
 //!
 //! Architecture invariant: nothing here looks at code or at wasm; a table's contents were decided before.
 
 mod eh_frame;
 mod elf;
+mod object;
 mod sections;
 mod symtab;
 mod tables;
 
+pub(crate) use object::object;
 pub(crate) use sections::{COMPILER, artifact};
 
 use crate::analysis::Facts;
@@ -23,17 +26,15 @@ use crate::codegen::Unit;
 use crate::module::Module;
 use crate::options::Options;
 use crate::symbol::Symbol;
-use cranelift_codegen::isa::TargetIsa;
+use crate::target::Target;
 
 /// What an artifact is made from.
 pub(crate) struct Parts<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub units: &'a [Unit],
-    pub isa: &'a dyn TargetIsa,
+    pub target: &'a Target,
     pub options: &'a Options<'a>,
-    /// Bits of the CPU features that the code requires.
-    pub features: u64,
     /// SHA-256 of the WebAssembly binary.
     pub source_sha256: [u8; 32],
 }

@@ -153,13 +153,14 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         fingerprint: FINGERPRINT,
         arch: arch as u32,
         flags: if parts.facts.polls.is_some() { FLAG_POLLS } else { 0 },
-        features: parts.features,
+        features: parts.target.features,
         loaded_len,
         file_len: file.bytes.len() as u64,
         text: text_span,
         image: image_span,
         guard_size: GUARD_SIZE,
         header_checksum: 0,
+        shape_checksum: 0,
         source_sha256: parts.source_sha256,
         content_sha256: [0; 32],
         compiler: [0; 32],
@@ -170,6 +171,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         tables: spans,
     };
     header.compiler[..COMPILER.len()].copy_from_slice(COMPILER.as_bytes());
+    header.shape_checksum = header.shape_checksum(&file.bytes);
     let place = HEADER_OFFSET..HEADER_OFFSET + size_of::<Header>();
     file.bytes[place.clone()].copy_from_slice(header.as_bytes());
     header.content_sha256 = Sha256::digest(&file.bytes).into();

@@ -9,6 +9,7 @@ use super::env::{clif_type, trap_code};
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// An open block.
@@ -102,6 +103,7 @@ impl Translator<'_, '_> {
         let (params, results) = self.block_types(ty);
         let header = self.block_with(&params);
         let exit = self.block_with(&results);
+        self.loops += 1;
         self.jump(header, params.len());
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
@@ -168,7 +170,10 @@ impl Translator<'_, '_> {
         }
         let mut frame = self.frames.pop().expect("validated: `end` ends a block");
         match frame.kind {
-            Kind::Loop => self.builder.seal_block(frame.target),
+            Kind::Loop => {
+                self.loops -= 1;
+                self.builder.seal_block(frame.target);
+            }
             Kind::If { otherwise, params } => {
                 // No second arm: the parameters are the results.
                 self.builder.switch_to_block(otherwise);
@@ -220,14 +225,25 @@ impl Translator<'_, '_> {
     pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
         let index = self.pop();
         let mut calls = Vec::with_capacity(targets.len() as usize + 1);
+        // Where values go along, each target is written once, however often the table names it.
+        let mut carriers: BTreeMap<u32, Block> = BTreeMap::new();
         for depth in targets.targets().chain([Ok(targets.default())]) {
-            let (target, values) = self.branch_to(depth?);
-            let args = self.top(values);
-            calls.push(BlockCall::new(target, args, &mut self.builder.func.dfg.value_lists));
+            let depth = depth?;
+            let target = match self.branch_to(depth) {
+                (target, 0) => target,
+                _ => *carriers.entry(depth).or_insert_with(|| self.builder.create_block()),
+            };
+            calls.push(BlockCall::new(target, [], &mut self.builder.func.dfg.value_lists));
         }
-        let default = calls.pop().expect("the default was pushed");
-        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        let last = calls.pop().expect("the default was pushed");
+        let table = self.builder.create_jump_table(JumpTableData::new(last, &calls));
         self.builder.ins().br_table(index, table);
+        for (depth, carrier) in carriers {
+            self.builder.seal_block(carrier);
+            self.builder.switch_to_block(carrier);
+            let (target, values) = self.branch_to(depth);
+            self.jump(target, values);
+        }
         self.reachable = false;
         Ok(())
     }

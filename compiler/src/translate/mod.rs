@@ -6,6 +6,7 @@
 //! | [`control`] | blocks, branches, and the state after an unconditional branch |
 //! | [`numeric`] | numbers: one operator, one or two instructions |
 //! | [`memory`] | **every heap address**, with the proof that it stays within the memory's reservation |
+//! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
@@ -20,6 +21,7 @@ mod calls;
 mod control;
 mod env;
 mod globals;
+mod locals;
 mod memory;
 mod numeric;
 mod poll;
@@ -33,9 +35,33 @@ use crate::parse;
 use crate::symbol::Symbol;
 use control::Frame;
 use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
+use locals::Locals;
 use wasmparser::{FunctionBody, Operator};
+
+/// How a function is compiled. Optimisers and allocators of registers take more than linear time, and a function of a
+/// few kilobytes could keep them busy for hours: one that is out of all proportion is compiled with less effort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// By the options.
+    Full,
+    /// Without optimisation.
+    Little,
+    /// The same, and with locals on the stack.
+    Least,
+}
+
+/// Values up to which a function is compiled at all.
+const MAX_VALUES: usize = 4 << 20;
+
+/// What a function may have, and still be optimised. The largest of CPython and yosys reach a third of one of them.
+mod full {
+    pub const INSTRUCTIONS: usize = 300_000;
+    pub const BLOCKS: usize = 32_000;
+    pub const OPERANDS: usize = 1000;
+    pub const NESTED_LOOPS: u32 = 64;
+}
 
 /// Translates the body of function `index` into `function`, which must be empty.
 pub(crate) fn translate(
@@ -44,31 +70,43 @@ pub(crate) fn translate(
     body: &FunctionBody<'_>,
     function: &mut Function,
     builder_context: &mut FunctionBuilderContext,
-) -> Result<()> {
-    function.name = UserFuncName::User(Symbol::Function(index).to_name());
-    function.signature = signature(env.module.function_type(index));
-    let builder = FunctionBuilder::new(function, builder_context);
-    let mut translator = Translator::new(env, index, builder);
-    // The body was validated, so an error means that the two readers of it disagree.
-    translator.body(index, body).map_err(|error| CompileError::Internal {
-        message: format!("a validated body can't be read: {error}"),
-        function: Some(index),
-    })?;
-    translator.builder.finalize(env.frontend_config);
-    Ok(())
+) -> Result<Effort> {
+    for effort in [Effort::Full, Effort::Little, Effort::Least] {
+        function.name = UserFuncName::User(Symbol::Function(index).to_name());
+        function.signature = signature(env.module.function_type(index));
+        let mut translator = Translator::new(env, index, effort, FunctionBuilder::new(function, builder_context));
+        // The body was validated, so an error means that the two readers of it disagree.
+        let done = translator.body(index, body).map_err(|error| CompileError::Internal {
+            message: format!("a validated body can't be read: {error}"),
+            function: Some(index),
+        })?;
+        if done {
+            translator.builder.finalize(env.frontend_config);
+            return Ok(effort);
+        }
+        *builder_context = FunctionBuilderContext::new();
+        *function = Function::new();
+    }
+    Err(CompileError::Limit {
+        what: format!("the code of function {index} computes more values than that"),
+        limit: MAX_VALUES as u64,
+    })
 }
 
 /// The state of translating one function.
 struct Translator<'a, 'f> {
     env: &'a Env<'a>,
+    effort: Effort,
     builder: FunctionBuilder<'f>,
     cache: Cache,
     /// The hidden first parameter.
     context: Value,
     /// Operands.
     stack: Vec<Value>,
-    locals: Vec<Variable>,
+    locals: Locals,
     frames: Vec<Frame>,
+    /// How many loops are open.
+    loops: u32,
     /// Whether the code being translated can be reached. If not, operators are skipped.
     reachable: bool,
     /// How many blocks were opened since it can't.
@@ -76,7 +114,7 @@ struct Translator<'a, 'f> {
 }
 
 impl<'a, 'f> Translator<'a, 'f> {
-    fn new(env: &'a Env<'a>, index: u32, mut builder: FunctionBuilder<'f>) -> Self {
+    fn new(env: &'a Env<'a>, index: u32, effort: Effort, mut builder: FunctionBuilder<'f>) -> Self {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
@@ -84,46 +122,54 @@ impl<'a, 'f> Translator<'a, 'f> {
         let context = builder.block_params(entry)[0];
         let mut translator = Translator {
             env,
+            effort,
             builder,
             cache: Cache::default(),
             context,
             stack: Vec::new(),
-            locals: Vec::new(),
+            locals: Locals::default(),
             frames: Vec::new(),
+            loops: 0,
             reachable: true,
             dead_blocks: 0,
         };
         let ty = env.module.function_type(index);
-        for (i, &param) in ty.params.iter().enumerate() {
-            let value = translator.builder.block_params(entry)[i + 1];
-            let variable = translator.builder.declare_var(env::clif_type(param));
-            translator.builder.def_var(variable, value);
-            translator.locals.push(variable);
-        }
         translator.push_function_frame(&ty.results);
         translator
     }
 
-    fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+    /// Translates all of it, or stops where it is too much for this effort.
+    fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
         self.set_offset(body.range().start);
         self.poll_at_entry(index);
-        for local in body.get_locals_reader()? {
-            let (count, ty) = local?;
-            let ty = parse::val_type(ty);
-            let zero = self.zero(ty);
-            for _ in 0..count {
-                let variable = self.builder.declare_var(env::clif_type(ty));
-                self.builder.def_var(variable, zero);
-                self.locals.push(variable);
-            }
-        }
+        self.declare_locals(self.env.module.function_type(index), body)?;
         let mut operators = parse::operators(body)?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             self.set_offset(offset);
             self.operator(&operator)?;
+            if self.too_much() {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn too_much(&self) -> bool {
+        let dfg = &self.builder.func.dfg;
+        let large = || {
+            dfg.num_insts() > full::INSTRUCTIONS
+                || dfg.num_blocks() > full::BLOCKS
+                || self.stack.len() > full::OPERANDS
+                || self.locals.many()
+        };
+        let crowded = || self.loops > full::NESTED_LOOPS || self.locals.crowded(dfg.num_blocks());
+        dfg.num_values() > MAX_VALUES
+            || match self.effort {
+                Effort::Full => large() || crowded(),
+                Effort::Little => crowded(),
+                Effort::Least => false,
+            }
     }
 
     /// The code that follows belongs to the operator at this offset of the binary.
@@ -186,16 +232,16 @@ impl<'a, 'f> Translator<'a, 'f> {
                 self.push(value);
             }
             Operator::LocalGet { local_index } => {
-                let value = self.builder.use_var(self.locals[*local_index as usize]);
+                let value = self.local_get(*local_index);
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.builder.def_var(self.locals[*local_index as usize], value);
+                self.local_set(*local_index, value);
             }
             Operator::LocalTee { local_index } => {
                 let value = self.pop();
-                self.builder.def_var(self.locals[*local_index as usize], value);
+                self.local_set(*local_index, value);
                 self.push(value);
             }
             Operator::GlobalGet { global_index } => self.global_get(*global_index),

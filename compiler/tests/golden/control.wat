@@ -60,7 +60,13 @@
 ;;   function u0:1(i64, i32) -> i32 tail {
 ;; block0(v0: i64, v1: i32):
 ;;   v6 = iconst.i32 10
-;;   br_table v1, block4(v6), [block4(v6), block3(v6), block2(v6)]  ; v6 = 10, v6 = 10, v6 = 10, v6 = 10
+;;   br_table v1, block5, [block5, block6, block7]
+;; block5:
+;;   jump block4(v6)  ; v6 = 10
+;; block6:
+;;   jump block3(v6)  ; v6 = 10
+;; block7:
+;;   jump block2(v6)  ; v6 = 10
 ;; block4(v5: i32):
 ;;   v7 = iconst.i32 1
 ;;   v8 = iadd v5, v7  ; v7 = 1

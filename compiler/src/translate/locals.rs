@@ -1,0 +1,142 @@
+//! Locals: variables that become values, or, in a function that has too many for that, cells of the stack.
+//!
+//! The builder of values keeps a table of blocks for each variable, and a value for each variable and loop around its
+//! use. A hostile function of a few hundred kilobytes would take gigabytes.
+
+use super::env::clif_type;
+use super::{Effort, Translator};
+use crate::module::FuncType;
+use crate::parse;
+use bailiwick_runtime_abi::types::ValType;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value};
+use cranelift_frontend::Variable;
+use wasmparser::{FunctionBody, Operator};
+
+/// A function may declare this many locals before it is read once more to find out which it uses.
+const DECLARED: usize = 256;
+/// Variables of a function that is optimised.
+const VARIABLES: u32 = 4000;
+/// Variables times blocks of a function that has variables.
+const TABLE: usize = 16 << 20;
+/// Bytes of a local on the stack.
+const CELL: u32 = 8;
+
+/// One local.
+#[derive(Clone, Copy, Debug)]
+enum Local {
+    /// No operator names it.
+    Unused,
+    Variable(Variable),
+    /// In a stack slot, at an offset in bytes.
+    Cell(StackSlot, Type, i32),
+}
+
+/// The locals of the function being translated.
+#[derive(Default)]
+pub(super) struct Locals {
+    list: Vec<Local>,
+    /// Where those are that are no variables.
+    slot: Option<StackSlot>,
+    /// How many are used.
+    used: u32,
+}
+
+impl Locals {
+    /// Whether they are more than optimisation should see.
+    pub fn many(&self) -> bool {
+        self.used > VARIABLES
+    }
+
+    /// Whether they are too many to be variables in a function with so many blocks.
+    pub fn crowded(&self, blocks: usize) -> bool {
+        (self.used as usize).saturating_mul(blocks) > TABLE
+    }
+}
+
+impl Translator<'_, '_> {
+    /// Declares parameters and locals, which begin as zero.
+    pub(super) fn declare_locals(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+        let entry = self.builder.current_block().expect("a block was entered");
+        // In front of them is the context.
+        let params = self.builder.block_params(entry)[1..].to_vec();
+        let mut declared: Vec<(ValType, usize)> = Vec::new();
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            declared.push((parse::val_type(ty), count as usize));
+        }
+        let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
+        let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
+        if self.effort == Effort::Least {
+            let cells = used.iter().filter(|&&used| used).count() as u32;
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, cells * CELL, CELL.trailing_zeros() as u8);
+            self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
+        }
+        for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
+            self.declare_local(ty, used.then_some(value));
+        }
+        let mut used = used[ty.params.len()..].iter();
+        for (ty, count) in declared {
+            let zero = self.zero(ty);
+            for &used in used.by_ref().take(count) {
+                self.declare_local(ty, used.then_some(zero));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next local, with its first value if it is used.
+    fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+        let Some(value) = value else { return self.locals.list.push(Local::Unused) };
+        let ty = clif_type(ty);
+        let local = match self.locals.slot {
+            None => Local::Variable(self.builder.declare_var(ty)),
+            // A function has at most 51 000 locals and parameters.
+            Some(slot) => Local::Cell(slot, ty, (self.locals.used * CELL) as i32),
+        };
+        self.locals.used += 1;
+        self.set(local, value);
+        self.locals.list.push(local);
+    }
+
+    fn set(&mut self, local: Local, value: Value) {
+        match local {
+            Local::Variable(variable) => self.builder.def_var(variable, value),
+            Local::Cell(slot, _, offset) => {
+                let address = self.builder.ins().stack_addr(I64, slot, offset);
+                self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
+            }
+            Local::Unused => unreachable!("declared: operators name no others"),
+        }
+    }
+
+    pub(super) fn local_set(&mut self, index: u32, value: Value) {
+        self.set(self.locals.list[index as usize], value);
+    }
+
+    pub(super) fn local_get(&mut self, index: u32) -> Value {
+        match self.locals.list[index as usize] {
+            Local::Variable(variable) => self.builder.use_var(variable),
+            Local::Cell(slot, ty, offset) => {
+                let address = self.builder.ins().stack_addr(I64, slot, offset);
+                self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0)
+            }
+            Local::Unused => unreachable!("declared: operators name no others"),
+        }
+    }
+}
+
+/// Which of the `count` parameters and locals operators name.
+fn used_locals(body: &FunctionBody<'_>, count: usize) -> wasmparser::Result<Vec<bool>> {
+    let mut used = vec![false; count];
+    let mut operators = parse::operators(body)?;
+    while !operators.eof() {
+        if let Operator::LocalGet { local_index }
+        | Operator::LocalSet { local_index }
+        | Operator::LocalTee { local_index } = operators.read()?
+        {
+            used[local_index as usize] = true;
+        }
+    }
+    Ok(used)
+}
