@@ -227,15 +227,16 @@ impl Inner {
             unsafe { *data.field(layout.type_id(i as u32)) = *id };
         }
         let mut functions = 0;
-        let too_many = || Error::from(damaged("imports", "there are more imports of a kind than the context has"));
+        // The place of the next import of a kind, of which `have` were placed and the context has room for `most`.
+        let place = |have: usize, most: u32| match u32::try_from(have) {
+            Ok(i) if i < most => Ok(i),
+            _ => Err(Error::from(damaged("imports", "there are more imports of a kind than the context has"))),
+        };
         for import in resolved {
             match import {
                 Resolved::Host(host) => {
-                    let slot = functions;
+                    let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
-                    if slot >= counts.imported_functions {
-                        return Err(too_many());
-                    }
                     let function = view.record("functions", view.functions(), slot)?;
                     let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
                     let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
@@ -246,46 +247,34 @@ impl Inner {
                     unsafe { *data.field(layout.slot(slot)) = words };
                 }
                 Resolved::Func(func) => {
-                    let slot = functions;
+                    let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
-                    if slot >= counts.imported_functions {
-                        return Err(too_many());
-                    }
                     let funcref = func.funcref(self)?;
                     let words: [usize; 2] = [funcref.code, funcref.context as usize];
                     // SAFETY: as above.
                     unsafe { *data.field(layout.slot(slot)) = words };
                 }
                 Resolved::Memory(m) => {
-                    let i = data.memories.len() as u32;
-                    if i >= counts.imported_memories {
-                        return Err(too_many());
-                    }
+                    let i = place(data.memories.len(), counts.imported_memories)?;
                     // SAFETY: as above.
                     unsafe { *data.field(layout.imported_memory(i)) = self.memories[m as usize].def };
                     data.memories.push(m);
                 }
                 Resolved::Table(t) => {
-                    let i = data.tables.len() as u32;
-                    if i >= counts.imported_tables {
-                        return Err(too_many());
-                    }
+                    let i = place(data.tables.len(), counts.imported_tables)?;
                     // SAFETY: as above.
                     unsafe { *data.field(layout.imported_table(i)) = self.tables[t as usize].def };
                     data.tables.push(t);
                 }
                 Resolved::Global(g) => {
-                    let i = data.globals.len() as u32;
-                    if i >= counts.imported_globals {
-                        return Err(too_many());
-                    }
+                    let i = place(data.globals.len(), counts.imported_globals)?;
                     // SAFETY: as above.
                     unsafe { *data.field(layout.imported_global(i)) = self.globals[g as usize].cell };
                     data.globals.push(g);
                 }
             }
         }
-        if functions != counts.imported_functions
+        if functions != counts.imported_functions as usize
             || data.memories.len() != counts.imported_memories as usize
             || data.tables.len() != counts.imported_tables as usize
             || data.globals.len() != counts.imported_globals as usize

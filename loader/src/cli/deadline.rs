@@ -32,7 +32,16 @@ impl Deadline {
                 let _ = handle.interrupt();
                 let _ = finished.recv_timeout(GRACE);
                 let timeout = humantime::format_duration(timeout);
-                let _ = writeln!(std::io::stderr(), "bailiwick: {}: ended after {timeout} (--timeout)", path.display());
+                let message = format!("bailiwick: {}: ended after {timeout} (--timeout)", path.display());
+                // The guest may have filled standard error, or wait in a write to it: that must not keep the process.
+                let (said, heard) = channel::<()>();
+                let say = move || {
+                    let _ = writeln!(std::io::stderr(), "{message}");
+                    let _ = said.send(());
+                };
+                if std::thread::Builder::new().spawn(say).is_ok() {
+                    let _ = heard.recv_timeout(GRACE);
+                }
                 std::process::exit(STATUS);
             }
         });

@@ -109,8 +109,15 @@ impl Run {
             }
             match start(&mut group, &artifact, &imports, &["_initialize"]) {
                 Ok(instance) => imports.instance(&preload.name, instance),
-                Err(Error::Exit(status)) => return Ok(exit_code(status)),
-                Err(e) => return Err(Failure::from_error(&preload.file, &e)),
+                Err(error) => {
+                    if let Some(deadline) = deadline {
+                        deadline.finished();
+                    }
+                    return match error {
+                        Error::Exit(status) => Ok(exit_code(status)),
+                        e => Err(Failure::from_error(&preload.file, &e)),
+                    };
+                }
             };
         }
         let result = match &self.invoke {
