@@ -50,7 +50,8 @@ int main(void) {
     memcpy(&tripled, &values[0], 4);
     /* One imported function, one memory, one table. */
     int counts = bailiwick_counts[0] == 1 && bailiwick_counts[2] == 1 && bailiwick_counts[4] == 1;
-    return sum == -2 && tripled == 15 && counts && bailiwick_denied ? 0 : 1;
+    void (*volatile denied)(void) = bailiwick_denied;
+    return sum == -2 && tripled == 15 && counts && denied ? 0 : 1;
 }
 "#;
 
