@@ -63,6 +63,9 @@ pub struct Compile {
     /// Write to this open file descriptor
     #[arg(long, hide = true, value_name = "N", conflicts_with = "output")]
     pub output_fd: Option<i32>,
+    /// Give up, before anything is read, all authority but to compile
+    #[arg(long, hide = true, requires_all = ["input_fd", "output_fd"])]
+    pub confined: bool,
 }
 
 /// What shapes the code.

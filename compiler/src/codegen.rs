@@ -4,6 +4,7 @@
 //! units are compiled.
 
 use crate::analysis::Facts;
+use crate::emit::unit_name;
 use crate::error::{CompileError, Result};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
@@ -21,7 +22,6 @@ use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
 use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmparser::FunctionBody;
 
@@ -75,12 +75,10 @@ pub(crate) struct Input<'a> {
     pub bodies: &'a [FunctionBody<'a>],
     pub target: &'a Target,
     pub options: &'a Options<'a>,
-    /// Taken while a huge function is lowered: of those there is only one at a time, for the memory that they need.
-    pub turn: Mutex<()>,
 }
 
-/// Instructions from which on a function is huge: lowering it takes hundreds of megabytes.
-const HUGE: usize = 500_000;
+/// Bytes from which on a function is huge: compiling it takes a hundred times that, or more.
+const HUGE: usize = 512 << 10;
 
 /// All units of a module, in the order of their addresses.
 pub(crate) fn symbols(module: &Module<'_>, facts: &Facts) -> Vec<Symbol> {
@@ -141,15 +139,22 @@ impl Input<'_> {
         // The biggest first, so that none is left to a single thread at the end.
         let mut order: Vec<usize> = (0..symbols.len()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse(size(symbols[i])));
+        // One after another, and by one thread, since allocators keep for a thread what it gave back.
+        let (huge, order) = order.split_at(order.partition_point(|&i| size(symbols[i]) > HUGE));
         let done = AtomicUsize::new(0);
-        let (results, _) = parallel::run(self.options.jobs(), &order, Worker::new, |worker, i| {
-            let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
-            if let Some(progress) = self.options.progress {
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, symbols.len());
-            }
-            Ok(result)
-        })?;
-        Ok(results)
+        let mut results = Vec::with_capacity(symbols.len());
+        for (jobs, order) in [(1, huge), (self.options.jobs(), order)] {
+            let (compiled, _) = parallel::run(jobs, order, Worker::new, |worker, i| {
+                let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
+                if let Some(progress) = self.options.progress {
+                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, symbols.len());
+                }
+                Ok((i, result))
+            })?;
+            results.extend(compiled);
+        }
+        results.sort_unstable_by_key(|(i, _)| *i);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Makes the unit's function.
@@ -168,8 +173,6 @@ impl Input<'_> {
     }
 
     fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
-        let huge = worker.context.func.dfg.num_insts() > HUGE;
-        let _turn = huge.then(|| self.turn.lock().unwrap_or_else(|e| e.into_inner()));
         let isa = match worker.effort {
             Effort::Full => &self.target.isa,
             Effort::Little | Effort::Least => &self.target.quick,
@@ -178,8 +181,12 @@ impl Input<'_> {
         lowered.map_err(|error| match error.inner {
             cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
                 CompileError::Limit {
-                    what: format!("{symbol:?} is larger than the code generator can take"),
-                    limit: u64::from(u32::MAX >> 4),
+                    what: format!(
+                        "{} has more values, or a larger frame, than the code generator takes",
+                        unit_name(self.module, symbol)
+                    ),
+                    // `regalloc2::VReg::MAX`.
+                    limit: (1 << 21) - 1,
                 }
             }
             error => CompileError::internal(error.to_string()),

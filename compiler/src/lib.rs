@@ -173,8 +173,7 @@ impl<'a> Front<'a> {
     }
 
     fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
-        let turn = Mutex::default();
-        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, target, options, turn }
+        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, target, options }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `bailiwickc`: files in, files out. All else is the library's.
 
 mod cli;
+mod confine;
 mod output;
 mod progress;
 
@@ -65,11 +66,19 @@ fn options<'a>(shape: &Shape) -> Options<'a> {
 fn run(command: &Compile) -> Result<(), Failure> {
     // Before anything is read: wrong options are wrong usage, whatever the input.
     cache_key(&options(&command.shape)).map_err(|error| Failure::Usage(error.to_string()))?;
-    let input = read_input(command)?;
     let name = input_name(command);
     let progress = Progress::new();
     let update = |done, total| progress.update(done, total);
-    let options = Options { jobs: command.jobs.map(usize::from), progress: Some(&update), ..options(&command.shape) };
+    let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let jobs = Some(command.jobs.map_or_else(processors, usize::from));
+    let options = Options { jobs, progress: Some(&update), ..options(&command.shape) };
+    let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
+    let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
+    if command.confined {
+        // All that needs more authority was done above.
+        confine::confine()?;
+    }
+    let input = read_all(input).map_err(|error| unreadable(&name, &error))?;
     let result = binary(&input).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
@@ -78,7 +87,13 @@ fn run(command: &Compile) -> Result<(), Failure> {
     });
     progress.finish();
     let bytes = result.map_err(|error| format!("{name}: {error}"))?;
-    write_output(command, &bytes)
+    match output {
+        Some(mut file) => {
+            let fd = command.output_fd.unwrap_or_default();
+            file.write_all(&bytes).map_err(|error| unwritable(fd, &error).into())
+        }
+        None => write_output(command, &bytes),
+    }
 }
 
 fn input_name(command: &Compile) -> Cow<'_, str> {
@@ -90,23 +105,33 @@ fn input_name(command: &Compile) -> Cow<'_, str> {
     }
 }
 
-fn read_input(command: &Compile) -> Result<Vec<u8>, String> {
+fn unreadable(name: &str, error: &io::Error) -> String {
+    format!("{name}: can't be read: {}", reason(error))
+}
+
+fn unwritable(fd: i32, error: &io::Error) -> String {
+    format!("descriptor {fd}: can't be written: {}", reason(error))
+}
+
+/// What to read; `None`: standard input.
+fn open_input(command: &Compile) -> io::Result<Option<File>> {
+    match (&command.input, command.input_fd) {
+        (_, Some(fd)) => inherited(fd).map(Some),
+        (Some(path), _) if path != Path::new("-") => File::open(path).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn read_all(input: Option<File>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = match (&command.input, command.input_fd) {
-        (_, Some(fd)) => inherited(fd).and_then(|mut file| file.read_to_end(&mut bytes)),
-        (Some(path), _) if path != Path::new("-") => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
-        _ => io::stdin().lock().read_to_end(&mut bytes),
+    match input {
+        Some(mut file) => file.read_to_end(&mut bytes)?,
+        None => io::stdin().lock().read_to_end(&mut bytes)?,
     };
-    read.map_err(|error| format!("{}: can't be read: {}", input_name(command), reason(&error)))?;
     Ok(bytes)
 }
 
 fn write_output(command: &Compile, bytes: &[u8]) -> Result<(), Failure> {
-    if let Some(fd) = command.output_fd {
-        return inherited(fd)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| format!("descriptor {fd}: can't be written: {}", reason(&error)).into());
-    }
     let path = output_path(command);
     let Some(path) = path else {
         return write_stdout(bytes);

@@ -78,8 +78,37 @@ fn descriptors_that_were_passed_are_used() {
 }
 
 #[test]
+fn a_confined_compiler_compiles() {
+    let folder = folder();
+    let path = folder.path();
+    // More functions than threads, in the text format.
+    let functions: String = (0..300).map(|i| format!("(func (export \"f{i}\") (result i32) i32.const {i})")).collect();
+    std::fs::write(path.join("many.wat"), format!("(module {functions})")).unwrap();
+    assert!(run(path, &["compile", "many.wat", "-j", "1"]).status.success());
+    let confined = |input: &str, more: &[&str]| {
+        let args = [&["compile", "--confined", "--input-fd", "0", "--output-fd", "1", "--input-name", "guest"], more];
+        let input = std::fs::File::open(path.join(input)).unwrap();
+        bailiwickc(path, &args.concat()).env("RUST_BACKTRACE", "1").stdin(input).output().unwrap()
+    };
+    let expected = std::fs::read(path.join("many.bwk")).unwrap();
+    for more in [&[][..], &["-j", "1"], &["-j", "16"], &["-O", "speed", "--target", default_target()]] {
+        let output = confined("many.wat", more);
+        assert!(output.status.success() && output.stderr.is_empty(), "{more:?}: {output:?}");
+        assert!(output.stdout == expected, "{more:?}");
+    }
+    let (code, message) = error(&confined("many.bwk", &[]));
+    assert!(code == 1 && message.starts_with("bailiwickc: guest: "), "{code} {message}");
+    assert_eq!(error(&run(path, &["compile", "--confined", "many.wat"])).0, 2);
+}
+
+fn default_target() -> &'static str {
+    bailiwick_compiler::triple(bailiwick_compiler::Arch::host().unwrap())
+}
+
+#[test]
 fn listings_go_to_standard_output() {
     let folder = folder();
+    assert!(run(folder.path(), &["compile", "add.wat", "--emit", "obj", "-o", "-"]).stdout.starts_with(b"\x7fELF"));
     let clif = run(folder.path(), &["compile", "add.wat", "--emit", "clif"]);
     assert!(String::from_utf8_lossy(&clif.stdout).contains("iadd v1, v2"));
     for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
@@ -118,6 +147,29 @@ fn errors_say_what_and_leave_nothing_behind() {
     }
     assert_eq!(files(path), ["add.bwk", "add.wasm", "add.wat", "bad.wasm", "bad.wat"]);
     assert_eq!(std::fs::read(path.join("add.bwk")).unwrap(), b"old");
+}
+
+#[test]
+fn an_interrupted_compiler_leaves_nothing_or_all() {
+    let folder = folder();
+    let path = folder.path();
+    let functions = "(func (param i64) (result i64) (i64.rotl (i64.mul (local.get 0) (local.get 0)) (i64.const 7)))";
+    std::fs::write(path.join("many.wat"), format!("(module {})", functions.repeat(2000))).unwrap();
+    assert!(run(path, &["compile", "many.wat", "-o", "whole"]).status.success());
+    let whole = std::fs::read(path.join("whole")).unwrap();
+    for wait_ms in [1, 10, 30, 60, 100, 200] {
+        let mut child = bailiwickc(path, &["compile", "many.wat", "-o", "out"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait_ms));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+        child.wait().unwrap();
+        let names = files(path);
+        if names.iter().any(|name| name == "out") {
+            assert!(std::fs::read(path.join("out")).unwrap() == whole);
+            std::fs::remove_file(path.join("out")).unwrap();
+        }
+        let rest: Vec<_> = names.iter().filter(|name| *name != "out").collect();
+        assert_eq!(rest, ["add.wasm", "add.wat", "many.wat", "whole"]);
+    }
 }
 
 #[test]

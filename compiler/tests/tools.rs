@@ -74,4 +74,6 @@ fn objdump_disassembles_it() {
     let (_folder, path) = written(Arch::host().unwrap());
     let text = output("objdump", &["-d"], &path);
     assert!(text.contains("<plus>:") && text.contains("<bailiwick::exit[0]>:"), "{text}");
+    // What stands in front of functions is shown as data.
+    assert!(text.contains("<bailiwick::tag>:") && !text.contains("(bad)") && !text.contains(".byte"), "{text}");
 }

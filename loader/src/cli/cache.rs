@@ -74,7 +74,7 @@ impl Cache {
         let path = self.path(key);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
         let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).ok()?);
-        open_entry(file, &path, sharing).ok()
+        open_entry(file, &path, sharing)
     }
 
     /// Hashes every entry of this release: how many entries there are, and the paths of those that are damaged and what
@@ -118,9 +118,11 @@ impl Cache {
 
     /// Makes an artifact, whose content was verified, the entry: whole or not at all, whatever happens meanwhile.
     pub fn put(&self, key: &Key, artifact: &Artifact) -> Result<(), String> {
-        let temporary = self.folder.join(format!(".{}.{}.tmp", key.0, std::process::id()));
-        // A file of that name can only be left over from a dead process of the same number.
-        let _ = std::fs::remove_file(&temporary);
+        // Process numbers repeat in containers that share a folder.
+        let mut random = [0u8; 8];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|e| e.to_string())?;
+        let random = u64::from_le_bytes(random);
+        let temporary = self.folder.join(format!(".{}.{random:016x}.tmp", key.0));
         let result = self.write(&temporary, &self.path(key), artifact.bytes());
         result.map_err(|e| {
             let _ = std::fs::remove_file(&temporary);
@@ -155,12 +157,17 @@ fn check(bytes: &[u8]) -> Result<(), FormatError> {
     bailiwick_loader::verify_content(aligned)
 }
 
-fn open_entry(file: File, name: &Path, sharing: Sharing) -> Result<Artifact, bailiwick_loader::Error> {
-    let ours = file.metadata().is_ok_and(|m| m.uid() == rustix::process::geteuid().as_raw() && m.nlink() == 1);
-    if sharing == Sharing::Mapped && ours {
+/// The entry, if it is the cache's alone: through another name a guest may have written to it.
+fn open_entry(file: File, name: &Path, sharing: Sharing) -> Option<Artifact> {
+    let metadata = file.metadata().ok()?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.nlink() != 1 {
+        return None;
+    }
+    let artifact = match sharing {
         // SAFETY: the folder is the user's own and nobody else's to write to, entries are replaced by renaming and never
         // written again, the file has no other name, and no guest of this process is granted a folder to write to.
-        return unsafe { Artifact::map(file, name) };
-    }
-    Artifact::from_file(file, name)
+        Sharing::Mapped => unsafe { Artifact::map(file, name) },
+        Sharing::Copied => Artifact::from_file(file, name),
+    };
+    artifact.ok()
 }

@@ -4,10 +4,10 @@
 use super::cache::{Cache, Key, Sharing};
 use super::exit::Failure;
 use bailiwick_loader::{Artifact, cpu};
-use rustix::fs::{MemfdFlags, SealFlags};
+use bailiwick_runtime_abi::format::EXTENSION;
+use rustix::fs::{MemfdFlags, SealFlags, StatVfsMountFlags};
 use rustix::process::{Resource, Rlimit};
 use sha2::{Digest, Sha256};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -33,6 +33,13 @@ pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure
         }
     }
     if magic == *b"\x7fELF" {
+        // The name says what a person takes it for: a module can do nothing that was not granted, native code anything.
+        if path.extension().is_none_or(|e| e != EXTENSION) {
+            return Err(Failure::refused(format!(
+                "{}: this is native code, not WebAssembly; if you trust it as you would a program, give it a name that ends in .{EXTENSION}",
+                path.display()
+            )));
+        }
         return native(path, file, cache);
     }
     let mut bytes = magic[..read].to_vec();
@@ -48,7 +55,7 @@ pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure
 fn native(path: &Path, file: File, sharing: Option<Sharing>) -> Result<Artifact, Failure> {
     let cached = match sharing {
         // The change time tells two states of a file apart, and nobody sets it at will.
-        Some(Sharing::Mapped) => file.metadata().ok().and_then(|m| {
+        Some(Sharing::Mapped) if has_history(&file) => file.metadata().ok().and_then(|m| {
             let state = [m.dev(), m.ino(), m.len(), m.ctime() as u64, m.ctime_nsec() as u64];
             Some((Cache::open().ok()?, Key::new(&[b"copy", &state.map(u64::to_le_bytes).concat()])))
         }),
@@ -67,6 +74,13 @@ fn native(path: &Path, file: File, sharing: Option<Sharing>) -> Result<Artifact,
         return Ok(shared);
     }
     Ok(artifact)
+}
+
+/// Whether inode and change time tell states of the file apart: on a read-only file system they are what somebody wrote
+/// into an image. Native code from a noexec mount is refused, cached or not.
+fn has_history(file: &File) -> bool {
+    let bad = StatVfsMountFlags::RDONLY | StatVfsMountFlags::NOEXEC;
+    rustix::fs::fstatvfs(file).is_ok_and(|mount| !mount.f_flag.intersects(bad))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -134,16 +148,15 @@ struct Compiler {
 }
 
 /// `bailiwickc`, beside this executable, or as the environment variable names it. Never by PATH.
+pub fn compiler_path() -> std::io::Result<PathBuf> {
+    match std::env::var_os("BAILIWICKC") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Ok(std::env::current_exe()?.with_file_name("bailiwickc")),
+    }
+}
+
 fn compiler() -> Result<Compiler, Failure> {
-    let named: Option<OsString> = std::env::var_os("BAILIWICKC");
-    let path = match named {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let me = std::env::current_exe()
-                .map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
-            me.with_file_name("bailiwickc")
-        }
-    };
+    let path = compiler_path().map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
     let metadata = std::fs::metadata(&path).map_err(|e| {
         Failure::new(format!(
             "{}: no compiler: {e}; put bailiwickc beside bailiwick, name it in BAILIWICKC, or run an artifact that was compiled before",
@@ -165,7 +178,8 @@ const COMPILER_SECONDS: u64 = 600;
 fn run_compiler(path: &Path, compiler: &Compiler, input: File, output: File, cpu: &str) -> Result<(), Failure> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut child = Command::new(&compiler.path)
-        .args(["compile", "--input-fd", "0", "--output-fd", "1", "--target", &target, "--cpu", cpu, "--input-name"])
+        .args(["compile", "--confined", "--input-fd", "0", "--output-fd", "1"])
+        .args(["--target", &target, "--cpu", cpu, "--input-name"])
         .arg(path)
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))

@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use bailiwick_loader::{Artifact, InterruptHandle};
-use std::io::Write;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -32,16 +32,7 @@ impl Deadline {
                 let _ = handle.interrupt();
                 let _ = finished.recv_timeout(GRACE);
                 let timeout = humantime::format_duration(timeout);
-                let message = format!("bailiwick: {}: ended after {timeout} (--timeout)", path.display());
-                // The guest may have filled standard error, or wait in a write to it: that must not keep the process.
-                let (said, heard) = channel::<()>();
-                let say = move || {
-                    let _ = writeln!(std::io::stderr(), "{message}");
-                    let _ = said.send(());
-                };
-                if std::thread::Builder::new().spawn(say).is_ok() {
-                    let _ = heard.recv_timeout(GRACE);
-                }
+                say(format!("bailiwick: {}: ended after {timeout} (--timeout)\n", path.display()));
                 std::process::exit(STATUS);
             }
         });
@@ -52,6 +43,24 @@ impl Deadline {
     pub fn finished(self) {
         let _ = self.done.send(());
         let _ = self.watchdog.join();
+    }
+}
+
+/// Says it, if standard error takes it at once: the guest may have filled it, or wait in a write to it, and must not keep
+/// the process so.
+fn say(message: String) {
+    let mut stderr = [PollFd::from_borrowed_fd(rustix::stdio::stderr(), PollFlags::OUT)];
+    if !rustix::event::poll(&mut stderr, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0) {
+        return;
+    }
+    // The guest's own write may fill it again in between.
+    let (said, heard) = channel();
+    let write = move || {
+        let _ = rustix::io::write(rustix::stdio::stderr(), message.as_bytes());
+        let _ = said.send(());
+    };
+    if std::thread::Builder::new().spawn(write).is_ok() {
+        let _ = heard.recv_timeout(Duration::from_secs(1));
     }
 }
 

@@ -6,6 +6,7 @@ mod deadline;
 mod exit;
 mod gdb;
 mod grants;
+mod guard;
 mod inspect;
 mod run;
 

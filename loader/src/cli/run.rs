@@ -5,6 +5,7 @@ use super::compile::artifact;
 use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
 use super::grants::{DirGrant, Preload, environment, parse_dir, parse_preload};
+use super::guard;
 use bailiwick_loader::wasi::{self, DirAccess, WasiCtx};
 use bailiwick_loader::{
     Artifact, Error, Func, Group, GroupConfig, Imports, Instance, Kind, Refused, TrapCode, Val, ValType,
@@ -13,6 +14,7 @@ use bytesize::ByteSize;
 use rustix::fs::{Mode, OFlags};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +57,7 @@ pub struct Run {
     /// What the guest sees as its own name, instead of FILE's last component
     #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
-    /// End the guest after this time, as 500ms, 2s or 1m 30s
+    /// End the guest after this time, as 500ms, 2s or 1m 30s; compiling does not count
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// Most bytes of each of the guest's memories, as 64MiB
@@ -98,12 +100,16 @@ impl Run {
 
         let failed = |e: Error| Failure::from_error(path, &e);
         let mut group = Group::with_config(self.config()).map_err(failed)?;
+        // Compiling does not count: the guest's time begins when all of it is there.
+        let mut preloads = Vec::new();
+        for preload in &self.preload {
+            preloads.push((preload, artifact(&preload.file, cache)?));
+        }
         let deadline = self.timeout.map(|timeout| Deadline::start(timeout, path, group.interrupt_handle()));
         if deadline.is_some() {
             interruptible(path, &main)?;
         }
-        for preload in &self.preload {
-            let artifact = artifact(&preload.file, cache)?;
+        for (preload, artifact) in preloads {
             if deadline.is_some() {
                 interruptible(&preload.file, &artifact)?;
             }
@@ -188,10 +194,10 @@ impl Run {
         let read_write = self.dir.iter().map(|d| (d, DirAccess::ReadWrite));
         let read_only = self.dir_ro.iter().map(|d| (d, DirAccess::ReadOnly));
         for (grant, access) in read_write.chain(read_only) {
-            if access == DirAccess::ReadWrite {
-                keep_from_cache(&grant.host)?;
-            }
             let folder = open_folder(&grant.host)?;
+            if access == DirAccess::ReadWrite {
+                keep_from_code(folder.as_fd(), &grant.host)?;
+            }
             builder
                 .preopen_dir(folder, &grant.guest, access)
                 .map_err(|e| Failure::refused(format!("--dir {}: {e}", grant.host.display())))?;
@@ -250,16 +256,30 @@ fn start(group: &mut Group, artifact: &Artifact, imports: &Imports, entries: &[&
     Ok(instance)
 }
 
-/// Who can write to the cache decides what runs next: that is no guest's to be granted.
-fn keep_from_cache(granted: &Path) -> Result<(), Failure> {
-    let Some(cache) = Cache::folder().ok().and_then(|folder| folder.canonicalize().ok()) else { return Ok(()) };
-    let Ok(granted) = granted.canonicalize() else { return Ok(()) };
-    if cache.starts_with(&granted) || granted.starts_with(&cache) {
+/// Who can write to the cache decides what runs next: that is no guest's to be granted. Nor is the compiler, but whoever
+/// grants the folder that he built it in may mean it: he is told.
+fn keep_from_code(granted: BorrowedFd<'_>, name: &Path) -> Result<(), Failure> {
+    let reaches = |path: &Path| {
+        guard::reaches(granted, path)
+            .map_err(|e| Failure::new(format!("--dir {}: {}", name.display(), std::io::Error::from(e))))
+    };
+    if let Ok(cache) = Cache::folder()
+        && reaches(&cache)?
+    {
         return Err(Failure::refused(format!(
             "--dir {}: the cache of compiled code, {}, lies there, and a guest that writes to it decides what runs next; grant a folder below, use --dir-ro, or set BAILIWICK_CACHE to a folder elsewhere",
-            granted.display(),
+            name.display(),
             cache.display()
         )));
+    }
+    for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
+        if reaches(&program)? {
+            let (name, program) = (name.display(), program.display());
+            let _ = writeln!(
+                std::io::stderr(),
+                "bailiwick: warning: --dir {name}: the guest can replace {program}, which runs outside of any confinement"
+            );
+        }
     }
     Ok(())
 }

@@ -28,11 +28,24 @@ fn what_is_wrong_with_the_file_is_said_with_its_name() {
     let artifact = fs::read(place.compiled(&place.file("hello.wat", HELLO))).unwrap();
     expect(&place.file("half.bwk", &artifact[..artifact.len() / 2]), &["truncated"]);
     expect(&place.file("long.bwk", [&artifact[..], b"x"].concat()), &["damaged"]);
-    let executable = std::env::current_exe().unwrap();
-    expect(&executable, &["ELF"]);
+    expect(&place.file("program.bwk", b"\x7fELF, but of another kind"), &["ELF"]);
     let other = if host() == Arch::X86_64 { Arch::Aarch64 } else { Arch::X86_64 };
     let foreign = compile_for(other, &bailiwick_tests::compile::binary(HELLO)).unwrap();
     expect(&place.file("foreign.bwk", foreign), &[other.name(), "--target"]);
+}
+
+#[test]
+fn native_code_by_the_name_of_a_module_is_refused() {
+    // A module can do nothing that was not granted, native code anything: the name says what a person takes it for.
+    let place = Place::new();
+    let artifact = place.compiled(&place.file("hello.wat", HELLO));
+    for name in ["hello.wasm", "hello", "hello.bwk.wasm"] {
+        let disguised = place.path(name);
+        fs::copy(&artifact, &disguised).unwrap();
+        place.run(&[text(&disguised)]).with(3).prints("").says(&[name, "native code", ".bwk"]);
+        let preload = format!("x={}", text(&disguised));
+        place.run(&["--preload", &preload, text(&artifact)]).with(3).prints("");
+    }
 }
 
 #[test]

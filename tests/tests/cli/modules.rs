@@ -8,9 +8,9 @@ fn text_binary_and_artifact_run_alike() {
     let wat = place.file("hello.wat", HELLO);
     let wasm = place.file("hello.wasm", bailiwick_tests::compile::binary(HELLO));
     let artifact = place.compiled(&wat);
-    // What a file is, its content says, not its name.
+    // What a module is, its content says, not its name.
     let unnamed = place.path("hello");
-    fs::copy(&artifact, &unnamed).unwrap();
+    fs::copy(&wasm, &unnamed).unwrap();
     for file in [&wat, &wasm, &artifact, &unnamed] {
         place.run(&[text(file)]).with(0).prints("hello\n").silently();
         place.run(&["--no-cache", text(file)]).with(0).prints("hello\n").silently();
