@@ -197,6 +197,10 @@ fn run_compiler(path: &Path, compiler: &Compiler, input: File, output: File, cpu
             "{}: not compiled: the compiler took more than {COMPILER_SECONDS} s of processor time",
             path.display()
         )),
+        None if status.signal() == Some(libc::SIGSYS) => Failure::new(format!(
+            "{}: not compiled: the compiler did what it may not, which no module should make it do; please report it",
+            path.display()
+        )),
         None => Failure::new(format!(
             "{}: not compiled: the compiler died ({status}); it may take {} GiB of memory",
             path.display(),
