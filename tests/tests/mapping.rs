@@ -6,7 +6,7 @@ mod common;
 use bailiwick_loader::{Artifact, Group, Imports};
 use bailiwick_runtime_abi::format::Header;
 use bailiwick_runtime_abi::view::View;
-use common::{Ended, Place, child, ended, task, text, told};
+use common::{EMULATED, Ended, Place, child, ended, task, text, told};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -32,6 +32,8 @@ const NOTHING: &str = "";
 /// A program that attacks its own file and then says whether it was altered. On standard input it gets where its function
 /// `$victim` lies in the file (8 bytes), and what to write there.
 fn program(attack: &str, constant: u32) -> String {
+    // So that its page is there: what is not yet read could come from anywhere. An emulator would not translate it again.
+    let before = if EMULATED { "" } else { "(drop (call $victim))" };
     format!(
         r#"(module
             (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -59,8 +61,7 @@ fn program(attack: &str, constant: u32) -> String {
                 (call $expect (call $fd_read (i32.const 0) (i32.const 80) (i32.const 1) (i32.const 72)))
                 (i32.store (i32.const 80) (i32.const 1032))
                 (i32.store (i32.const 84) (i32.sub (i32.load (i32.const 72)) (i32.const 8)))
-                ;; Its page is there: what is not yet read could come from anywhere.
-                (drop (call $victim))
+                {before}
                 {attack}
                 (if (i32.eq (call $victim) (i32.const 12345))
                     (then (call $print (i32.const 560) (i32.const 10)))
@@ -333,7 +334,7 @@ fn map_and_overwrite(task: &str) {
     let mut group = Group::new().unwrap();
     let instance = group.instantiate(&artifact, &Imports::new()).unwrap();
     let victim = instance.typed_func::<(), i32>(&mut group, "victim").unwrap();
-    assert_eq!(victim.call(&mut group, ()).unwrap(), 12345);
+    assert!(EMULATED || victim.call(&mut group, ()).unwrap() == 12345);
     let (at, code) = code_of(other, "victim");
     File::options().write(true).open(path).unwrap().write_all_at(&code, at).unwrap();
     println!("\nvictim says {}", victim.call(&mut group, ()).unwrap());
