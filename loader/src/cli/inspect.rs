@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
-use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, NONE, Table, UNBOUNDED};
+use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, Table, UNBOUNDED};
 use bailiwick_runtime_abi::types::ValType;
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
@@ -118,11 +118,10 @@ fn describe(view: &View<'_>) -> Result<Value, FormatError> {
     for index in 0..view.memories().len() as u32 {
         memories.push(item_type(view, Kind::Memory as u32, index)?);
     }
-    let largest = view.functions().iter().filter(|f| f.text_offset != NONE).max_by_key(|f| f.text_len);
-    let largest = match largest {
-        Some(f) => json!({ "name": view.string(f.name)?, "bytes": f.text_len }),
-        None => Value::Null,
-    };
+    let mut sizes = Vec::new();
+    for (index, function) in view.functions().iter().enumerate().skip(header.counts.imported_functions as usize) {
+        sizes.push(json!({ "index": index, "name": view.string(function.name)?, "bytes": function.text_len }));
+    }
     let defined = view.functions().len() - header.counts.imported_functions as usize;
     Ok(json!({
         "format_version": header.format_version,
@@ -142,7 +141,7 @@ fn describe(view: &View<'_>) -> Result<Value, FormatError> {
             "text": header.text.len,
             "image": header.image.len,
         },
-        "functions": { "defined": defined, "imported": header.counts.imported_functions, "largest": largest },
+        "functions": { "defined": defined, "imported": header.counts.imported_functions, "sizes": sizes },
         "memories": memories,
         "tables": Table::ALL.iter().map(|&t| {
             let (size, _) = t.record_layout();
@@ -188,6 +187,9 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or("").escape_debug().to_string()
 }
 
+/// How many functions people are shown; JSON has all.
+const LARGEST: usize = 10;
+
 fn for_people(report: &Value) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
@@ -229,6 +231,16 @@ fn for_people(report: &Value) -> String {
             let module = item["module"].as_str().map(|_| text(&item["module"]) + " ").unwrap_or_default();
             let _ = writeln!(out, "  {module}{}  {}", text(&item["name"]), item_line(item));
         }
+    }
+    let _ = writeln!(out, "\nlargest functions");
+    let mut sizes: Vec<&Value> = report["functions"]["sizes"].as_array().into_iter().flatten().collect();
+    sizes.sort_by_key(|f| std::cmp::Reverse(f["bytes"].as_u64()));
+    for function in sizes.into_iter().take(LARGEST) {
+        let name = match text(&function["name"]) {
+            name if name.is_empty() => format!("function[{}]", function["index"]),
+            name => name,
+        };
+        let _ = writeln!(out, "  {:>10} bytes  {name}", function["bytes"].as_u64().unwrap_or(0));
     }
     let _ = writeln!(out, "\nsections");
     for section in report["sections"].as_array().into_iter().flatten() {
