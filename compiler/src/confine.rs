@@ -87,6 +87,8 @@ pub fn confine() -> Result<bool, String> {
         let _ = writeln!(std::io::stderr(), "{panic}");
     }));
     settle_allocator();
+    // Whoever asked for the artifact is gone: nobody wants it. Where the system can't say so, it is compiled for nobody.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let failed = |error: &dyn std::fmt::Display| format!("it can't be confined: {error}");
     for filter in filters().map_err(|error| failed(&error))? {
         match seccompiler::apply_filter(&filter) {
