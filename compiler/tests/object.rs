@@ -1,5 +1,7 @@
 //! `--emit obj`: objects that the C linker accepts and a C program calls.
 
+mod common;
+
 use bailiwick_compiler::{Arch, Options, binary, emit_object};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,12 +69,8 @@ fn written(target: Arch) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Output of a tool that must succeed and say nothing on standard error.
 fn output(tool: &str, args: &[&str], folder: &Path) -> String {
-    let output = Command::new(tool).args(args).current_dir(folder).env("LC_ALL", "C").output().expect(tool);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{tool} {args:?}: {}\n{errors}", output.status);
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    common::quiet(Command::new(tool).args(args).current_dir(folder))
 }
 
 #[test]

@@ -32,12 +32,8 @@ fn written(target: Arch) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Output of a tool that must succeed and say nothing on standard error.
 fn output(tool: &str, args: &[&str], path: &Path) -> String {
-    let output = Command::new(tool).args(args).arg(path).env("LC_ALL", "C").output().expect(tool);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{tool} {args:?}: {}\n{errors}", output.status);
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    common::quiet(Command::new(tool).args(args).arg(path))
 }
 
 #[test]

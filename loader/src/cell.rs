@@ -71,7 +71,7 @@ impl Cell {
         let base = self.reservation.base() as usize + CONTEXTS_START;
         if let Some((address, used)) = place(base, self.used, CONTEXT_AREA_SIZE as usize, in_front, len, align) {
             self.used = used;
-            // SAFETY of use: within the cell's accessible run.
+            // Within the cell's accessible run.
             return Ok(address as *mut u8);
         }
         let last = self.more.last_mut();

@@ -31,9 +31,9 @@ pub struct GroupConfig {
     pub max_memory: u64,
     /// Most elements of all tables together. Default, and at most, 10 million.
     pub max_table_elements: u64,
-    /// Most instances, and most host values held for the guest. Defaults 10 000 and a million.
+    /// Most instances in the group. Default 10 000.
     pub max_instances: usize,
-    /// Most host values ([`ExternRef`]) that the group holds.
+    /// Most host values ([`ExternRef`]) that the group holds. Default a million.
     pub max_extern_refs: usize,
 }
 

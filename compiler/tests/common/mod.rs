@@ -33,3 +33,11 @@ impl Aligned {
         &self.words.as_bytes()[..self.len]
     }
 }
+
+/// Standard output of a tool that must succeed and say nothing on standard error.
+pub fn quiet(command: &mut std::process::Command) -> String {
+    let output = command.env("LC_ALL", "C").output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

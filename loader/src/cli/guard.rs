@@ -18,6 +18,9 @@ fn identity(stat: &Stat) -> Identity {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
 
+/// Most folders above one that are looked at.
+const MAX_DEPTH: u32 = 10_000;
+
 /// Most symbolic links that are followed, as in the kernel.
 const MAX_LINKS: u32 = 40;
 
@@ -42,16 +45,18 @@ pub fn reaches(granted: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<bool>
 fn ancestors(folder: BorrowedFd<'_>) -> rustix::io::Result<Vec<Identity>> {
     let mut found = vec![identity(&rustix::fs::fstat(folder)?)];
     let mut at = open(folder, Path::new("."))?;
-    // The root is its own parent. Paths are at most 4096 bytes, but a folder may lie deeper than any path reaches.
-    for _ in 0..100_000 {
+    // Paths are at most 4096 bytes, but a folder may lie deeper than any path reaches.
+    for _ in 0..MAX_DEPTH {
         at = open(at.as_fd(), Path::new(".."))?;
         let above = identity(&rustix::fs::fstat(&at)?);
+        // The root is its own parent.
         if found.last() == Some(&above) {
-            break;
+            return Ok(found);
         }
         found.push(above);
     }
-    Ok(found)
+    // What was not looked at is not granted.
+    Err(rustix::io::Errno::NAMETOOLONG)
 }
 
 fn open(at: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<OwnedFd> {
