@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::func::Func;
 use crate::group::Inner;
 use crate::instance::{ContextHeader, Instance};
+use crate::interrupt::InterruptSignal;
 use crate::memory::Memory;
 use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -11,6 +12,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Why a host function ends the guest that called it.
 #[derive(Debug)]
@@ -144,12 +146,31 @@ impl Caller<'_> {
         }
     }
 
+    /// [`Caller::memory`], and whether the guest is to end, to be looked at between pieces of work.
+    pub(crate) fn memory_and_interrupt(&mut self) -> Result<(&mut [u8], &AtomicBool), HostError> {
+        // Found first: the error is the same.
+        self.memory()?;
+        let instance = self.instance as usize;
+        let inner = crate::group::inner(self);
+        let index = inner.instances[instance].exported_memory.unwrap_or_default();
+        Ok((inner.memories[index as usize].bytes(), inner.interrupt.flag()))
+    }
+
     /// The memory itself, see [`Caller::memory`].
     pub fn memory_handle(&mut self) -> Option<Memory> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         let index = inner.instances.get(instance)?.exported_memory?;
         Some(Memory { group: inner.id, index })
+    }
+
+    /// By which a host function that waits learns that its guest is to end.
+    ///
+    /// # Errors
+    /// An error of the host's, if the process has as many descriptors as it may.
+    pub fn interrupt_signal(&mut self) -> Result<InterruptSignal, HostError> {
+        let interrupt = Arc::clone(&crate::group::inner(self).interrupt);
+        InterruptSignal::new(interrupt).map_err(|e| HostError::Other(Box::new(e)))
     }
 
     /// A function that the instance exports.

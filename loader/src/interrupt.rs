@@ -5,9 +5,11 @@
 //! all it costs.
 
 use crate::error::Error;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::mm::MprotectFlags;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a group and its handles share.
 #[derive(Debug, Default)]
@@ -15,6 +17,9 @@ pub(crate) struct Interrupt {
     /// Set first, for those who look at it between pieces of work on the host's side.
     requested: AtomicBool,
     pages: Mutex<Pages>,
+    /// Readable while the guest is to be interrupted; made for the first host function that waits. Written to and
+    /// cleared under the lock of the pages only, so that it agrees with `requested`.
+    signal: OnceLock<OwnedFd>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +65,29 @@ impl Interrupt {
             return Ok(());
         }
         self.requested.store(true, Ordering::Release);
+        if let Some(signal) = self.signal.get() {
+            raise(signal);
+        }
         Self::protect(&pages, MprotectFlags::empty())
+    }
+
+    /// A descriptor that is readable while somebody wants the guest to end, for host functions to wait on.
+    fn signal(&self) -> Result<BorrowedFd<'_>, std::io::Error> {
+        if let Some(signal) = self.signal.get() {
+            return Ok(signal.as_fd());
+        }
+        let made = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let _pages = self.locked();
+        let signal = self.signal.get_or_init(|| made);
+        if self.requested() {
+            raise(signal);
+        }
+        Ok(signal.as_fd())
+    }
+
+    /// Whether somebody wants the guest to end, to be looked at between pieces of work.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.requested
     }
 
     /// Lets guests run again.
@@ -68,6 +95,10 @@ impl Interrupt {
         let pages = self.locked();
         Self::protect(&pages, MprotectFlags::READ | MprotectFlags::WRITE)?;
         self.requested.store(false, Ordering::Release);
+        if let Some(signal) = self.signal.get() {
+            // It does not block, and nothing to read is what is wanted.
+            let _ = rustix::io::read(signal, &mut [0; 8]);
+        }
         Ok(())
     }
 
@@ -76,6 +107,40 @@ impl Interrupt {
         let mut pages = self.locked();
         pages.closed = true;
         pages.pages.clear();
+    }
+}
+
+/// Makes an event descriptor readable. Its counter does not come near its end: nobody raises it 2⁶⁴ times.
+fn raise(signal: &OwnedFd) {
+    let _ = rustix::io::write(signal, &1u64.to_ne_bytes());
+}
+
+/// By which a host function that waits learns that its guest is to end: see [`Caller::interrupt_signal`].
+///
+/// [`Caller::interrupt_signal`]: crate::Caller::interrupt_signal
+#[derive(Clone, Debug)]
+pub struct InterruptSignal {
+    interrupt: Arc<Interrupt>,
+}
+
+impl InterruptSignal {
+    /// Makes sure that there is a descriptor to wait on.
+    pub(crate) fn new(interrupt: Arc<Interrupt>) -> Result<InterruptSignal, std::io::Error> {
+        interrupt.signal()?;
+        Ok(InterruptSignal { interrupt })
+    }
+
+    /// Whether the guest is to end.
+    pub fn requested(&self) -> bool {
+        self.interrupt.requested()
+    }
+}
+
+impl AsFd for InterruptSignal {
+    /// An event descriptor, readable while the guest is to end. It is not to be read from.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // Made by `new`.
+        self.interrupt.signal.get().map(AsFd::as_fd).expect("an InterruptSignal has its descriptor")
     }
 }
 
@@ -105,8 +170,9 @@ impl InterruptHandle {
     /// Ends whatever the group's guests are doing, and whatever they are asked to do, with
     /// [`TrapCode::Interrupt`](crate::TrapCode::Interrupt), until [`Group::resume`](crate::Group::resume).
     ///
-    /// Compiled code ends at its next loop iteration or call; bulk operations within about 1 MiB; a host function is not
-    /// ended, but its return to the guest is. Has no effect once the group is gone. Only code that was compiled to be
+    /// Compiled code ends at its next loop iteration or call; bulk operations within about 1 MiB; the system interface's
+    /// functions end their waits; a host function that does not look at [`InterruptSignal`] is not ended, but its return
+    /// to the guest is. Has no effect once the group is gone. Only code that was compiled to be
     /// interruptible can be: see [`Artifact::interruptible`](crate::Artifact::interruptible).
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub use global::{Global, GlobalType};
 pub use group::{AsGroup, Group, GroupConfig, Refused};
 pub use host::{Caller, HostError, IntoHostFunc};
 pub use instance::Instance;
-pub use interrupt::InterruptHandle;
+pub use interrupt::{InterruptHandle, InterruptSignal};
 pub use link::{Extern, Imports};
 pub use memory::{Memory, MemoryType};
 pub use table::{Table, TableType};

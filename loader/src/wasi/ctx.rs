@@ -1,5 +1,6 @@
 //! What a guest was granted, and the builder that grants it.
 
+use super::audit::{Auditor, Denial};
 use super::clock::Clocks;
 use super::descriptors::{Descriptor, Descriptors, Kind, OpenDir};
 use super::dircap::{DirAccess, DirCap, PreopenError};
@@ -16,7 +17,6 @@ pub const MAX_STRINGS_BYTES: usize = 16 << 20;
 /// The state of one guest: what it was granted, and what it made of that.
 ///
 /// Nothing in it is granted by default: see [`WasiCtxBuilder`].
-#[derive(Debug)]
 pub struct WasiCtx {
     pub(super) args: Vec<Vec<u8>>,
     /// `NAME=value`, as the guest reads it.
@@ -24,6 +24,14 @@ pub struct WasiCtx {
     pub(super) descriptors: Descriptors,
     pub(super) clocks: Clocks,
     pub(super) randomness: Randomness,
+    /// Is told of denials.
+    pub(super) auditor: Option<Auditor>,
+}
+
+impl std::fmt::Debug for WasiCtx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasiCtx").field("descriptors", &self.descriptors).finish_non_exhaustive()
+    }
 }
 
 impl WasiCtx {
@@ -42,6 +50,7 @@ impl WasiCtx {
             descriptors: Descriptors::default(),
             clocks: Clocks::virtual_from(0),
             randomness: Randomness::Host,
+            auditor: None,
         }
     }
 }
@@ -81,7 +90,7 @@ pub enum BuildError {
 /// Grants a guest what it shall have, and nothing else.
 ///
 /// Without any call the guest has what [`WasiCtx::inert`] describes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct WasiCtxBuilder {
     args: Vec<Vec<u8>>,
     env: Vec<(Vec<u8>, Vec<u8>)>,
@@ -90,6 +99,13 @@ pub struct WasiCtxBuilder {
     stderr: Option<Output>,
     dirs: Descriptors,
     clocks: Option<Clocks>,
+    auditor: Option<Auditor>,
+}
+
+impl std::fmt::Debug for WasiCtxBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasiCtxBuilder").field("dirs", &self.dirs).finish_non_exhaustive()
+    }
 }
 
 impl WasiCtxBuilder {
@@ -163,6 +179,12 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Tells `auditor` of every call that is denied, on the thread of the guest, which waits meanwhile.
+    pub fn auditor(&mut self, auditor: impl FnMut(&Denial<'_>) + Send + 'static) -> &mut Self {
+        self.auditor = Some(Box::new(auditor));
+        self
+    }
+
     /// Grants the directory that `dir` is open on, under the name `guest_path`.
     ///
     /// # Errors
@@ -223,7 +245,8 @@ impl WasiCtxBuilder {
             self.stderr.map(|output| Descriptor::stream(Kind::Output(output))),
         ]);
         let inert = WasiCtx::inert();
-        Ok(WasiCtx { args: self.args, env, descriptors, clocks: self.clocks.unwrap_or(inert.clocks), ..inert })
+        let clocks = self.clocks.unwrap_or(inert.clocks);
+        Ok(WasiCtx { args: self.args, env, descriptors, clocks, auditor: self.auditor, ..inert })
     }
 }
 

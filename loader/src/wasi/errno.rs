@@ -5,20 +5,85 @@
 
 use std::fmt;
 
-/// An error as a preview 1 guest sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Errno(u16);
+/// An error as a preview 1 guest sees it, and, if the call was denied rather than failed, why: the guest is not told, the
+/// audit is. Two are equal if the guest can't tell them apart.
+#[derive(Clone, Copy)]
+pub struct Errno {
+    number: u16,
+    rule: Option<Rule>,
+}
+
+/// Why a call was denied: what would have had to be granted for it to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The number is no descriptor of this guest: nothing was granted under it.
+    NoDescriptor,
+    /// The descriptor lacks the right: the guest gave it up, or it was opened without.
+    Rights,
+    /// The directory was granted without the right.
+    Grant,
+    /// The path is absolute, or leads outside of the directory.
+    Outside,
+    /// The path leads to another mount, and the directory was granted without `cross_mounts`.
+    Mount,
+    /// A device, FIFO or socket, which is never opened.
+    SpecialFile,
+    /// A file system of the kernel, which is never handed out.
+    KernelFileSystem,
+    /// A link or rename between two capabilities.
+    OtherCapability,
+    /// A symbolic link whose target is absolute.
+    AbsoluteTarget,
+    /// The bytes that a grant allows are used up.
+    Bytes,
+    /// As many descriptors are open as may be.
+    Descriptors,
+    /// The host would have to hold more memory for the guest than it may.
+    HostMemory,
+    /// The capability was revoked.
+    Revoked,
+}
+
+impl Rule {
+    /// The rule's name in audit records: stable, for programs to read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rule::NoDescriptor => "no-descriptor",
+            Rule::Rights => "rights",
+            Rule::Grant => "grant",
+            Rule::Outside => "outside",
+            Rule::Mount => "mount",
+            Rule::SpecialFile => "special-file",
+            Rule::KernelFileSystem => "kernel-file-system",
+            Rule::OtherCapability => "other-capability",
+            Rule::AbsoluteTarget => "absolute-target",
+            Rule::Bytes => "bytes",
+            Rule::Descriptors => "descriptors",
+            Rule::HostMemory => "host-memory",
+            Rule::Revoked => "revoked",
+        }
+    }
+}
+
+impl PartialEq for Errno {
+    fn eq(&self, other: &Errno) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Errno {}
 
 /// Defines the constants, [`Errno::name`], and the table from the host's numbers: a row is the number, the name, the
 /// host's constant if there is one, and what it means.
 macro_rules! errnos {
     ($($number:literal $name:ident $([$host:ident])? $meaning:literal;)*) => {
         impl Errno {
-            $(#[doc = $meaning] pub const $name: Errno = Errno($number);)*
+            $(#[doc = $meaning] pub const $name: Errno = Errno { number: $number, rule: None };)*
 
             /// The name without its leading `E`, as the definition of preview 1 writes it in capitals.
             pub const fn name(self) -> &'static str {
-                match self.0 {
+                match self.number {
                     $($number => stringify!($name),)*
                     _ => "unknown",
                 }
@@ -119,7 +184,17 @@ errnos! {
 impl Errno {
     /// The number that the guest is given.
     pub const fn raw(self) -> u16 {
-        self.0
+        self.number
+    }
+
+    /// The same error as a denial by `rule`.
+    pub const fn by(self, rule: Rule) -> Errno {
+        Errno { number: self.number, rule: Some(rule) }
+    }
+
+    /// Why the call was denied, if it was.
+    pub const fn rule(self) -> Option<Rule> {
+        self.rule
     }
 }
 
@@ -131,7 +206,7 @@ impl fmt::Debug for Errno {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "preview 1 error {} ({})", self.name(), self.0)
+        write!(f, "preview 1 error {} ({})", self.name(), self.number)
     }
 }
 

@@ -7,8 +7,10 @@
 //! Functions check where their result goes *before* they act, so that a fault has no effect.
 
 use super::errno::Errno;
+use super::wait::Stop;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most vectors in one read or write, as Linux has it (`IOV_MAX`).
 pub const MAX_IOVECS: u32 = 1024;
@@ -23,12 +25,26 @@ pub const MAX_PATH_BYTES: u32 = 4096;
 #[derive(Debug)]
 pub struct GuestMemory<'a> {
     bytes: &'a mut [u8],
+    interrupt: Option<&'a AtomicBool>,
 }
 
 impl<'a> GuestMemory<'a> {
     /// Wraps a guest's memory for the length of a call.
     pub fn new(bytes: &'a mut [u8]) -> Self {
-        GuestMemory { bytes }
+        GuestMemory { bytes, interrupt: None }
+    }
+
+    /// The same, for a guest that is to end once `interrupt` is set.
+    pub fn interruptible(bytes: &'a mut [u8], interrupt: &'a AtomicBool) -> Self {
+        GuestMemory { bytes, interrupt: Some(interrupt) }
+    }
+
+    /// Fails if the guest is to end: to be asked between pieces of long work.
+    pub(super) fn proceed(&self) -> Result<(), Stop> {
+        match self.interrupt {
+            Some(interrupt) if interrupt.load(Ordering::Acquire) => Err(Stop::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// The range of `len` bytes at `ptr`.

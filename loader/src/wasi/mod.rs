@@ -11,6 +11,8 @@
 //! | `dircap.rs` | the capability of a directory |
 //! | `resolve.rs` | paths beneath it: the only file that opens anything |
 //! | `descriptors.rs` | a guest's table of descriptors |
+//! | `wait.rs` | how a call waits, the one place where it sleeps |
+//! | `audit.rs` | what was denied |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
 //! | `stdio.rs`, `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
@@ -27,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod clock;
 mod ctx;
 mod descriptors;
@@ -48,9 +51,11 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod types;
+mod wait;
 
+pub use audit::{Argument, Denial};
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use dircap::{DirAccess, PreopenError};
-pub use errno::Errno;
+pub use errno::{Errno, Rule};
 pub use stdio::{Capture, Input, Output};
 pub use table::{MODULE, add_inert, add_to_imports};

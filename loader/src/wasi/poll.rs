@@ -12,6 +12,7 @@ use super::descriptors::Kind;
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::types::Rights;
+use super::wait::Stop;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 
@@ -60,13 +61,14 @@ struct Ready {
 pub fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
+    _began: &mut Option<u64>,
     subscriptions: u32,
     events: u32,
     count: u32,
     count_out: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Stop> {
     if count == 0 || count > MAX_SUBSCRIPTIONS {
-        return Err(Errno::INVAL);
+        return Err(Errno::INVAL.into());
     }
     mem.check_array(subscriptions, count, SUBSCRIPTION_BYTES)?;
     mem.check_array(events, count, EVENT_BYTES)?;
@@ -81,7 +83,7 @@ pub fn poll_oneoff(
             [0] => EventType::Clock,
             [1] => EventType::Read,
             [2] => EventType::Write,
-            _ => return Err(Errno::INVAL),
+            _ => return Err(Errno::INVAL.into()),
         };
         let wait = match kind {
             EventType::Clock => {
@@ -121,7 +123,7 @@ pub fn poll_oneoff(
     if let (Clocks::Virtual { now_ns }, Some(woken_ns)) = (&mut ctx.clocks, woken_virtual_ns) {
         *now_ns = woken_ns.max(*now_ns);
     }
-    mem.write_u32(count_out, written)
+    Ok(mem.write_u32(count_out, written)?)
 }
 
 /// When a clock subscription comes. Time of the processor can't be waited for.
@@ -262,7 +264,8 @@ mod tests {
     fn wait(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16, u8, u64)>, Errno> {
         guest.put(1024, &subscriptions.concat());
         let count = subscriptions.len() as u32;
-        guest.call(|ctx, mem| poll_oneoff(ctx, mem, 1024, 8192, count, 16))?;
+        let mut began = None;
+        guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut began, 1024, 8192, count, 16))?;
         let event = |at: usize| {
             let error = u16::from_le_bytes([guest.bytes[at + 8], guest.bytes[at + 9]]);
             (guest.u64_at(at), error, guest.bytes[at + 10], guest.u64_at(at + 16))
@@ -368,10 +371,10 @@ mod tests {
         for (subscriptions, events, count, out) in
             [(65_500, 0, 1, 16), (1024, 65_510, 1, 16), (1024, 0, 1, 65_534), (1024, 0, 4000, 16), (u32::MAX, 0, 1, 16)]
         {
-            let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, subscriptions, events, count, out));
+            let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut None, subscriptions, events, count, out));
             assert_eq!(call, Err(Errno::FAULT));
         }
-        let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, 0, 0, MAX_SUBSCRIPTIONS + 1, 16));
+        let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut None, 0, 0, MAX_SUBSCRIPTIONS + 1, 16));
         assert_eq!(call, Err(Errno::INVAL));
     }
 }

@@ -303,7 +303,7 @@ mod tests {
         let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
         for escape in ["self/root", "self/cwd", "self/exe"] {
             let errno = open(proc.as_fd(), &path(escape), OFlags::RDONLY).unwrap_err();
-            assert!(matches!(errno, Errno::LOOP | Errno::NOTCAPABLE), "{escape}: {errno}");
+            assert!([Errno::LOOP, Errno::NOTCAPABLE].contains(&errno), "{escape}: {errno}");
         }
         assert_eq!(open(proc.as_fd(), &path("self/mem"), OFlags::RDONLY).unwrap_err(), Errno::NOTCAPABLE);
     }

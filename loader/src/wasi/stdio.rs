@@ -126,7 +126,7 @@ fn when_ready(
     }
     loop {
         match retry(&mut transfer) {
-            Err(Errno::AGAIN) if !nonblock => {
+            Err(errno) if errno == Errno::AGAIN && !nonblock => {
                 let mut fds = [PollFd::from_borrowed_fd(fd, events)];
                 retry(|| rustix::event::poll(&mut fds, None))?;
             }

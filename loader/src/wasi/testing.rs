@@ -5,6 +5,7 @@ use super::dircap::DirAccess;
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::types::Rights;
+use super::wait::Stop;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use std::path::{Path, PathBuf};
@@ -84,12 +85,19 @@ impl Guest {
         Guest { ctx, bytes: vec![0; 1 << 16] }
     }
 
-    /// Makes a call.
-    pub(super) fn call<T>(
+    /// Makes a call, again when what it waits for has come.
+    pub(super) fn call<T, E: Into<Stop>>(
         &mut self,
-        call: impl FnOnce(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<T, Errno>,
+        mut call: impl FnMut(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<T, E>,
     ) -> Result<T, Errno> {
-        call(&mut self.ctx, &mut GuestMemory::new(&mut self.bytes))
+        loop {
+            match call(&mut self.ctx, &mut GuestMemory::new(&mut self.bytes)).map_err(Into::into) {
+                Ok(result) => return Ok(result),
+                Err(Stop::Errno(errno)) => return Err(errno),
+                Err(Stop::Wait(wait)) => wait.sleep(None)?,
+                Err(Stop::Interrupted) => unreachable!("nobody interrupts"),
+            }
+        }
     }
 
     /// Writes `text` at `at`, and says where it lies.

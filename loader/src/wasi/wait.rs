@@ -1,0 +1,84 @@
+//! How a call waits: not at all. It says what it waits for, and is made again when that has come.
+//!
+//! So nothing of a guest is held while it waits: another instance that shares its state goes on, and an interrupt from
+//! another thread ends the wait. The one place where a guest's call sleeps is [`Wait::sleep`].
+
+use super::errno::Errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::time::{ClockId, clock_gettime};
+use std::sync::Arc;
+
+/// Why a call did not return success.
+#[derive(Debug)]
+pub enum Stop {
+    /// The guest is told.
+    Errno(Errno),
+    /// It is to be made again after a wait. Nothing has happened yet.
+    Wait(Wait),
+    /// The guest is to end.
+    Interrupted,
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Errno(errno)
+    }
+}
+
+/// A descriptor of the host that a wait keeps open: the guest's own may be closed meanwhile.
+#[derive(Clone, Debug)]
+pub(super) enum HostFd {
+    /// A standard stream, which nobody closes.
+    Standard(BorrowedFd<'static>),
+    /// Any other.
+    Shared(Arc<OwnedFd>),
+}
+
+impl AsFd for HostFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            HostFd::Standard(fd) => *fd,
+            HostFd::Shared(fd) => fd.as_fd(),
+        }
+    }
+}
+
+/// What a call waits for: any of several descriptors, or a time.
+#[derive(Debug, Default)]
+pub struct Wait {
+    /// Descriptors, and what of them.
+    pub(super) streams: Vec<(HostFd, PollFlags)>,
+    /// Nanoseconds of the host's monotonic clock.
+    pub(super) until_ns: Option<u64>,
+}
+
+impl Wait {
+    /// A wait for one descriptor.
+    pub(super) fn for_stream(fd: HostFd, events: PollFlags) -> Stop {
+        Stop::Wait(Wait { streams: vec![(fd, events)], until_ns: None })
+    }
+
+    /// Sleeps until something of it may have come, or `interrupt` is readable. It may also return early.
+    pub(super) fn sleep(&self, interrupt: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        let mut fds: Vec<PollFd<'_>> =
+            self.streams.iter().map(|(fd, events)| PollFd::from_borrowed_fd(fd.as_fd(), *events)).collect();
+        fds.extend(interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let timeout = self.until_ns.map(|at| timespec(at.saturating_sub(monotonic_ns())));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// The host's monotonic clock in nanoseconds.
+pub(super) fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    super::types::nanoseconds(now.tv_sec, now.tv_nsec as i64)
+}
+
+/// A length of time as the host's calls take it.
+pub(super) fn timespec(ns: u64) -> Timespec {
+    Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as _ }
+}
