@@ -2,13 +2,17 @@
 
 mod common;
 
+use bailiwick_loader::wasi::{self, Input, Output, WasiCtx, WasiCtxBuilder};
 use bailiwick_loader::{Artifact, Caller, Error, Group, HostError, Imports, Instance, TrapCode};
 use bailiwick_tests::compile::artifact;
 use common::{EMULATED, Place, Random, ended, text, times};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How soon a guest ends: 10 ms, where nothing else runs. A machine that is busy with other tests is not held to that,
@@ -370,15 +374,20 @@ fn an_artifact_says_whether_it_can_be_interrupted() {
     }
 }
 
-// `bailiwick run --timeout`.
+// Waits in the system interface.
 
-/// A program in the text format whose `_start` is `body`, with what it imports from the system interface.
-fn program(body: &str) -> String {
+/// A module in the text format with what it imports from the system interface, a function that sleeps, and more.
+fn system(imports: &str, more: &str) -> String {
     format!(
         r#"(module
             (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_recv"
+                (func $recv (param i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+            {imports}
             (memory (export "memory") 2)
             (data (i32.const 0) "\40\00\00\00\00\80\00\00")
             (func $fib (param i32) (result i32)
@@ -391,8 +400,232 @@ fn program(body: &str) -> String {
                 (i64.store (i32.const 280) (i64.mul (local.get $seconds) (i64.const 1000000000)))
                 (i64.store (i32.const 288) (i64.const 0)) (i32.store16 (i32.const 296) (i32.const 0))
                 (drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 768))))
-            (func (export "_start") {body}))"#
+            {more})"#
     )
+}
+
+/// A guest that waits, with what it waits for: it is granted, or kept so that nothing comes.
+struct Waiting {
+    what: &'static str,
+    context: WasiCtx,
+    kept: Vec<OwnedFd>,
+    body: &'static str,
+}
+
+fn waiting(what: &'static str, body: &'static str, grant: impl FnOnce(&mut WasiCtxBuilder) -> Vec<OwnedFd>) -> Waiting {
+    let mut builder = WasiCtx::builder();
+    let kept = grant(&mut builder);
+    Waiting { what, context: builder.build().unwrap(), kept, body }
+}
+
+fn stdin_pipe(builder: &mut WasiCtxBuilder) -> Vec<OwnedFd> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    builder.stdin(Input::File(reader.into()));
+    vec![writer.into()]
+}
+
+fn stdout_pipe(builder: &mut WasiCtxBuilder, wrap: fn(Output) -> Output) -> Vec<OwnedFd> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    builder.stdout(wrap(Output::File(writer.into())));
+    vec![reader.into()]
+}
+
+/// A listening socket, and a connection to it.
+fn listener(builder: &mut WasiCtxBuilder, connections: usize) -> Vec<OwnedFd> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    builder.listener(listener.into()).unwrap();
+    (0..connections).map(|_| TcpStream::connect(address).unwrap().into()).collect()
+}
+
+const READ: &str = "(drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))";
+const WRITE: &str = "(loop $l (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))) (br $l))";
+const POLL_READ: &str = "(i32.store8 (i32.const 264) (i32.const 1)) (i32.store (i32.const 272) (i32.const 0))
+    (drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 768)))";
+const ACCEPT: &str = "(drop (call $accept (i32.const 3) (i32.const 0) (i32.const 16)))";
+
+/// Every kind of wait that a guest can be in.
+fn waits() -> Vec<Waiting> {
+    vec![
+        waiting("fd_read of an empty pipe", READ, stdin_pipe),
+        waiting("fd_read of a socket", READ, |builder| {
+            let (socket, other) = UnixStream::pair().unwrap();
+            builder.stdin(Input::File(socket.into()));
+            vec![other.into()]
+        }),
+        waiting("fd_write to a full pipe", WRITE, |builder| stdout_pipe(builder, |output| output)),
+        waiting("fd_write to a full pipe, made inert", WRITE, |builder| stdout_pipe(builder, Output::inert_escapes)),
+        waiting("poll_oneoff for a stream", POLL_READ, stdin_pipe),
+        waiting("poll_oneoff for a time", "(call $sleep (i64.const 1000))", |builder| {
+            builder.host_clocks();
+            Vec::new()
+        }),
+        waiting("sock_accept", ACCEPT, |builder| listener(builder, 0)),
+        waiting(
+            "sock_recv of all",
+            "(drop (call $accept (i32.const 3) (i32.const 0) (i32.const 16)))
+            (drop (call $recv (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 16)
+                (i32.const 20)))",
+            |builder| listener(builder, 8),
+        ),
+        waiting(
+            "random_get of gigabytes",
+            "(drop (memory.grow (i32.const 65534)))
+            (drop (call $random (i32.const 0) (i32.const 0xfffeffff)))",
+            |_| Vec::new(),
+        ),
+    ]
+}
+
+/// A group with a guest that waits, and when it begins.
+fn start_waiting(body: &str, context: &Arc<Mutex<WasiCtx>>) -> (Group, Instance, std::sync::mpsc::Receiver<()>) {
+    let wat = system(
+        r#"(import "host" "begun" (func $begun))"#,
+        &format!(
+            r#"(global $runs (mut i32) (i32.const 0))
+            (func (export "work") (result i32)
+                (global.set $runs (i32.add (global.get $runs) (i32.const 1))) (global.get $runs))
+            (func (export "run") (call $begun) {body})"#
+        ),
+    );
+    let (begun, begins) = channel();
+    let mut imports = Imports::new();
+    imports.func("host", "begun", move |_: &mut Caller<'_>| {
+        let _ = begun.send(());
+        Ok(())
+    });
+    wasi::add_to_imports(&mut imports, Arc::clone(context));
+    let mut group = Group::new().unwrap();
+    let instance = group.instantiate(&artifact(&wat), &imports).unwrap();
+    (group, instance, begins)
+}
+
+#[test]
+fn every_wait_ends_soon_and_its_group_goes_on() {
+    for Waiting { what, context, kept, body } in waits() {
+        let context = Arc::new(Mutex::new(context));
+        let (mut group, instance, mut begins) = start_waiting(body, &context);
+        let mut best = Duration::MAX;
+        for round in 1..=times(3, 1) as i32 {
+            let handle = group.interrupt_handle();
+            let (asked, when) = channel();
+            std::thread::scope(|scope| {
+                let begins = &mut begins;
+                scope.spawn(move || {
+                    begins.recv().unwrap();
+                    std::thread::sleep(Duration::from_millis(10));
+                    asked.send(Instant::now()).unwrap();
+                    handle.interrupt().unwrap();
+                });
+                is_interrupted(call(&mut group, instance, "run"), what);
+            });
+            best = best.min(when.recv().unwrap().elapsed());
+            is_interrupted(work(&mut group, instance), what);
+            group.resume().unwrap();
+            assert_eq!(work(&mut group, instance).unwrap(), round, "{what}");
+        }
+        println!("{what}: {best:?}");
+        assert!(EMULATED || best < soon(), "{what} took {best:?}");
+        drop(kept);
+    }
+}
+
+#[test]
+fn no_wait_misses_an_interrupt_whenever_it_comes() {
+    let mut random = Random::new(11);
+    for Waiting { what, context, kept, body } in waits() {
+        // A connection is taken once.
+        let rounds = if body.contains("$accept") { 8 } else { times(100, 10) };
+        let (mut group, instance, mut begins) = start_waiting(body, &Arc::new(Mutex::new(context)));
+        for _ in 0..rounds {
+            let handle = group.interrupt_handle();
+            let pause = Duration::from_micros(random.below(60) as u64);
+            std::thread::scope(|scope| {
+                let begins = &mut begins;
+                scope.spawn(move || {
+                    begins.recv().unwrap();
+                    let begin = Instant::now();
+                    while begin.elapsed() < pause {}
+                    handle.interrupt().unwrap();
+                });
+                is_interrupted(call(&mut group, instance, "run"), what);
+            });
+            group.resume().unwrap();
+        }
+        drop(kept);
+    }
+}
+
+#[test]
+fn an_instance_that_waits_keeps_nobody_else_from_the_same_grants() {
+    for Waiting { what, context, kept, body } in waits() {
+        let context = Arc::new(Mutex::new(context));
+        let (mut group, instance, begins) = start_waiting(body, &context);
+        let handle = group.interrupt_handle();
+        let thread = std::thread::spawn(move || call(&mut group, instance, "run"));
+        begins.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        // The other one makes a call with the same state again and again.
+        let (mut other, neighbour, _begins) =
+            start_waiting("(drop (call $random (i32.const 1024) (i32.const 8)))", &context);
+        let begin = Instant::now();
+        for _ in 0..5 {
+            call(&mut other, neighbour, "run").unwrap();
+        }
+        assert!(EMULATED || begin.elapsed() < soon(), "{what}: {:?}", begin.elapsed());
+        assert!(!thread.is_finished(), "{what}");
+        handle.interrupt().unwrap();
+        is_interrupted(thread.join().unwrap(), what);
+        drop(kept);
+    }
+}
+
+#[test]
+fn what_comes_ends_a_wait_and_signals_do_not() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: the handler does nothing, and no other test uses this signal.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR2, &action, std::ptr::null_mut()), 0);
+    }
+    let mut context = WasiCtx::builder();
+    context.host_clocks();
+    let writer = stdin_pipe(&mut context).pop().unwrap();
+    let context = Arc::new(Mutex::new(context.build().unwrap()));
+    let (mut group, instance, begins) = start_waiting(
+        &format!("(call $sleep (i64.const 1)) (call $begun) {READ} (global.set $runs (i32.load (i32.const 16)))"),
+        &context,
+    );
+    // SAFETY: this thread lives as long as the one that signals it, which is joined below.
+    let waiter = unsafe { libc::pthread_self() };
+    let signaller = std::thread::spawn(move || {
+        begins.recv().unwrap();
+        let begin = Instant::now();
+        let signal = || {
+            // SAFETY: see above.
+            assert_eq!(unsafe { libc::pthread_kill(waiter, libc::SIGUSR2) }, 0);
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        while begins.try_recv().is_err() {
+            signal();
+        }
+        let slept = begin.elapsed();
+        (0..5).for_each(|_| signal());
+        std::io::Write::write_all(&mut std::fs::File::from(writer), b"four").unwrap();
+        slept
+    });
+    call(&mut group, instance, "run").unwrap();
+    let slept = signaller.join().unwrap();
+    assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&slept), "{slept:?}");
+    assert_eq!(work(&mut group, instance).unwrap(), 4 + 1, "the bytes that came, and one run");
+}
+
+// `bailiwick run --timeout`.
+
+/// A program in the text format whose `_start` is `body`.
+fn program(body: &str) -> String {
+    system("", &format!("(func (export \"_start\") {body})"))
 }
 
 /// Programs that do not end within ten seconds.

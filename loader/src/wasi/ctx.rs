@@ -1,12 +1,13 @@
 //! What a guest was granted, and the builder that grants it.
 
 use super::audit::{Auditor, Denial};
-use super::clock::Clocks;
-use super::descriptors::{Descriptor, Descriptors, Kind, OpenDir};
-use super::dircap::{DirAccess, DirCap, PreopenError};
+use super::clock::{ClockSource, Clocks};
+use super::descriptors::{Descriptor, Descriptors, Kind};
+use super::dircap::{Dir, PreopenError};
+use super::errno::Errno;
 use super::memory::MAX_PATH_BYTES;
-use super::random::Randomness;
-use super::readdir::DirStream;
+use super::random::{RandomSource, Randomness};
+use super::sock::Socket;
 use super::stdio::{Capture, Input, Output};
 use super::types::Rights;
 use rustix::fd::OwnedFd;
@@ -26,6 +27,8 @@ pub struct WasiCtx {
     pub(super) randomness: Randomness,
     /// Is told of denials.
     pub(super) auditor: Option<Auditor>,
+    /// What was denied by a call that succeeds otherwise, for the auditor.
+    pub(super) denied: Option<Errno>,
 }
 
 impl std::fmt::Debug for WasiCtx {
@@ -48,9 +51,10 @@ impl WasiCtx {
             args: Vec::new(),
             env: Vec::new(),
             descriptors: Descriptors::default(),
-            clocks: Clocks::virtual_from(0),
+            clocks: ClockSource::Virtual { start_ns: 0 }.into(),
             randomness: Randomness::Host,
             auditor: None,
+            denied: None,
         }
     }
 }
@@ -85,6 +89,9 @@ pub enum BuildError {
         /// How many.
         bytes: usize,
     },
+    /// More directories and listeners than there may be descriptors.
+    #[error("more directories and listening sockets were granted than a guest may have descriptors")]
+    TooManyDescriptors,
 }
 
 /// Grants a guest what it shall have, and nothing else.
@@ -98,7 +105,10 @@ pub struct WasiCtxBuilder {
     stdout: Option<Output>,
     stderr: Option<Output>,
     dirs: Descriptors,
-    clocks: Option<Clocks>,
+    listeners: Vec<Socket>,
+    max_descriptors: Option<u32>,
+    clock: Option<ClockSource>,
+    random: Option<RandomSource>,
     auditor: Option<Auditor>,
 }
 
@@ -175,41 +185,60 @@ impl WasiCtxBuilder {
 
     /// Grants the host's clocks. A guest without them has virtual ones, which stand still but for its own sleeping.
     pub fn host_clocks(&mut self) -> &mut Self {
-        self.clocks = Some(Clocks::Host);
+        self.clock(ClockSource::Host)
+    }
+
+    /// Grants clocks. Without any they are [`ClockSource::Virtual`] from 1970 on.
+    pub fn clock(&mut self, source: ClockSource) -> &mut Self {
+        self.clock = Some(source);
         self
     }
 
-    /// Tells `auditor` of every call that is denied, on the thread of the guest, which waits meanwhile.
+    /// Says where random numbers come from, if not from the host.
+    pub fn random(&mut self, source: RandomSource) -> &mut Self {
+        self.random = Some(source);
+        self
+    }
+
+    /// Limits how many descriptors a guest has at once, the three standard streams included whether they were granted or
+    /// not: 1024 unless said. `MFILE` beyond.
+    pub fn max_descriptors(&mut self, limit: u32) -> &mut Self {
+        self.max_descriptors = Some(limit);
+        self
+    }
+
+    /// Grants a TCP or Unix stream socket that listens, to accept connections on. It is set to be non-blocking. Listeners
+    /// have the guest's numbers after those of the directories, in the order in which they are granted: without
+    /// directories the first is 3.
+    ///
+    /// # Errors
+    /// [`PreopenError::NotListening`] for anything else.
+    pub fn listener(&mut self, socket: OwnedFd) -> Result<&mut Self, PreopenError> {
+        self.listeners.push(Socket::listener(socket)?);
+        Ok(self)
+    }
+
+    /// Tells `auditor` of every call that is denied, on the thread of the guest, which waits meanwhile. The context is locked
+    /// then, so the auditor must not use it.
     pub fn auditor(&mut self, auditor: impl FnMut(&Denial<'_>) + Send + 'static) -> &mut Self {
         self.auditor = Some(Box::new(auditor));
         self
     }
 
-    /// Grants the directory that `dir` is open on, under the name `guest_path`.
+    /// Grants a directory, under the name `guest_path`.
     ///
     /// # Errors
-    /// If it is no directory, is on a file system of the kernel, can't be opened for listing, if the name is empty or
-    /// contains a NUL byte, if there are too many, or if the kernel can't keep paths beneath it.
-    pub fn preopen_dir(
-        &mut self,
-        dir: OwnedFd,
-        guest_path: &str,
-        access: DirAccess,
-    ) -> Result<&mut Self, PreopenError> {
+    /// If it was revoked, if the name is empty or contains a NUL byte, if there are too many, or if the host has no
+    /// descriptor left.
+    pub fn preopen(&mut self, dir: &Dir, guest_path: &str) -> Result<&mut Self, PreopenError> {
         if guest_path.is_empty() || guest_path.contains('\0') || guest_path.len() > MAX_PATH_BYTES as usize {
             return Err(PreopenError::BadName { name: guest_path.to_owned() });
         }
-        let (cap, fd) = DirCap::grant(&dir, access)?;
-        let base = match access {
-            DirAccess::ReadWrite => Rights::DIRECTORY,
-            DirAccess::ReadOnly => Rights::DIRECTORY.difference(Rights::CHANGES),
-        };
-        let preopen = Some(guest_path.as_bytes().to_vec());
-        // What may be inherited is not cut down for a read-only directory: wasi-libc asks for no more than that, so a file
-        // opened for writing would open, and only the write fail. It is the capability that refuses.
+        // What may be inherited is not cut down to the grant: wasi-libc asks for no more than that, so a file opened for
+        // writing would open, and only the write fail. It is the capability that refuses.
         let descriptor = Descriptor {
-            kind: Kind::Dir(OpenDir { fd, cap, preopen, stream: DirStream::default() }),
-            base,
+            kind: Kind::Dir(dir.preopened(guest_path)?),
+            base: Rights::DIRECTORY.intersection(dir.grant().rights.preview1()),
             inheriting: Rights::FILE.union(Rights::DIRECTORY),
             flags: Default::default(),
         };
@@ -220,7 +249,8 @@ impl WasiCtxBuilder {
     /// The context, with everything that was granted.
     ///
     /// # Errors
-    /// For arguments and variables that a guest could not read as they are.
+    /// For arguments and variables that a guest could not read as they are, and for more directories and listeners than it
+    /// may have descriptors.
     pub fn build(self) -> Result<WasiCtx, BuildError> {
         if let Some(index) = self.args.iter().position(|arg| arg.contains(&0)) {
             return Err(BuildError::NulInArgument { index });
@@ -239,19 +269,26 @@ impl WasiCtxBuilder {
             }
         }
         let mut descriptors = self.dirs;
+        let limited = self.max_descriptors.map_or(Ok(()), |limit| descriptors.set_limit(limit));
+        limited.map_err(|_| BuildError::TooManyDescriptors)?;
+        for listener in self.listeners {
+            descriptors.insert(Descriptor::listener(listener)).map_err(|_| BuildError::TooManyDescriptors)?;
+        }
         descriptors.set_streams([
-            self.stdin.map(|input| Descriptor::stream(Kind::Input(input))),
-            self.stdout.map(|output| Descriptor::stream(Kind::Output(output))),
-            self.stderr.map(|output| Descriptor::stream(Kind::Output(output))),
+            self.stdin.map(|input| Descriptor::stream(Kind::Input(input.into()))),
+            self.stdout.map(|output| Descriptor::stream(Kind::Output(output.into()))),
+            self.stderr.map(|output| Descriptor::stream(Kind::Output(output.into()))),
         ]);
         let inert = WasiCtx::inert();
-        let clocks = self.clocks.unwrap_or(inert.clocks);
-        Ok(WasiCtx { args: self.args, env, descriptors, clocks, auditor: self.auditor, ..inert })
+        let clocks = self.clock.map_or(inert.clocks, Clocks::from);
+        let randomness = self.random.map_or(inert.randomness, Randomness::from);
+        Ok(WasiCtx { args: self.args, env, descriptors, clocks, randomness, auditor: self.auditor, denied: None })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::grant::DirGrant;
     use super::*;
 
     #[test]
@@ -270,6 +307,25 @@ mod tests {
     }
 
     #[test]
+    fn listeners_come_after_directories_and_all_within_the_limit() {
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().into();
+        for (limit, fits) in [(6, true), (5, false), (0, false)] {
+            let mut builder = WasiCtx::builder();
+            builder.listener(listener()).unwrap().listener(listener()).unwrap().max_descriptors(limit);
+            let dir = super::super::testing::TempDir::new();
+            builder.preopen(&dir.grant(DirGrant::read_only()), "/").unwrap();
+            match builder.build() {
+                Ok(ctx) => {
+                    assert!(fits);
+                    let is_dir = |fd| matches!(ctx.descriptors.get(fd).unwrap().kind, Kind::Dir(_));
+                    assert_eq!([3, 4, 5].map(is_dir), [true, false, false]);
+                }
+                Err(error) => assert!(!fits && matches!(error, BuildError::TooManyDescriptors)),
+            }
+        }
+    }
+
+    #[test]
     fn a_variable_has_one_value() {
         let mut builder = WasiCtx::builder();
         builder.env("A", "1").env("B", "2").env("A", "3");
@@ -281,7 +337,7 @@ mod tests {
         let dir = super::super::testing::TempDir::new();
         for name in ["", "a\0b"] {
             let mut builder = WasiCtx::builder();
-            let refused = builder.preopen_dir(dir.open(), name, DirAccess::ReadOnly);
+            let refused = builder.preopen(&dir.grant(DirGrant::read_only()), name);
             assert!(matches!(refused, Err(PreopenError::BadName { .. })));
         }
     }

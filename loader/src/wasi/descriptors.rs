@@ -1,49 +1,35 @@
 //! A guest's descriptors: its own numbers, which say nothing of the host's.
 
 use super::dircap::DirCap;
-use super::errno::Errno;
-use super::readdir::DirStream;
-use super::stdio::{Input, Output};
+use super::errno::{Errno, Rule};
+use super::open_file::{Entered, OpenDir, OpenFile};
+use super::sock::Socket;
+use super::stdio::{Sink, Source};
 use super::types::{FdFlags, Rights};
-use rustix::fd::OwnedFd;
-use std::sync::Arc;
 
-/// The most descriptors that a guest holds at once.
-pub const MAX_DESCRIPTORS: usize = 1024;
+/// The most descriptors that a guest holds at once, unless its embedder says otherwise.
+pub const MAX_DESCRIPTORS: u32 = 1024;
 
 /// The first number that an opened file gets; those below are the standard streams, granted or not, so that no file
 /// becomes a guest's standard output by being opened.
 const FIRST_FILE: usize = 3;
 
+/// What a guest is told of a number that is none of its descriptors.
+const NO_DESCRIPTOR: Errno = Errno::BADF.by(Rule::NoDescriptor);
+
 /// What a descriptor is open on.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A stream to read.
-    Input(Input),
+    Input(Source),
     /// A stream to write.
-    Output(Output),
+    Output(Sink),
     /// A regular file.
     File(OpenFile),
     /// A directory.
     Dir(OpenDir),
-}
-
-/// A regular file beneath a granted directory.
-#[derive(Debug)]
-pub(super) struct OpenFile {
-    pub(super) fd: OwnedFd,
-    pub(super) cap: Arc<DirCap>,
-}
-
-/// A granted directory, or one beneath it.
-#[derive(Debug)]
-pub(super) struct OpenDir {
-    pub(super) fd: OwnedFd,
-    pub(super) cap: Arc<DirCap>,
-    /// The name under which the guest finds it, if it was granted and not opened.
-    pub(super) preopen: Option<Vec<u8>>,
-    /// How far it was listed.
-    pub(super) stream: DirStream,
+    /// A listening socket, or a connection.
+    Socket(Socket),
 }
 
 /// One descriptor.
@@ -76,9 +62,9 @@ impl Descriptor {
         if missing == Rights::NONE {
             Ok(())
         } else if missing.intersects(Rights::FD_READ | Rights::FD_WRITE) {
-            Err(Errno::BADF)
+            Err(Errno::BADF.by(Rule::Rights))
         } else {
-            Err(Errno::NOTCAPABLE)
+            Err(Errno::NOTCAPABLE.by(Rule::Rights))
         }
     }
 
@@ -87,12 +73,15 @@ impl Descriptor {
         self.flags.contains(FdFlags::NONBLOCK)
     }
 
-    /// The file that is open, to be used for `rights`; `otherwise` for a directory, `SPIPE` for a stream.
-    pub(super) fn file(&self, rights: Rights, otherwise: Errno) -> Result<&OpenFile, Errno> {
+    /// The file that is open, to be used for `rights` by one call; `otherwise` for a directory, `SPIPE` for a stream.
+    pub(super) fn file(&self, rights: Rights, otherwise: Errno) -> Result<Entered<'_>, Errno> {
         match &self.kind {
-            Kind::File(file) => self.require(rights).map(|()| file),
+            Kind::File(file) => {
+                let file = file.enter()?;
+                self.require(rights).map(|()| file)
+            }
             Kind::Dir(_) => Err(otherwise),
-            Kind::Input(_) | Kind::Output(_) => Err(Errno::SPIPE),
+            Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::SPIPE),
         }
     }
 
@@ -100,28 +89,48 @@ impl Descriptor {
     pub(super) fn dir(&self) -> Result<&OpenDir, Errno> {
         match &self.kind {
             Kind::Dir(dir) => Ok(dir),
-            Kind::File(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTDIR),
+            Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::NOTDIR),
         }
     }
 
-    /// The directory that is open, to be used for `rights`, first asking its capability when they change something: so a
-    /// directory that was granted read-only says `PERM`, one whose guest gave up a right `NOTCAPABLE`.
-    pub(super) fn dir_for(&self, rights: Rights) -> Result<&OpenDir, Errno> {
-        let dir = self.dir()?;
-        if rights.intersects(Rights::CHANGES) {
-            dir.cap.may_change()?;
-        }
-        self.require(rights).map(|()| dir)
+    /// The directory that is open, to be used for `rights` by one call.
+    pub(super) fn dir_for(&self, rights: Rights) -> Result<Entered<'_>, Errno> {
+        let dir = self.dir()?.enter()?;
+        self.allow(dir.cap(), rights).map(|()| dir)
+    }
+
+    /// Fails unless it may be used for `rights`, first asking its capability: so where that was granted without, it is
+    /// `PERM`, and where the guest gave up the right, `NOTCAPABLE`.
+    pub(super) fn allow(&self, cap: &DirCap, rights: Rights) -> Result<(), Errno> {
+        cap.may_call(rights)?;
+        self.require(rights)
     }
 }
 
 /// A guest's table.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Descriptors {
     slots: Vec<Option<Descriptor>>,
+    /// All numbers are below.
+    limit: u32,
+}
+
+impl Default for Descriptors {
+    fn default() -> Descriptors {
+        Descriptors { slots: Vec::new(), limit: MAX_DESCRIPTORS }
+    }
 }
 
 impl Descriptors {
+    /// Allows numbers below `limit` only. Fails if one is in use already that is not.
+    pub(super) fn set_limit(&mut self, limit: u32) -> Result<(), Errno> {
+        if self.slots.iter().skip(limit as usize).any(Option::is_some) {
+            return Err(Errno::MFILE.by(Rule::Descriptors));
+        }
+        self.limit = limit;
+        Ok(())
+    }
+
     /// Puts the standard streams that were granted in the first places.
     pub(super) fn set_streams(&mut self, streams: [Option<Descriptor>; FIRST_FILE]) {
         if self.slots.len() < FIRST_FILE {
@@ -134,19 +143,33 @@ impl Descriptors {
 
     /// The descriptor with a number.
     pub(super) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
+        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(NO_DESCRIPTOR)
     }
 
     /// The descriptor with a number, to be changed.
     pub(super) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
+        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(NO_DESCRIPTOR)
+    }
+
+    /// The bytes that are held for listings of directories.
+    pub(super) fn held_bytes(&self) -> usize {
+        let held = |descriptor: &Descriptor| match &descriptor.kind {
+            Kind::Dir(dir) => dir.stream.held_bytes(),
+            _ => 0,
+        };
+        self.slots.iter().flatten().map(held).sum()
+    }
+
+    /// The lowest number that is no descriptor's, but for those of the standard streams.
+    pub(super) fn first_unused(&self) -> u32 {
+        let free = self.slots.iter().skip(FIRST_FILE).position(Option::is_none);
+        free.map_or(self.slots.len().max(FIRST_FILE), |index| index + FIRST_FILE) as u32
     }
 
     /// The number that [`Descriptors::insert`] will use next, so that a call can fail with `MFILE` before it acts.
     pub(super) fn vacancy(&self) -> Result<u32, Errno> {
-        let free = self.slots.iter().skip(FIRST_FILE).position(Option::is_none);
-        let fd = free.map_or(self.slots.len().max(FIRST_FILE), |index| index + FIRST_FILE);
-        if fd < MAX_DESCRIPTORS { Ok(fd as u32) } else { Err(Errno::MFILE) }
+        let fd = self.first_unused();
+        if fd < self.limit { Ok(fd) } else { Err(Errno::MFILE.by(Rule::Descriptors)) }
     }
 
     /// Puts a descriptor under the lowest free number.
@@ -161,7 +184,7 @@ impl Descriptors {
 
     /// Takes a descriptor out; dropping it closes the host's, except for the host's own standard streams.
     pub(super) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
-        self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::BADF)
+        self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(NO_DESCRIPTOR)
     }
 
     /// Moves `from` to the number `to`, which must be open and is closed.
@@ -181,19 +204,23 @@ mod tests {
     use super::*;
 
     fn null() -> Descriptor {
-        Descriptor::stream(Kind::Output(Output::Null))
+        Descriptor::stream(Kind::Output(Sink::Null))
     }
 
     #[test]
     fn the_table_is_limited() {
         let mut table = Descriptors::default();
-        for expected in FIRST_FILE..MAX_DESCRIPTORS {
-            assert_eq!(table.insert(null()), Ok(expected as u32));
+        for expected in FIRST_FILE as u32..MAX_DESCRIPTORS {
+            assert_eq!(table.insert(null()), Ok(expected));
         }
-        assert_eq!(table.insert(null()), Err(Errno::MFILE));
+        assert_eq!(table.insert(null()).unwrap_err().rule(), Some(Rule::Descriptors));
         assert_eq!(table.vacancy(), Err(Errno::MFILE));
         table.remove(500).unwrap();
         assert_eq!(table.insert(null()), Ok(500));
+        assert_eq!(table.set_limit(MAX_DESCRIPTORS - 1), Err(Errno::MFILE), "the last is in use");
+        table.remove(MAX_DESCRIPTORS - 1).unwrap();
+        assert_eq!(table.set_limit(MAX_DESCRIPTORS - 1), Ok(()));
+        assert_eq!(table.insert(null()), Err(Errno::MFILE));
     }
 
     #[test]

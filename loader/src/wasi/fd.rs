@@ -1,12 +1,14 @@
 //! Descriptors: closing, renumbering, and what is known of them and can be set.
 
 use super::ctx::WasiCtx;
-use super::descriptors::{Descriptor, Kind, OpenFile};
-use super::errno::{Errno, retry};
+use super::descriptors::{Descriptor, Kind};
+use super::errno::{Errno, Rule, retry};
+use super::growth;
 use super::memory::GuestMemory;
+use super::open_file::Entered;
 use super::stdio;
 use super::types::{FdFlags, FdStat, FileKind, FileStat, Rights, timestamps};
-use rustix::fs::{Advice, FallocateFlags, OFlags};
+use rustix::fs::{Advice, OFlags};
 use std::num::NonZeroU64;
 
 /// Closes a descriptor. A standard stream is closed for the guest only.
@@ -25,8 +27,9 @@ pub fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat
     let kind = match &descriptor.kind {
         Kind::Input(input) => stdio::kind(input.host()),
         Kind::Output(output) => stdio::kind(output.host()),
-        Kind::File(_) => FileKind::RegularFile,
-        Kind::Dir(_) => FileKind::Directory,
+        Kind::File(file) => file.enter().map(|_| FileKind::RegularFile)?,
+        Kind::Dir(dir) => dir.enter().map(|_| FileKind::Directory)?,
+        Kind::Socket(_) => FileKind::SocketStream,
     };
     let Descriptor { base, inheriting, flags, .. } = *descriptor;
     mem.write(stat, &FdStat { kind, flags, base, inheriting }.encode())
@@ -44,9 +47,13 @@ pub fn fd_fdstat_set_flags(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u3
     if flags.intersection(FdFlags::SYNCS) != descriptor.flags.intersection(FdFlags::SYNCS) {
         return Err(Errno::NOTSUP);
     }
+    if let Kind::Dir(dir) = &descriptor.kind {
+        dir.enter()?;
+    }
     if let Kind::File(file) = &descriptor.kind {
+        let file = file.enter()?;
         let append = if flags.contains(FdFlags::APPEND) { OFlags::APPEND } else { OFlags::empty() };
-        retry(|| rustix::fs::fcntl_setfl(&file.fd, append))?;
+        retry(|| rustix::fs::fcntl_setfl(&file, append))?;
     }
     descriptor.flags = flags;
     Ok(())
@@ -63,7 +70,7 @@ pub fn fd_fdstat_set_rights(
     let descriptor = ctx.descriptors.get_mut(fd)?;
     let (base, inheriting) = (Rights::from_raw(base), Rights::from_raw(inheriting));
     if !descriptor.base.contains(base) || !descriptor.inheriting.contains(inheriting) {
-        return Err(Errno::NOTCAPABLE);
+        return Err(Errno::NOTCAPABLE.by(Rule::Rights));
     }
     (descriptor.base, descriptor.inheriting) = (base, inheriting);
     Ok(())
@@ -74,12 +81,17 @@ pub fn fd_filestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, st
     let descriptor = ctx.descriptors.get(fd)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
     let host = match &descriptor.kind {
-        Kind::File(file) => Some(retry(|| rustix::fs::fstat(&file.fd))?.into()),
-        Kind::Dir(dir) => Some(retry(|| rustix::fs::fstat(&dir.fd))?.into()),
+        Kind::File(file) => Some(entered_stat(&file.enter()?)?),
+        Kind::Dir(dir) => Some(entered_stat(&dir.enter()?)?),
         Kind::Input(input) => stream_stat(input.host())?,
         Kind::Output(output) => stream_stat(output.host())?,
+        Kind::Socket(socket) => Some(retry(|| rustix::fs::fstat(socket))?.into()),
     };
-    mem.write(stat, &host.unwrap_or(FileStat::NOTHING).encode())
+    mem.write_filestat(stat, &host.unwrap_or(FileStat::NOTHING))
+}
+
+fn entered_stat(file: &Entered<'_>) -> Result<FileStat, Errno> {
+    retry(|| rustix::fs::fstat(file)).map(FileStat::from)
 }
 
 fn stream_stat(host: Option<rustix::fd::BorrowedFd<'_>>) -> Result<Option<FileStat>, Errno> {
@@ -91,7 +103,7 @@ fn stream_stat(host: Option<rustix::fd::BorrowedFd<'_>>) -> Result<Option<FileSt
 /// `ftruncate(2)`: cuts the file, or extends it with zeros.
 pub fn fd_filestat_set_size(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, size: u64) -> Result<(), Errno> {
     let file = file_to_change(ctx, fd, Rights::FD_FILESTAT_SET_SIZE)?;
-    retry(|| rustix::fs::ftruncate(&file.fd, size))
+    growth::set_size(&file, size)
 }
 
 /// `futimens(2)`: sets the times of a file or directory.
@@ -106,32 +118,32 @@ pub fn fd_filestat_set_times(
     let times = timestamps(accessed_ns, modified_ns, flags)?;
     let descriptor = ctx.descriptors.get(fd)?;
     let host = match &descriptor.kind {
-        Kind::Dir(_) => &descriptor.dir_for(Rights::FD_FILESTAT_SET_TIMES)?.fd,
-        Kind::File(_) => &file_to_change(ctx, fd, Rights::FD_FILESTAT_SET_TIMES)?.fd,
-        Kind::Input(_) | Kind::Output(_) => return Err(Errno::NOTCAPABLE),
+        Kind::Dir(_) => descriptor.dir_for(Rights::FD_FILESTAT_SET_TIMES)?,
+        Kind::File(_) => file_to_change(ctx, fd, Rights::FD_FILESTAT_SET_TIMES)?,
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => return Err(Errno::NOTCAPABLE.by(Rule::Rights)),
     };
-    retry(|| rustix::fs::futimens(host, &times))
+    retry(|| rustix::fs::futimens(&host, &times))
 }
 
 /// `fsync(2)`. `INVAL` for a stream, as of a pipe.
 pub fn fd_sync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
     let host = synced(ctx, fd, Rights::FD_SYNC)?;
-    retry(|| rustix::fs::fsync(host))
+    retry(|| rustix::fs::fsync(&host))
 }
 
 /// `fdatasync(2)`. `INVAL` for a stream, as of a pipe.
 pub fn fd_datasync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
     let host = synced(ctx, fd, Rights::FD_DATASYNC)?;
-    retry(|| rustix::fs::fdatasync(host))
+    retry(|| rustix::fs::fdatasync(&host))
 }
 
-/// The host's descriptor of a file or directory that is to reach the device.
-fn synced(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<&rustix::fd::OwnedFd, Errno> {
+/// The file or directory that is to reach the device.
+fn synced(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<Entered<'_>, Errno> {
     let descriptor = ctx.descriptors.get(fd)?;
     let host = match &descriptor.kind {
-        Kind::File(file) => &file.fd,
-        Kind::Dir(dir) => &dir.fd,
-        Kind::Input(_) | Kind::Output(_) => return Err(Errno::INVAL),
+        Kind::File(file) => file.enter()?,
+        Kind::Dir(dir) => dir.enter()?,
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => return Err(Errno::INVAL),
     };
     descriptor.require(rights).map(|()| host)
 }
@@ -139,7 +151,7 @@ fn synced(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<&rustix::fd::OwnedFd
 /// `posix_fallocate(3)`: makes room, and extends the file to the end of the range. `NOTSUP` where the file system can't.
 pub fn fd_allocate(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, offset: u64, len: u64) -> Result<(), Errno> {
     let file = file_to_change(ctx, fd, Rights::FD_ALLOCATE)?;
-    retry(|| rustix::fs::fallocate(&file.fd, FallocateFlags::empty(), offset, len))
+    growth::allocate(&file, offset, len)
 }
 
 /// `posix_fadvise(2)`. It changes nothing but how the host reads ahead.
@@ -165,22 +177,30 @@ pub fn fd_advise(
     if i64::try_from(offset).is_err() || i64::try_from(len).is_err() {
         return Err(Errno::INVAL);
     }
-    retry(|| rustix::fs::fadvise(&file.fd, offset, NonZeroU64::new(len), advice))
+    retry(|| rustix::fs::fadvise(&file, offset, NonZeroU64::new(len), advice))
 }
 
 /// The file that is open, to be changed: first its capability is asked, then the rights that the guest kept.
-fn file_to_change(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<&OpenFile, Errno> {
+fn file_to_change(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<Entered<'_>, Errno> {
     let descriptor = ctx.descriptors.get(fd)?;
-    if let Kind::File(file) = &descriptor.kind {
-        file.cap.may_change()?;
+    match &descriptor.kind {
+        Kind::File(file) => {
+            let file = file.enter()?;
+            descriptor.allow(file.cap(), rights).map(|()| file)
+        }
+        Kind::Dir(_) => Err(Errno::BADF),
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::INVAL),
     }
-    descriptor.file(rights, Errno::BADF).map_err(|errno| if errno == Errno::SPIPE { Errno::INVAL } else { errno })
 }
 
 /// Writes the kind of a preopened descriptor, 0 for a directory, and the length of its name. `BADF` for one that is not
-/// preopened, by which wasi-libc knows that there are no more.
+/// preopened, by which wasi-libc knows that there are no more: it asks from 3 on, so the first number that is not open is
+/// no denial.
 pub fn fd_prestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, prestat: u32) -> Result<(), Errno> {
-    let len = preopen_name(ctx, fd)?.len() as u32;
+    let len = match preopen_name(ctx, fd) {
+        Err(_) if ctx.descriptors.first_unused() == fd => return Err(Errno::BADF),
+        name => name?.len() as u32,
+    };
     let mut out = [0; 8];
     out[4..].copy_from_slice(&len.to_le_bytes());
     mem.write(prestat, &out)
@@ -204,13 +224,13 @@ pub fn fd_prestat_dir_name(
 fn preopen_name(ctx: &WasiCtx, fd: u32) -> Result<&[u8], Errno> {
     match &ctx.descriptors.get(fd)?.kind {
         Kind::Dir(dir) => dir.preopen.as_deref().ok_or(Errno::BADF),
-        Kind::File(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::BADF),
+        Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::BADF),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dircap::DirAccess;
+    use super::super::grant::{DirGrant, DirRights};
     use super::super::testing::{DIR, Guest, TempDir};
     use super::*;
 
@@ -224,7 +244,7 @@ mod tests {
     fn rights_only_narrow() {
         let dir = TempDir::new();
         dir.file("file", b"x");
-        let mut guest = Guest::new(&dir, DirAccess::ReadWrite);
+        let mut guest = Guest::new(&dir, DirGrant::all());
         let fd = guest.open("file", 0, Rights::FD_READ | Rights::FD_WRITE | Rights::FD_SEEK, 0).unwrap();
         let narrow = |guest: &mut Guest, fd, base: Rights, inheriting: Rights| {
             guest.call(|ctx, mem| fd_fdstat_set_rights(ctx, mem, fd, base.raw(), inheriting.raw()))
@@ -250,7 +270,7 @@ mod tests {
     fn read_only_is_read_only_by_effect() {
         let dir = TempDir::new();
         dir.file("file", b"data");
-        let mut guest = Guest::new(&dir, DirAccess::ReadOnly);
+        let mut guest = Guest::new(&dir, DirGrant::read_only());
         let fd = guest.open("file", 0, Rights::FILE.difference(Rights::FD_WRITE), 0).unwrap();
         assert_eq!(guest.read(fd, 9).unwrap(), b"data");
         assert_eq!(guest.write(fd, b"x"), Err(Errno::BADF));
@@ -260,7 +280,7 @@ mod tests {
         assert_eq!(guest.call(|ctx, mem| fd_filestat_set_times(ctx, mem, DIR, 0, 0, 10)), Err(Errno::PERM));
         for (oflags, rights, fdflags) in [
             (0, Rights::FD_WRITE, 0),
-            (1, Rights::FD_READ, 0),
+            (1, Rights::FD_WRITE, 0),
             (8, Rights::FD_READ, 0),
             (8, Rights::NONE, 0),
             (0, Rights::FD_READ, 1),
@@ -268,16 +288,19 @@ mod tests {
             assert_eq!(guest.open("file", oflags, rights, fdflags), Err(Errno::PERM), "{oflags} {rights:?} {fdflags}");
             assert_eq!(guest.open("new", oflags | 1, rights, fdflags), Err(Errno::PERM));
         }
+        assert_eq!(guest.open("new", 1, Rights::FD_READ, 0).unwrap_err().rule(), Some(Rule::Grant));
+        assert!(guest.open("file", 1, Rights::FD_READ, 0).is_ok(), "nothing is created");
         assert_eq!(dir.read("file"), b"data");
         assert!(!dir.exists("new"));
-        assert!(!stat(&mut guest, fd).unwrap().2.intersects(Rights::CHANGES));
-        assert!(!stat(&mut guest, DIR).unwrap().2.intersects(Rights::CHANGES));
+        let changes = Rights::ALL.difference(DirRights::READ_ONLY.preview1());
+        assert!(!stat(&mut guest, fd).unwrap().2.intersects(changes));
+        assert!(!stat(&mut guest, DIR).unwrap().2.intersects(changes));
     }
 
     #[test]
     fn sizes_and_times() {
         let dir = TempDir::new();
-        let mut guest = Guest::new(&dir, DirAccess::ReadWrite);
+        let mut guest = Guest::new(&dir, DirGrant::all());
         let fd = guest.open("file", 1, Rights::FILE, 0).unwrap();
         guest.call(|ctx, mem| fd_filestat_set_size(ctx, mem, fd, 1000)).unwrap();
         guest.call(|ctx, mem| fd_filestat_set_times(ctx, mem, fd, 5_000_000_006, 7, 1 | 4)).unwrap();
@@ -302,7 +325,7 @@ mod tests {
     #[test]
     fn flags_are_the_guests() {
         let dir = TempDir::new();
-        let mut guest = Guest::new(&dir, DirAccess::ReadWrite);
+        let mut guest = Guest::new(&dir, DirGrant::all());
         let sync = FdFlags::SYNC | FdFlags::APPEND;
         let fd = guest.open("file", 1, Rights::FILE, sync.raw()).unwrap();
         assert_eq!(stat(&mut guest, fd).unwrap().1, sync.raw());
@@ -317,14 +340,16 @@ mod tests {
     #[test]
     fn preopens_are_found_until_there_are_no_more() {
         let dir = TempDir::new();
-        let mut guest = Guest::new(&dir, DirAccess::ReadOnly);
+        let mut guest = Guest::new(&dir, DirGrant::read_only());
         let name = |guest: &mut Guest, fd, len| guest.call(|ctx, mem| fd_prestat_dir_name(ctx, mem, fd, 64, len));
         guest.call(|ctx, mem| fd_prestat_get(ctx, mem, DIR, 64)).unwrap();
         assert_eq!((guest.bytes[64], guest.u32_at(68)), (0, 1));
         assert_eq!(name(&mut guest, DIR, 0), Err(Errno::NAMETOOLONG));
         assert_eq!(name(&mut guest, DIR, 5), Ok(()));
         assert_eq!(&guest.bytes[64..66], b"/\0");
-        assert_eq!(guest.call(|ctx, mem| fd_prestat_get(ctx, mem, DIR + 1, 64)), Err(Errno::BADF));
+        let mut rule = |fd| guest.call(|ctx, mem| fd_prestat_get(ctx, mem, fd, 64)).unwrap_err().rule();
+        assert_eq!(rule(DIR + 1), None, "how every program finds the last one");
+        assert_eq!([0, DIR + 2, u32::MAX].map(&mut rule), [Some(Rule::NoDescriptor); 3]);
         let fd = guest.open(".", 2, Rights::NONE, 0).unwrap();
         assert_eq!(guest.call(|ctx, mem| fd_prestat_get(ctx, mem, fd, 64)), Err(Errno::BADF), "opened, not granted");
         guest.call(|ctx, mem| fd_renumber(ctx, mem, fd, DIR)).unwrap();

@@ -1,17 +1,24 @@
 //! Reading, writing and seeking.
 //!
 //! Data goes between the kernel and the guest's memory without a copy of ours. Pointers are checked before the call, so
-//! a fault transfers nothing.
+//! a fault transfers nothing. Files are read and written in pieces, between which the guest can be ended.
 
 use super::ctx::WasiCtx;
 use super::descriptors::{Descriptor, Kind};
 use super::errno::{Errno, retry};
+use super::growth::{self, Place};
 use super::memory::GuestMemory;
-use super::types::Rights;
+use super::types::{FdFlags, Rights, Whence};
+use super::wait::Stop;
 use rustix::fs::SeekFrom;
 use std::io::{IoSlice, IoSliceMut};
+use std::ops::Range;
 
-/// `read(2)` with `readv`'s vectors; writes how many bytes were read.
+/// The most bytes of a file that one call of the host moves.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// `read(2)` with `readv`'s vectors; writes how many bytes were read. A stream that has none yet is waited for, unless the
+/// descriptor is `NONBLOCK`.
 pub fn fd_read(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -19,15 +26,19 @@ pub fn fd_read(
     iovs: u32,
     iovs_len: u32,
     nread: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Stop> {
     let descriptor = ctx.descriptors.get_mut(fd)?;
+    if let Kind::File(_) = descriptor.kind {
+        let file = descriptor.file(Rights::FD_READ, Errno::ISDIR)?;
+        return read_file(mem, iovs, iovs_len, nread, |slices, _| retry(|| rustix::io::readv(&file, slices)));
+    }
     let nonblock = descriptor.nonblock();
     readable(descriptor, Rights::FD_READ)?;
     scatter(mem, iovs, iovs_len, nread, |slices| match &mut descriptor.kind {
-        Kind::File(file) => retry(|| rustix::io::readv(&file.fd, slices)),
         Kind::Input(input) => input.read(slices, nonblock),
-        Kind::Output(_) => Err(Errno::BADF),
-        Kind::Dir(_) => Err(Errno::ISDIR),
+        Kind::Socket(socket) => socket.receive(slices, nonblock),
+        Kind::File(_) | Kind::Output(_) => Err(Errno::BADF.into()),
+        Kind::Dir(_) => Err(Errno::ISDIR.into()),
     })
 }
 
@@ -40,12 +51,15 @@ pub fn fd_pread(
     iovs_len: u32,
     offset: u64,
     nread: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Stop> {
     let file = ctx.descriptors.get(fd)?.file(Rights::FD_READ | Rights::FD_SEEK, Errno::ISDIR)?;
-    scatter(mem, iovs, iovs_len, nread, |slices| retry(|| rustix::io::preadv(&file.fd, slices, offset)))
+    read_file(mem, iovs, iovs_len, nread, |slices, read| {
+        retry(|| rustix::io::preadv(&file, slices, offset.saturating_add(read)))
+    })
 }
 
-/// `write(2)` with `writev`'s vectors; writes how many bytes were written.
+/// `write(2)` with `writev`'s vectors; writes how many bytes were written. A stream takes them all, however long that is to
+/// be waited for, unless the descriptor is `NONBLOCK`: then what goes at once.
 pub fn fd_write(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -53,14 +67,22 @@ pub fn fd_write(
     iovs: u32,
     iovs_len: u32,
     nwritten: u32,
-) -> Result<(), Errno> {
-    let descriptor = ctx.descriptors.get(fd)?;
+) -> Result<(), Stop> {
+    let descriptor = ctx.descriptors.get_mut(fd)?;
+    if let Kind::File(_) = descriptor.kind {
+        let file = descriptor.file(Rights::FD_WRITE, Errno::ISDIR)?;
+        let appends = descriptor.flags.contains(FdFlags::APPEND);
+        return write_file(mem, iovs, iovs_len, nwritten, |slices, _| {
+            growth::write(&file, Place::Here, appends, slices)
+        });
+    }
+    let nonblock = descriptor.nonblock();
     readable(descriptor, Rights::FD_WRITE)?;
-    gather(mem, iovs, iovs_len, nwritten, |slices| match &descriptor.kind {
-        Kind::File(file) => retry(|| rustix::io::writev(&file.fd, slices)),
-        Kind::Output(output) => output.write(slices, descriptor.nonblock()),
-        Kind::Input(_) => Err(Errno::BADF),
-        Kind::Dir(_) => Err(Errno::ISDIR),
+    gather(mem, iovs, iovs_len, nwritten, |slices, moved| match &mut descriptor.kind {
+        Kind::Output(output) => output.write(slices, moved, nonblock),
+        Kind::Socket(socket) => socket.send(slices, moved, nonblock),
+        Kind::File(_) | Kind::Input(_) => Err(Errno::BADF.into()),
+        Kind::Dir(_) => Err(Errno::ISDIR.into()),
     })
 }
 
@@ -74,9 +96,13 @@ pub fn fd_pwrite(
     iovs_len: u32,
     offset: u64,
     nwritten: u32,
-) -> Result<(), Errno> {
-    let file = ctx.descriptors.get(fd)?.file(Rights::FD_WRITE | Rights::FD_SEEK, Errno::ISDIR)?;
-    gather(mem, iovs, iovs_len, nwritten, |slices| retry(|| rustix::io::pwritev(&file.fd, slices, offset)))
+) -> Result<(), Stop> {
+    let descriptor = ctx.descriptors.get(fd)?;
+    let file = descriptor.file(Rights::FD_WRITE | Rights::FD_SEEK, Errno::ISDIR)?;
+    let appends = descriptor.flags.contains(FdFlags::APPEND);
+    write_file(mem, iovs, iovs_len, nwritten, |slices, written| {
+        growth::write(&file, Place::At(offset.saturating_add(written)), appends, slices)
+    })
 }
 
 /// `lseek(2)`; writes the new offset. `SPIPE` for a stream, `BADF` for a directory, which is read by cookies instead.
@@ -90,18 +116,17 @@ pub fn fd_seek(
 ) -> Result<(), Errno> {
     let descriptor = ctx.descriptors.get(fd)?;
     let delta = offset.cast_signed();
-    let position = match whence {
-        0 => SeekFrom::Start(u64::try_from(delta).map_err(|_| Errno::INVAL)?),
-        1 => SeekFrom::Current(delta),
-        2 => SeekFrom::End(delta),
-        _ => return Err(Errno::INVAL),
+    let position = match mem.layout().whence(whence)? {
+        Whence::Start => SeekFrom::Start(u64::try_from(delta).map_err(|_| Errno::INVAL)?),
+        Whence::Current => SeekFrom::Current(delta),
+        Whence::End => SeekFrom::End(delta),
     };
     if position == SeekFrom::Current(0) {
         return fd_tell(ctx, mem, fd, new_offset);
     }
     let file = descriptor.file(Rights::FD_SEEK, Errno::BADF)?;
     mem.check(new_offset, 8)?;
-    let offset = retry(|| rustix::fs::seek(&file.fd, position))?;
+    let offset = retry(|| rustix::fs::seek(&file, position))?;
     mem.write_u64(new_offset, offset)
 }
 
@@ -111,7 +136,7 @@ pub fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: u3
     let right = if descriptor.base.contains(Rights::FD_SEEK) { Rights::FD_SEEK } else { Rights::FD_TELL };
     let file = descriptor.file(right, Errno::BADF)?;
     mem.check(offset, 8)?;
-    let position = retry(|| rustix::fs::tell(&file.fd))?;
+    let position = retry(|| rustix::fs::tell(&file))?;
     mem.write_u64(offset, position)
 }
 
@@ -119,18 +144,104 @@ pub fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: u3
 fn readable(descriptor: &Descriptor, rights: Rights) -> Result<(), Errno> {
     match descriptor.kind {
         Kind::Dir(_) => Err(Errno::ISDIR),
-        Kind::File(_) | Kind::Input(_) | Kind::Output(_) => descriptor.require(rights),
+        Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => descriptor.require(rights),
     }
 }
 
-/// Has `read` fill the guest's vectors, and writes how many bytes it read at `nread`.
-fn scatter(
+/// Has `read` fill the guest's vectors from a file, piece by piece: it is also given how many bytes were read before.
+fn read_file(
     mem: &mut GuestMemory<'_>,
     iovs: u32,
     iovs_len: u32,
     nread: u32,
-    read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, Errno>,
-) -> Result<(), Errno> {
+    mut read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> Result<usize, Errno>,
+) -> Result<(), Stop> {
+    in_pieces(mem, iovs, iovs_len, nread, |mem, ranges, before| match ranges {
+        [one] => read(&mut [IoSliceMut::new(mem.bytes_mut(one))], before),
+        many => read(&mut mem.io_slices_mut(many), before),
+    })
+}
+
+/// Has `write` take the guest's vectors to a file, piece by piece: it is also given how many bytes were written before.
+fn write_file(
+    mem: &mut GuestMemory<'_>,
+    iovs: u32,
+    iovs_len: u32,
+    nwritten: u32,
+    mut write: impl FnMut(&[IoSlice<'_>], u64) -> Result<usize, Errno>,
+) -> Result<(), Stop> {
+    in_pieces(mem, iovs, iovs_len, nwritten, |mem, ranges, before| match ranges {
+        [one] => write(&[IoSlice::new(mem.bytes(one))], before),
+        many => write(&mem.io_slices(many), before),
+    })
+}
+
+/// Moves the guest's vectors in pieces, and writes how many bytes were moved at `count`. The first piece that is not moved
+/// whole is the last; an error after the first is for the next call.
+fn in_pieces(
+    mem: &mut GuestMemory<'_>,
+    iovs: u32,
+    iovs_len: u32,
+    count: u32,
+    mut transfer: impl FnMut(&mut GuestMemory<'_>, &[Range<usize>], u64) -> Result<usize, Errno>,
+) -> Result<(), Stop> {
+    mem.check(count, 4)?;
+    let ranges = mem.iovecs(iovs, iovs_len)?;
+    let mut moved = 0;
+    if length(&ranges) <= PIECE_BYTES {
+        moved = transfer(mem, &ranges, 0)?;
+    } else {
+        for piece in pieces(ranges) {
+            mem.proceed()?;
+            match transfer(mem, &piece, moved as u64) {
+                Err(errno) if moved == 0 => return Err(errno.into()),
+                Err(_) => break,
+                Ok(bytes) => {
+                    moved += bytes;
+                    if bytes < length(&piece) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    // No transfer is longer than MAX_TRANSFER_BYTES.
+    Ok(mem.write_u32(count, moved as u32)?)
+}
+
+fn length(ranges: &[Range<usize>]) -> usize {
+    ranges.iter().map(Range::len).sum()
+}
+
+/// The same ranges in pieces of [`PIECE_BYTES`] each, but for the last.
+fn pieces(ranges: Vec<Range<usize>>) -> Vec<Vec<Range<usize>>> {
+    let (mut pieces, mut piece, mut room) = (Vec::new(), Vec::new(), PIECE_BYTES);
+    for mut range in ranges {
+        while range.len() >= room {
+            piece.push(range.start..range.start + room);
+            range.start += room;
+            pieces.push(std::mem::take(&mut piece));
+            room = PIECE_BYTES;
+        }
+        room -= range.len();
+        if !range.is_empty() {
+            piece.push(range);
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+/// Has `read` fill the guest's vectors, and writes how many bytes it read at `nread`.
+pub(super) fn scatter<E: From<Errno>>(
+    mem: &mut GuestMemory<'_>,
+    iovs: u32,
+    iovs_len: u32,
+    nread: u32,
+    read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, E>,
+) -> Result<(), E> {
     mem.check(nread, 4)?;
     let ranges = mem.iovecs(iovs, iovs_len)?;
     let read = match ranges.as_slice() {
@@ -139,30 +250,33 @@ fn scatter(
         many => read(&mut mem.io_slices_mut(many))?,
     };
     // No transfer is longer than MAX_TRANSFER_BYTES.
-    mem.write_u32(nread, read as u32)
+    Ok(mem.write_u32(nread, read as u32)?)
 }
 
-/// Has `write` take the guest's vectors, and writes how many bytes it took at `nwritten`.
-fn gather(
+/// Has `write` take the guest's vectors, and writes how many bytes it took at `nwritten`. `write` is also given what earlier
+/// attempts of the call took of them, and adds to it.
+pub(super) fn gather<E: From<Errno>>(
     mem: &mut GuestMemory<'_>,
     iovs: u32,
     iovs_len: u32,
     nwritten: u32,
-    write: impl FnOnce(&[IoSlice<'_>]) -> Result<usize, Errno>,
-) -> Result<(), Errno> {
+    write: impl FnOnce(&[IoSlice<'_>], &mut usize) -> Result<usize, E>,
+) -> Result<(), E> {
     mem.check(nwritten, 4)?;
     let ranges = mem.iovecs(iovs, iovs_len)?;
+    let mut moved = mem.attempt.moved;
     let written = match ranges.as_slice() {
-        [] => write(&[])?,
-        [one] => write(&[IoSlice::new(mem.bytes(one))])?,
-        many => write(&mem.io_slices(many))?,
+        [] => write(&[], &mut moved),
+        [one] => write(&[IoSlice::new(mem.bytes(one))], &mut moved),
+        many => write(&mem.io_slices(many), &mut moved),
     };
-    mem.write_u32(nwritten, written as u32)
+    mem.attempt.moved = moved;
+    Ok(mem.write_u32(nwritten, written? as u32)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dircap::DirAccess;
+    use super::super::grant::DirGrant;
     use super::super::testing::{DIR, Guest, TempDir};
     use super::*;
 
@@ -170,7 +284,7 @@ mod tests {
     const APPEND: u16 = 1;
 
     fn guest(dir: &TempDir) -> Guest {
-        Guest::new(dir, DirAccess::ReadWrite)
+        Guest::new(dir, DirGrant::all())
     }
 
     fn seek(guest: &mut Guest, fd: u32, offset: i64, whence: u32) -> Result<u64, Errno> {
@@ -307,5 +421,68 @@ mod tests {
             assert_eq!(seek(&mut guest, fd, 0, 1), Err(Errno::SPIPE));
             assert_eq!(guest.call(|ctx, mem| fd_pread(ctx, mem, fd, 32, 0, 0, 16)), Err(Errno::SPIPE));
         }
+    }
+    /// A guest with a memory of some megabytes.
+    fn large(dir: &TempDir) -> Guest {
+        Guest { bytes: (0..5 << 20).map(|index: u32| (index / 7) as u8).collect(), ..guest(dir) }
+    }
+
+    #[test]
+    fn large_transfers_are_one_transfer_to_the_guest() {
+        let dir = TempDir::new();
+        let mut guest = large(&dir);
+        let fd = guest.open("file", CREATE, Rights::FILE, 0).unwrap();
+        // Three vectors that end in the middle of pieces, and an empty one.
+        let vectors = [(1 << 20, 1_500_000), (100_000, 0), (4 << 20, 700_000), (3 << 20, 1_000_001)];
+        for (index, (ptr, len)) in vectors.into_iter().enumerate() {
+            guest.put(32 + 8 * index as u32, &u32::to_le_bytes(ptr));
+            guest.put(36 + 8 * index as u32, &u32::to_le_bytes(len));
+        }
+        let memory = guest.bytes.clone();
+        let expected = vectors.map(|(ptr, len)| memory[ptr as usize..][..len as usize].to_vec()).concat();
+        guest.call(|ctx, mem| fd_write(ctx, mem, fd, 32, 4, 16)).unwrap();
+        assert_eq!(guest.u32_at(16) as usize, expected.len());
+        assert!(dir.read("file") == expected);
+        guest.call(|ctx, mem| fd_pwrite(ctx, mem, fd, 32, 4, 10, 16)).unwrap();
+        assert!(dir.read("file")[10..] == expected);
+        guest.bytes[1 << 20..].fill(0);
+        guest.call(|ctx, mem| fd_pread(ctx, mem, fd, 32, 4, 10, 16)).unwrap();
+        assert_eq!(guest.u32_at(16) as usize, expected.len());
+        assert!(vectors.map(|(ptr, len)| guest.bytes[ptr as usize..][..len as usize].to_vec()).concat() == expected);
+        // A file that ends in the middle of a piece, or with one.
+        for len in [1_234_567, 2 * PIECE_BYTES, PIECE_BYTES] {
+            std::fs::write(dir.path().join("file"), &expected[..len]).unwrap();
+            seek(&mut guest, fd, 0, 0).unwrap();
+            guest.call(|ctx, mem| fd_read(ctx, mem, fd, 32, 4, 16)).unwrap();
+            assert_eq!(guest.u32_at(16) as usize, len);
+        }
+    }
+
+    #[test]
+    fn a_guest_is_ended_between_pieces() {
+        use std::sync::atomic::AtomicBool;
+        let dir = TempDir::new();
+        let mut guest = large(&dir);
+        let fd = guest.open("file", CREATE, Rights::FILE, 0).unwrap();
+        let end = AtomicBool::new(true);
+        for (len, interrupted) in [(PIECE_BYTES as u32 + 1, true), (PIECE_BYTES as u32, false)] {
+            guest.put(32, &(1u32 << 20).to_le_bytes());
+            guest.put(36, &len.to_le_bytes());
+            let mut mem = GuestMemory::interruptible(&mut guest.bytes, &end);
+            for call in [fd_write, fd_read] {
+                let result = call(&mut guest.ctx, &mut mem, fd, 32, 1, 16);
+                assert_eq!(matches!(result, Err(Stop::Interrupted)), interrupted, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_ranges_in_order() {
+        const PIECE: usize = PIECE_BYTES;
+        assert_eq!(pieces(vec![]), Vec::<Vec<Range<usize>>>::new());
+        assert_eq!(pieces(vec![5..6, 2..4]), [vec![5..6, 2..4]]);
+        assert_eq!(pieces(vec![7..7 + PIECE]), [[7..7 + PIECE]]);
+        assert_eq!(pieces(vec![7..8 + PIECE]), [[7..7 + PIECE], [7 + PIECE..8 + PIECE]]);
+        assert_eq!(pieces(vec![0..1, 1..2 * PIECE, 3..4]), [vec![0..1, 1..PIECE], vec![PIECE..2 * PIECE], vec![3..4]]);
     }
 }

@@ -7,7 +7,9 @@
 //! Functions check where their result goes *before* they act, so that a fault has no effect.
 
 use super::errno::Errno;
-use super::wait::Stop;
+use super::types::FileStat;
+use super::unstable::Layout;
+use super::wait::{Attempt, Stop};
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,22 +23,35 @@ pub const MAX_TRANSFER_BYTES: usize = 64 << 20;
 /// The longest path, as Linux has it (`PATH_MAX`).
 pub const MAX_PATH_BYTES: u32 = 4096;
 
-/// The memory of the guest that makes the call.
+/// The memory of the guest that makes the call, and how structures lie in it.
 #[derive(Debug)]
 pub struct GuestMemory<'a> {
     bytes: &'a mut [u8],
     interrupt: Option<&'a AtomicBool>,
+    layout: Layout,
+    /// What earlier attempts of the call left for this one, and this one leaves for later ones.
+    pub(super) attempt: Attempt,
 }
 
 impl<'a> GuestMemory<'a> {
     /// Wraps a guest's memory for the length of a call.
     pub fn new(bytes: &'a mut [u8]) -> Self {
-        GuestMemory { bytes, interrupt: None }
+        GuestMemory { bytes, interrupt: None, layout: Layout::Preview1, attempt: Attempt::default() }
     }
 
     /// The same, for a guest that is to end once `interrupt` is set.
     pub fn interruptible(bytes: &'a mut [u8], interrupt: &'a AtomicBool) -> Self {
-        GuestMemory { bytes, interrupt: Some(interrupt) }
+        GuestMemory { interrupt: Some(interrupt), ..GuestMemory::new(bytes) }
+    }
+
+    /// The same, for an attempt after `attempt` of a call by a definition with such a layout.
+    pub(super) fn again(self, layout: Layout, attempt: Attempt) -> Self {
+        GuestMemory { layout, attempt, ..self }
+    }
+
+    /// How structures lie in it.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Fails if the guest is to end: to be asked between pieces of long work.
@@ -103,6 +118,11 @@ impl<'a> GuestMemory<'a> {
     /// Writes a 64-bit number at `ptr`.
     pub fn write_u64(&mut self, ptr: u32, value: u64) -> Result<(), Errno> {
         self.write(ptr, &value.to_le_bytes())
+    }
+
+    /// Writes what is known of a file at `ptr`.
+    pub(super) fn write_filestat(&mut self, ptr: u32, stat: &FileStat) -> Result<(), Errno> {
+        self.write(ptr, &stat.encode(self.layout))
     }
 
     /// The ranges that an array of `iovec` or `ciovec` names, empty ones left out, all checked, together at most

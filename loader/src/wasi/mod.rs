@@ -1,4 +1,5 @@
-//! WASI preview 1 (`wasi_snapshot_preview1`), over what the embedder granted and nothing else.
+//! WASI preview 1 (`wasi_snapshot_preview1`), and `wasi_unstable` before it, over what the embedder granted and nothing
+//! else.
 //!
 //! A guest's calls come in through [`table`](add_to_imports), which finds the calling instance's memory and the state of
 //! the guest, a [`WasiCtx`]. Everything else here knows nothing of the loader: a function of preview 1 takes the state, a
@@ -6,23 +7,28 @@
 //!
 //! | file | room |
 //! |---|---|
-//! | `table.rs` | the 46 functions by name, and their way into the loader |
+//! | `table.rs` | the functions by name, and their way into the loader |
+//! | `unstable.rs` | where the two definitions differ |
 //! | `ctx.rs` | what is granted, and the builder that grants it |
-//! | `dircap.rs` | the capability of a directory |
-//! | `resolve.rs` | paths beneath it: the only file that opens anything |
+//! | `grant.rs`, `dircap.rs` | the capability of a directory: what is granted; derivation, revocation |
+//! | `resolve.rs`, `filesystems.rs` | paths beneath it: the only file that opens anything; and what is never opened |
+//! | `open_file.rs` | what is open through it, and usable while it lives |
+//! | `quota.rs`, `inodes.rs`, `growth.rs` | how much it may grow: who is charged; who has what open; the calls that are counted |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `wait.rs` | how a call waits, the one place where it sleeps |
 //! | `audit.rs` | what was denied |
+//! | `handles.rs` | folders passed from one guest to another |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
-//! | `stdio.rs`, `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
+//! | `stdio.rs`, `host_stream.rs`, `inert.rs` | standard streams |
+//! | `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
 //!
 //! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
 //! host but through `resolve.rs`. A pointer is checked before a call has an effect. A capability is asked for what a call
 //! does, not for what its flags are called.
 //!
-//! *Where the definition leaves room*, we do as Wasmtime, or else as Linux: a directory that was granted read-only refuses
-//! with `PERM`; a path that leads outside with `NOTCAPABLE`; a descriptor that is not open for reading or writing with
+//! *Where the definition leaves room*, we do as Wasmtime, or else as Linux: a directory that was granted without a right
+//! refuses with `PERM`; a path that leads outside with `NOTCAPABLE`; a descriptor that is not open for reading or writing with
 //! `BADF`; one whose guest gave up the right with `NOTCAPABLE`; pipes and terminals in particular, and standard streams in
 //! general, do not seek.
 
@@ -37,11 +43,22 @@ mod dircap;
 mod errno;
 mod fd;
 mod fd_io;
+mod filesystems;
+mod grant;
+mod growth;
+mod handles;
+mod host_stream;
+mod inert;
+mod inodes;
 mod memory;
+mod open_file;
 mod path;
 mod path_open;
 mod poll;
 mod process;
+mod quota;
+#[cfg(test)]
+mod quota_model;
 mod random;
 mod readdir;
 mod resolve;
@@ -51,11 +68,17 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod types;
+mod unstable;
 mod wait;
 
 pub use audit::{Argument, Denial};
+pub use clock::ClockSource;
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
-pub use dircap::{DirAccess, PreopenError};
+pub use dircap::{DeriveError, Dir, PreopenError};
 pub use errno::{Errno, Rule};
+pub use grant::{DirGrant, DirLimits, DirRights, DirUsage};
+pub use handles::HandleError;
+pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
 pub use table::{MODULE, add_inert, add_to_imports};
+pub use unstable::MODULE as UNSTABLE_MODULE;

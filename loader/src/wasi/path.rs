@@ -1,17 +1,18 @@
 //! Files and directories by path, but for opening them.
 //!
-//! Each function asks, in this order: is it a directory, may its capability change anything (`PERM`), did the guest keep
-//! the right (`NOTCAPABLE`), is the path one that a guest may name, where does the kernel say that it leads. Then it acts.
+//! Each function asks, in this order: is it a directory, does its capability live (`STALE`) and have the right (`PERM`),
+//! did the guest keep the right (`NOTCAPABLE`), is the path one that a guest may name, where does the kernel say that it
+//! leads. Then it acts.
 
 use super::ctx::WasiCtx;
-use super::descriptors::OpenDir;
-use super::errno::{Errno, retry};
+use super::errno::{Errno, Rule, retry};
+use super::grant::DirRights;
+use super::growth::{self, Entry};
 use super::memory::GuestMemory;
+use super::open_file::{Entered, OpenDir};
 use super::resolve::{self, GuestPath};
-use super::types::{FileStat, LOOKUP_SYMLINK_FOLLOW, Rights, timestamps};
-use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, FileType, Mode};
-use std::sync::Arc;
+use super::types::{FileStat, Rights, follows, timestamps};
+use rustix::fs::{AtFlags, FileType};
 
 /// Writes what the file system says of a file, of any kind.
 pub fn path_filestat_get(
@@ -25,12 +26,12 @@ pub fn path_filestat_get(
 ) -> Result<(), Errno> {
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_FILESTAT_GET)?;
     let path = GuestPath::read(mem, path, path_len)?;
-    let place = resolve::locate(dir.fd.as_fd(), &path, lookup & LOOKUP_SYMLINK_FOLLOW != 0)?;
+    let place = resolve::locate(dir.base(), &path, follows(lookup)?)?;
     let found = FileStat::from(retry(|| rustix::fs::fstat(&place))?);
-    mem.write(stat, &found.encode())
+    mem.write_filestat(stat, &found)
 }
 
-/// `utimensat(2)`: sets the times of a file, of any kind.
+/// `utimensat(2)`: sets the times of a file, of any kind. `NOTSUP` before Linux 5.8.
 #[expect(clippy::too_many_arguments, reason = "preview 1's signature")]
 pub fn path_filestat_set_times(
     ctx: &mut WasiCtx,
@@ -46,9 +47,11 @@ pub fn path_filestat_set_times(
     let times = timestamps(accessed_ns, modified_ns, flags)?;
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_FILESTAT_SET_TIMES)?;
     let path = GuestPath::read(mem, path, path_len)?;
-    let place = resolve::locate(dir.fd.as_fd(), &path, lookup & LOOKUP_SYMLINK_FOLLOW != 0)?;
-    // Of a descriptor that only says where something is, the times are set by an empty path (Linux 5.8).
-    retry(|| rustix::fs::utimensat(&place, "", &times, AtFlags::EMPTY_PATH))
+    let place = resolve::locate(dir.base(), &path, follows(lookup)?)?;
+    // Of a descriptor that only says where something is, the times are set by an empty path, since Linux 5.8. Before, this
+    // is `INVAL`, of which nothing else here can be the reason.
+    let set = retry(|| rustix::fs::utimensat(&place, "", &times, AtFlags::EMPTY_PATH));
+    set.map_err(|errno| if errno == Errno::INVAL { Errno::NOTSUP } else { errno })
 }
 
 /// `mkdirat(2)`.
@@ -60,9 +63,9 @@ pub fn path_create_directory(
     path_len: u32,
 ) -> Result<(), Errno> {
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_CREATE_DIRECTORY)?;
-    let leaf = resolve::leaf(dir.fd.as_fd(), &GuestPath::read(mem, path, path_len)?)?;
+    let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, _) = leaf.name(Errno::EXIST)?;
-    retry(|| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777)))
+    growth::make_directory(Entry::new(&dir, parent, name))
 }
 
 /// `unlinkat(2)` of a directory.
@@ -74,9 +77,9 @@ pub fn path_remove_directory(
     path_len: u32,
 ) -> Result<(), Errno> {
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_REMOVE_DIRECTORY)?;
-    let leaf = resolve::leaf(dir.fd.as_fd(), &GuestPath::read(mem, path, path_len)?)?;
+    let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, _) = leaf.name(Errno::INVAL)?;
-    retry(|| rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))
+    growth::remove(Entry::new(&dir, parent, name), AtFlags::REMOVEDIR)
 }
 
 /// `unlinkat(2)` of anything but a directory.
@@ -88,7 +91,7 @@ pub fn path_unlink_file(
     path_len: u32,
 ) -> Result<(), Errno> {
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_UNLINK_FILE)?;
-    let leaf = resolve::leaf(dir.fd.as_fd(), &GuestPath::read(mem, path, path_len)?)?;
+    let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, slash) = leaf.name(Errno::ISDIR)?;
     if slash {
         return Err(match resolve::kind_of(parent, name)? {
@@ -96,10 +99,11 @@ pub fn path_unlink_file(
             _ => Errno::NOTDIR,
         });
     }
-    retry(|| rustix::fs::unlinkat(parent, name, AtFlags::empty()))
+    growth::remove(Entry::new(&dir, parent, name), AtFlags::empty())
 }
 
 /// `renameat(2)`, within one capability; `XDEV` across two, whereupon programs copy, for which each side needs its rights.
+/// What is replaced is deleted: without the right to that, `EXIST`.
 #[expect(clippy::too_many_arguments, reason = "preview 1's signature")]
 pub fn path_rename(
     ctx: &mut WasiCtx,
@@ -111,17 +115,21 @@ pub fn path_rename(
     new_path: u32,
     new_path_len: u32,
 ) -> Result<(), Errno> {
-    let old_dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_RENAME_SOURCE)?;
-    let new_dir = ctx.descriptors.get(new_fd)?.dir_for(Rights::PATH_RENAME_TARGET)?;
-    same_capability(old_dir, new_dir)?;
-    let old = resolve::leaf(old_dir.fd.as_fd(), &GuestPath::read(mem, old_path, old_path_len)?)?;
-    let new = resolve::leaf(new_dir.fd.as_fd(), &GuestPath::read(mem, new_path, new_path_len)?)?;
+    let (dir, new_dir) =
+        of_one_capability(ctx, (fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
+    let old = resolve::leaf(dir.base(), &GuestPath::read(mem, old_path, old_path_len)?)?;
+    let new = resolve::leaf(new_dir.beside(&dir)?, &GuestPath::read(mem, new_path, new_path_len)?)?;
     let (old_parent, old_name, old_slash) = old.name(Errno::BUSY)?;
     let (new_parent, new_name, new_slash) = new.name(Errno::BUSY)?;
     if (old_slash || new_slash) && resolve::kind_of(old_parent, old_name)? != FileType::Directory {
         return Err(Errno::NOTDIR);
     }
-    retry(|| rustix::fs::renameat(old_parent, old_name, new_parent, new_name))
+    let may_replace = dir.cap().may(DirRights::DELETE);
+    let (old, new) = (Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name));
+    growth::rename(old, new, may_replace.is_ok()).map_err(|errno| match may_replace {
+        Err(_) if errno == Errno::EXIST => Errno::EXIST.by(Rule::Grant),
+        _ => errno,
+    })
 }
 
 /// `linkat(2)`, within one capability, else `XDEV`. It does not follow a symbolic link, and asking for that is `INVAL`.
@@ -140,11 +148,10 @@ pub fn path_link(
     if old_lookup != 0 {
         return Err(Errno::INVAL);
     }
-    let old_dir = ctx.descriptors.get(old_fd)?.dir_for(Rights::PATH_LINK_SOURCE)?;
-    let new_dir = ctx.descriptors.get(new_fd)?.dir_for(Rights::PATH_LINK_TARGET)?;
-    same_capability(old_dir, new_dir)?;
-    let old = resolve::leaf(old_dir.fd.as_fd(), &GuestPath::read(mem, old_path, old_path_len)?)?;
-    let new = resolve::leaf(new_dir.fd.as_fd(), &GuestPath::read(mem, new_path, new_path_len)?)?;
+    let (dir, new_dir) =
+        of_one_capability(ctx, (old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
+    let old = resolve::leaf(dir.base(), &GuestPath::read(mem, old_path, old_path_len)?)?;
+    let new = resolve::leaf(new_dir.beside(&dir)?, &GuestPath::read(mem, new_path, new_path_len)?)?;
     let (old_parent, old_name, old_slash) = old.name(Errno::PERM)?;
     let (new_parent, new_name, new_slash) = new.name(Errno::EXIST)?;
     if old_slash && resolve::kind_of(old_parent, old_name)? != FileType::Directory {
@@ -154,15 +161,30 @@ pub fn path_link(
         // A link to a directory there can't be; what is there exists.
         return Err(resolve::kind_of(new_parent, new_name).err().unwrap_or(Errno::EXIST));
     }
-    retry(|| rustix::fs::linkat(old_parent, old_name, new_parent, new_name, AtFlags::empty()))
+    growth::make_link(Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name))
 }
 
-fn same_capability(one: &OpenDir, other: &OpenDir) -> Result<(), Errno> {
-    if Arc::ptr_eq(&one.cap, &other.cap) { Ok(()) } else { Err(Errno::XDEV) }
+/// Two directories of one capability, each to be used for its rights, by a call that enters it once; `XDEV` if they are of
+/// two.
+fn of_one_capability(
+    ctx: &WasiCtx,
+    (fd, rights): (u32, Rights),
+    (other_fd, other_rights): (u32, Rights),
+) -> Result<(Entered<'_>, &OpenDir), Errno> {
+    let dir = ctx.descriptors.get(fd)?.dir_for(rights)?;
+    let other = ctx.descriptors.get(other_fd)?;
+    let other_dir = other.dir()?;
+    if let Err(errno) = other_dir.beside(&dir) {
+        drop(dir);
+        other.dir_for(other_rights)?;
+        return Err(errno);
+    }
+    other.allow(dir.cap(), other_rights)?;
+    Ok((dir, other_dir))
 }
 
 /// `symlinkat(2)`, with a relative target. A target may lead outside, as a file may contain anything; no path of a guest
-/// follows it there.
+/// follows it there. An absolute one is `NOTCAPABLE`: it is meant for those who are not kept beneath a directory.
 pub fn path_symlink(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -173,13 +195,16 @@ pub fn path_symlink(
     path_len: u32,
 ) -> Result<(), Errno> {
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_SYMLINK)?;
-    let target = GuestPath::read(mem, target, target_len)?;
-    let leaf = resolve::leaf(dir.fd.as_fd(), &GuestPath::read(mem, path, path_len)?)?;
+    let target = GuestPath::read(mem, target, target_len).map_err(|errno| match errno.rule() {
+        Some(Rule::Outside) => errno.by(Rule::AbsoluteTarget),
+        _ => errno,
+    })?;
+    let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, slash) = leaf.name(Errno::EXIST)?;
     if slash {
         return Err(resolve::kind_of(parent, name).err().unwrap_or(Errno::EXIST));
     }
-    retry(|| rustix::fs::symlinkat(target.as_bytes(), parent, name))
+    growth::make_symlink(Entry::new(&dir, parent, name), target.as_bytes())
 }
 
 /// `readlinkat(2)`: writes the target of a symbolic link at `buf`, as much as fits, and its length at `used`.
@@ -198,7 +223,7 @@ pub fn path_readlink(
     let path = GuestPath::read(mem, path, path_len)?;
     mem.check(buf, len)?;
     mem.check(used, 4)?;
-    let place = resolve::locate(dir.fd.as_fd(), &path, false)?;
+    let place = resolve::locate(dir.base(), &path, false)?;
     if FileType::from_raw_mode(retry(|| rustix::fs::fstat(&place))?.st_mode) != FileType::Symlink {
         return Err(Errno::INVAL);
     }
@@ -210,49 +235,15 @@ pub fn path_readlink(
 
 #[cfg(test)]
 mod tests {
-    use super::super::dircap::DirAccess;
+    use super::super::grant::{DirGrant, DirRights};
     use super::super::path_open::path_open;
-    use super::super::testing::{DIR, Guest, TempDir};
+    use super::super::testing::{DIR, Guest, TempDir, link, make_symlink, one, two};
     use super::*;
     use std::os::unix::fs::symlink;
 
     const CREAT: u16 = 1;
     const DIRECTORY: u16 = 2;
     const TRUNC: u16 = 8;
-
-    type OnePath = fn(&mut WasiCtx, &mut GuestMemory<'_>, u32, u32, u32) -> Result<(), Errno>;
-    type TwoPaths = fn(&mut WasiCtx, &mut GuestMemory<'_>, u32, u32, u32, u32, u32, u32) -> Result<(), Errno>;
-
-    fn one(guest: &mut Guest, call: OnePath, path: &str) -> Result<(), Errno> {
-        let (ptr, len) = guest.put(2048, path.as_bytes());
-        guest.call(|ctx, mem| call(ctx, mem, DIR, ptr, len))
-    }
-
-    fn two(guest: &mut Guest, call: TwoPaths, fds: (u32, u32), old: &str, new: &str) -> Result<(), Errno> {
-        let (old, old_len) = guest.put(2048, old.as_bytes());
-        let (new, new_len) = guest.put(8192, new.as_bytes());
-        guest.call(|ctx, mem| call(ctx, mem, fds.0, old, old_len, fds.1, new, new_len))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "as the function that it calls")]
-    fn link(
-        ctx: &mut WasiCtx,
-        mem: &mut GuestMemory<'_>,
-        fd: u32,
-        a: u32,
-        b: u32,
-        to: u32,
-        c: u32,
-        d: u32,
-    ) -> Result<(), Errno> {
-        path_link(ctx, mem, fd, 0, a, b, to, c, d)
-    }
-
-    fn make_symlink(guest: &mut Guest, target: &str, path: &str) -> Result<(), Errno> {
-        let (target, target_len) = guest.put(2048, target.as_bytes());
-        let (path, len) = guest.put(8192, path.as_bytes());
-        guest.call(|ctx, mem| path_symlink(ctx, mem, target, target_len, DIR, path, len))
-    }
 
     fn readlink(guest: &mut Guest, path: &str, room: u32) -> Result<String, Errno> {
         let (ptr, len) = guest.put(2048, path.as_bytes());
@@ -272,7 +263,7 @@ mod tests {
     }
 
     fn writable(dir: &TempDir) -> Guest {
-        Guest::new(dir, DirAccess::ReadWrite)
+        Guest::new(dir, DirGrant::all())
     }
 
     #[test]
@@ -341,7 +332,8 @@ mod tests {
         outer.file("secret", b"secret");
         outer.dir("in");
         let mut guest = writable(&outer.sub("in"));
-        assert_eq!(make_symlink(&mut guest, "/etc", "link"), Err(Errno::NOTCAPABLE));
+        let refused = make_symlink(&mut guest, "/etc", "link").unwrap_err();
+        assert_eq!((refused, refused.rule()), (Errno::NOTCAPABLE, Some(Rule::AbsoluteTarget)));
         assert_eq!(make_symlink(&mut guest, "", "link"), Err(Errno::NOENT));
         make_symlink(&mut guest, "../secret", "link").unwrap();
         assert_eq!(guest.open("link", 0, Rights::FD_READ, 0), Err(Errno::NOTCAPABLE));
@@ -412,16 +404,17 @@ mod tests {
         dir.file("file", b"");
         dir.dir("sub");
         let mut builder = WasiCtx::builder();
-        builder.preopen_dir(dir.open(), "/a", DirAccess::ReadWrite).unwrap();
-        builder.preopen_dir(dir.open(), "/b", DirAccess::ReadWrite).unwrap();
-        builder.preopen_dir(read_only.open(), "/r", DirAccess::ReadOnly).unwrap();
+        builder.preopen(&dir.grant(DirGrant::all()), "/a").unwrap();
+        builder.preopen(&dir.grant(DirGrant::all()), "/b").unwrap();
+        builder.preopen(&read_only.grant(DirGrant::read_only()), "/r").unwrap();
         let mut guest = Guest::with(builder.build().unwrap());
         assert_eq!(
             two(&mut guest, path_rename, (3, 4), "file", "new"),
             Err(Errno::XDEV),
             "though it is the same place"
         );
-        assert_eq!(two(&mut guest, link, (3, 4), "file", "new"), Err(Errno::XDEV));
+        let refused = two(&mut guest, link, (3, 4), "file", "new").unwrap_err();
+        assert_eq!((refused, refused.rule()), (Errno::XDEV, Some(Rule::OtherCapability)));
         for fds in [(5, 3), (3, 5), (5, 5)] {
             assert_eq!(two(&mut guest, path_rename, fds, "file", "new"), Err(Errno::PERM), "{fds:?}");
             assert_eq!(two(&mut guest, link, fds, "file", "new"), Err(Errno::PERM), "{fds:?}");
@@ -445,7 +438,7 @@ mod tests {
         dir.dir("sub");
         symlink("file", dir.path().join("link")).unwrap();
         let before = dir.path().join("file").metadata().unwrap().modified().unwrap();
-        let mut guest = Guest::new(&dir, DirAccess::ReadOnly);
+        let mut guest = Guest::new(&dir, DirGrant::read_only());
         assert_eq!(one(&mut guest, path_create_directory, "new"), Err(Errno::PERM));
         assert_eq!(one(&mut guest, path_remove_directory, "sub"), Err(Errno::PERM));
         assert_eq!(one(&mut guest, path_unlink_file, "file"), Err(Errno::PERM));
@@ -463,6 +456,60 @@ mod tests {
         names.sort();
         assert_eq!(names, ["file", "link", "sub"]);
         assert_eq!(dir.path().join("file").metadata().unwrap().modified().unwrap(), before);
+    }
+
+    /// Each call, with all rights but its own and then with its own only.
+    #[test]
+    fn each_effect_has_its_right() {
+        let temp = TempDir::new();
+        let prepare = |dir: &TempDir| {
+            dir.dir("sub");
+            dir.file("file", b"x");
+            symlink("file", dir.path().join("link")).unwrap();
+        };
+        type Call = fn(&mut Guest) -> Result<(), Errno>;
+        let calls: [(&str, DirRights, Call); 9] = [
+            ("mkdir", DirRights::CREATE, |guest| one(guest, path_create_directory, "new")),
+            ("rmdir", DirRights::DELETE, |guest| one(guest, path_remove_directory, "sub")),
+            ("unlink", DirRights::DELETE, |guest| one(guest, path_unlink_file, "file")),
+            ("rename", DirRights::RENAME, |guest| two(guest, path_rename, (DIR, DIR), "file", "new")),
+            ("link", DirRights::LINK, |guest| two(guest, link, (DIR, DIR), "file", "new")),
+            ("symlink", DirRights::SYMLINK, |guest| make_symlink(guest, "x", "new")),
+            ("times", DirRights::TIMES, |guest| set_times(guest, "file", 0)),
+            ("readlink", DirRights::READ, |guest| readlink(guest, "link", 9).map(drop)),
+            ("stat", DirRights::NONE, |guest| stat(guest, "file", 1).map(drop)),
+        ];
+        for (index, (name, right, call)) in calls.into_iter().enumerate() {
+            for (which, granted, result) in
+                [("without", DirRights::ALL.difference(right), Err(Errno::PERM)), ("with", right, Ok(()))]
+            {
+                temp.dir(&format!("{which}-{index}"));
+                let dir = temp.sub(&format!("{which}-{index}"));
+                prepare(&dir);
+                let mut guest = Guest::new(&dir, DirGrant::of(granted));
+                let answer = call(&mut guest);
+                assert_eq!(answer, if right == DirRights::NONE { Ok(()) } else { result }, "{name} {which}");
+                assert_eq!(answer.err().and_then(Errno::rule), answer.err().map(|_| Rule::Grant), "{name} {which}");
+            }
+        }
+    }
+
+    #[test]
+    fn renaming_over_something_deletes_it() {
+        let dir = TempDir::new();
+        dir.file("file", b"1");
+        dir.file("other", b"2");
+        dir.dir("a");
+        dir.dir("b");
+        std::fs::hard_link(dir.path().join("file"), dir.path().join("same")).unwrap();
+        let mut guest = Guest::new(&dir, DirGrant::of(DirRights::ALL.difference(DirRights::DELETE)));
+        for (old, new) in [("file", "other"), ("a", "b"), ("a", "b/"), ("file", "same"), ("file", "file")] {
+            let refused = two(&mut guest, path_rename, (DIR, DIR), old, new).unwrap_err();
+            assert_eq!((refused, refused.rule()), (Errno::EXIST, Some(Rule::Grant)), "{old} {new}");
+        }
+        assert_eq!(two(&mut guest, path_rename, (DIR, DIR), "gone", "other"), Err(Errno::NOENT));
+        assert_eq!(two(&mut guest, path_rename, (DIR, DIR), "file", "b/new"), Ok(()));
+        assert_eq!((dir.read("b/new"), dir.read("other")), (b"1".to_vec(), b"2".to_vec()));
     }
 
     #[test]

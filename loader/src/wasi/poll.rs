@@ -5,21 +5,24 @@
 //!                                                            16 descriptor: u32
 //! event, 32 bytes           0 userdata: u64    8 error: u16    10 type: u8    16 bytes ready: u64    24 flags: u16
 //! ```
+//!
+//! In `wasi_unstable` what is said of a clock stands eight bytes further back: see [`Layout`](super::unstable::Layout).
 
 use super::clock::{Clock, Clocks};
 use super::ctx::WasiCtx;
 use super::descriptors::Kind;
-use super::errno::Errno;
+use super::errno::{Errno, retry};
+use super::host_stream::HostStream;
 use super::memory::GuestMemory;
 use super::types::Rights;
-use super::wait::Stop;
+use super::wait::{HostFd, Stop, Wait, monotonic_ns};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, RawFd};
+use std::collections::HashMap;
 
 /// The most subscriptions of one call.
 pub const MAX_SUBSCRIPTIONS: u32 = 4096;
 
-const SUBSCRIPTION_BYTES: u32 = 48;
 const EVENT_BYTES: u32 = 32;
 
 /// The flag of a clock subscription whose timeout is a time and not a length of time.
@@ -29,7 +32,7 @@ const ABSOLUTE: u16 = 1;
 const HANGUP: u16 = 1;
 
 /// `eventtype`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum EventType {
     Clock = 0,
@@ -37,23 +40,62 @@ enum EventType {
     Write = 2,
 }
 
-/// What becomes of one subscription.
-enum Wait<'a> {
+/// One subscription, and what became of it.
+struct Subscription {
+    userdata: [u8; 8],
+    kind: EventType,
+    state: State,
+}
+
+/// What becomes of a subscription.
+enum State {
     /// It is decided.
     Done(Result<Ready, Errno>),
     /// It comes at this time of the host's monotonic clock, in nanoseconds.
     At(u64),
-    /// It comes at this time of a virtual clock, in nanoseconds.
+    /// It comes at this time of a clock that is not the host's, in nanoseconds.
     AtVirtual(u64),
-    /// It comes when the host's descriptor is ready.
-    For(BorrowedFd<'a>),
+    /// It comes when this one of the host's streams is ready.
+    For(usize),
 }
 
 /// What an event tells of a stream.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Ready {
     bytes: u64,
     flags: u16,
+}
+
+/// The host's descriptors that are waited for, each once: `poll(2)` takes no more of them than a process may have open.
+#[derive(Default)]
+struct Streams {
+    streams: Vec<(HostFd, PollFlags)>,
+    indices: HashMap<RawFd, usize>,
+}
+
+impl Streams {
+    /// Adds one, and says which it is.
+    fn add(&mut self, stream: &HostStream, kind: EventType) -> usize {
+        let events = if kind == EventType::Read { PollFlags::IN } else { PollFlags::OUT };
+        let next = self.streams.len();
+        let index = *self.indices.entry(stream.as_fd().as_raw_fd()).or_insert(next);
+        match self.streams.get_mut(index) {
+            Some((_, asked)) => *asked |= events,
+            None => self.streams.push((stream.host_fd(), events)),
+        }
+        index
+    }
+
+    /// What has come of each.
+    fn look(&self) -> Result<Vec<PollFlags>, Errno> {
+        if self.streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut fds: Vec<PollFd<'_>> =
+            self.streams.iter().map(|(fd, events)| PollFd::from_borrowed_fd(fd.as_fd(), *events)).collect();
+        retry(|| poll(&mut fds, Some(&Timespec::default())))?;
+        Ok(fds.iter().map(PollFd::revents).collect())
+    }
 }
 
 /// Waits until at least one of `count` subscriptions at `subscriptions` has come, writes the events of all that have at
@@ -61,7 +103,6 @@ struct Ready {
 pub fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    _began: &mut Option<u64>,
     subscriptions: u32,
     events: u32,
     count: u32,
@@ -70,176 +111,207 @@ pub fn poll_oneoff(
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::INVAL.into());
     }
-    mem.check_array(subscriptions, count, SUBSCRIPTION_BYTES)?;
+    mem.check_array(subscriptions, count, mem.layout().subscription_bytes())?;
     mem.check_array(events, count, EVENT_BYTES)?;
     mem.check(count_out, 4)?;
 
-    let mut userdata = Vec::with_capacity(count as usize);
-    let mut waits = Vec::with_capacity(count as usize);
+    let (mut subscribed, streams) = subscribe(ctx, mem, subscriptions, count)?;
+    let found = streams.look()?;
+    for subscription in &mut subscribed {
+        if let State::For(index) = subscription.state
+            && let Some(result) = come(&streams.streams[index].0, found[index], subscription.kind)
+        {
+            subscription.state = State::Done(result);
+        }
+    }
+    let earliest_ns = subscribed.iter().filter_map(|s| if let State::At(at) = s.state { Some(at) } else { None }).min();
+    // The host's clock is read only by a guest that has it.
+    if earliest_ns.is_some() {
+        let now_ns = monotonic_ns();
+        decide(&mut subscribed, |state| matches!(state, State::At(at) if *at <= now_ns));
+    } else if let Clocks::Fixed { ns: now_ns } | Clocks::Virtual { now_ns } = ctx.clocks {
+        decide(&mut subscribed, |state| matches!(state, State::AtVirtual(at) if *at <= now_ns));
+    }
+    if !subscribed.iter().any(Subscription::is_done) {
+        let virtual_ns = |s: &Subscription| if let State::AtVirtual(at) = s.state { Some(at) } else { None };
+        let Some(woken_ns) = subscribed.iter().filter_map(virtual_ns).min() else {
+            return Err(Stop::Wait(Wait { streams: streams.streams, until_ns: earliest_ns }));
+        };
+        // Nothing else comes while the guest sleeps, so it wakes up at once.
+        decide(&mut subscribed, |state| matches!(state, State::AtVirtual(at) if *at <= woken_ns));
+        if let Clocks::Virtual { now_ns } = &mut ctx.clocks {
+            *now_ns = woken_ns;
+        }
+    }
+    ctx.denied = subscribed.iter().find_map(Subscription::denied);
+    write_events(mem, &subscribed, events, count_out)
+}
+
+/// Reads the subscriptions.
+fn subscribe(
+    ctx: &WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    subscriptions: u32,
+    count: u32,
+) -> Result<(Vec<Subscription>, Streams), Errno> {
+    let layout = mem.layout();
+    let clock_at = layout.clock_offset();
+    let mut subscribed = Vec::with_capacity(count as usize);
+    let mut streams = Streams::default();
     for index in 0..count {
         // The array was checked as a whole.
-        let at = subscriptions + index * SUBSCRIPTION_BYTES;
+        let at = subscriptions + index * layout.subscription_bytes();
         let kind = match mem.read::<1>(at, 8)? {
             [0] => EventType::Clock,
             [1] => EventType::Read,
             [2] => EventType::Write,
-            _ => return Err(Errno::INVAL.into()),
+            _ => return Err(Errno::INVAL),
         };
-        let wait = match kind {
+        let state = match kind {
             EventType::Clock => {
-                let clock = u32::from_le_bytes(mem.read(at, 16)?);
-                let timeout_ns = u64::from_le_bytes(mem.read(at, 24)?);
-                let flags = u16::from_le_bytes(mem.read(at, 40)?);
-                wait_for_time(&ctx.clocks, clock, timeout_ns, flags)
+                let clock = u32::from_le_bytes(mem.read(at, clock_at)?);
+                let timeout_ns = u64::from_le_bytes(mem.read(at, clock_at + 8)?);
+                let flags = u16::from_le_bytes(mem.read(at, clock_at + 24)?);
+                subscribe_clock(&ctx.clocks, &mut mem.attempt.began_ns, clock, timeout_ns, flags)
             }
             EventType::Read | EventType::Write => {
                 let fd = u32::from_le_bytes(mem.read(at, 16)?);
-                wait_for_stream(ctx, fd, kind).unwrap_or_else(|errno| Wait::Done(Err(errno)))
+                subscribe_stream(ctx, &mut streams, fd, kind)
             }
         };
-        userdata.push((mem.read::<8>(at, 0)?, kind));
-        waits.push(wait);
+        let state = state.unwrap_or_else(|errno| State::Done(Err(errno)));
+        subscribed.push(Subscription { userdata: mem.read(at, 0)?, kind, state });
     }
-    let woken_virtual_ns = wait_for_any(&userdata, &mut waits)?;
+    Ok((subscribed, streams))
+}
 
+/// When a clock subscription comes: a length of time is counted from when the call first `began`. Time of the processor
+/// can't be waited for.
+fn subscribe_clock(
+    clocks: &Clocks,
+    began: &mut Option<u64>,
+    clock: u32,
+    timeout_ns: u64,
+    flags: u16,
+) -> Result<State, Errno> {
+    let clock = match Clock::from_raw(clock)? {
+        clock @ (Clock::Realtime | Clock::Monotonic) => clock,
+        Clock::ProcessCpuTime | Clock::ThreadCpuTime => return Err(Errno::NOTSUP),
+    };
+    let is_absolute = match flags {
+        0 => false,
+        ABSOLUTE => true,
+        _ => return Err(Errno::INVAL),
+    };
+    Ok(match clocks {
+        Clocks::Host { .. } if is_absolute => {
+            State::At(monotonic_ns().saturating_add(timeout_ns.saturating_sub(clocks.now_ns(clock))))
+        }
+        Clocks::Host { .. } => State::At(began.get_or_insert_with(monotonic_ns).saturating_add(timeout_ns)),
+        Clocks::Fixed { .. } | Clocks::Virtual { .. } if is_absolute => State::AtVirtual(timeout_ns),
+        Clocks::Fixed { ns: now_ns } | Clocks::Virtual { now_ns } => {
+            State::AtVirtual(now_ns.saturating_add(timeout_ns))
+        }
+    })
+}
+
+/// What a subscription to a descriptor waits for. Files and buffers are always ready.
+fn subscribe_stream(ctx: &WasiCtx, streams: &mut Streams, fd: u32, kind: EventType) -> Result<State, Errno> {
+    let descriptor = ctx.descriptors.get(fd)?;
+    descriptor.require(match kind {
+        EventType::Read => Rights::POLL_FD_READWRITE | Rights::FD_READ,
+        _ => Rights::POLL_FD_READWRITE | Rights::FD_WRITE,
+    })?;
+    let (stream, bytes) = match &descriptor.kind {
+        Kind::Input(input) => (input.stream(), input.left()),
+        Kind::Output(output) => (output.stream(), 0),
+        Kind::Socket(socket) => (Some(socket.stream()), 0),
+        Kind::File(file) => {
+            let file = file.enter()?;
+            let left = |file| {
+                let size = rustix::fs::fstat(&file).map_or(0, |stat| stat.st_size.cast_unsigned());
+                size.saturating_sub(rustix::fs::tell(&file).unwrap_or(0))
+            };
+            (None, if kind == EventType::Read { left(file) } else { 0 })
+        }
+        Kind::Dir(_) => return Err(Errno::BADF),
+    };
+    Ok(match stream {
+        Some(stream) => State::For(streams.add(stream, kind)),
+        None => State::Done(Ok(Ready { bytes, flags: 0 })),
+    })
+}
+
+/// What has come for a subscription to a stream of which `found` was found.
+fn come(fd: &HostFd, found: PollFlags, kind: EventType) -> Option<Result<Ready, Errno>> {
+    let asked = if kind == EventType::Read { PollFlags::IN } else { PollFlags::OUT };
+    if found.contains(PollFlags::NVAL) {
+        return Some(Err(Errno::BADF));
+    }
+    if !found.intersects(asked | PollFlags::HUP | PollFlags::ERR) {
+        return None;
+    }
+    let bytes = if kind == EventType::Read { rustix::io::ioctl_fionread(fd).unwrap_or(0) } else { 0 };
+    Some(Ok(Ready { bytes, flags: if found.contains(PollFlags::HUP) { HANGUP } else { 0 } }))
+}
+
+fn decide(subscribed: &mut [Subscription], has_come: impl Fn(&State) -> bool) {
+    for subscription in subscribed.iter_mut().filter(|subscription| has_come(&subscription.state)) {
+        subscription.state = State::Done(Ok(Ready::default()));
+    }
+}
+
+impl Subscription {
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Done(_))
+    }
+
+    /// The error of a subscription that was denied.
+    fn denied(&self) -> Option<Errno> {
+        match self.state {
+            State::Done(Err(errno)) if errno.rule().is_some() => Some(errno),
+            _ => None,
+        }
+    }
+}
+
+/// Writes the events of what has come, and how many.
+fn write_events(
+    mem: &mut GuestMemory<'_>,
+    subscribed: &[Subscription],
+    events: u32,
+    count_out: u32,
+) -> Result<(), Stop> {
     let mut at = events;
     let mut written = 0;
-    for ((userdata, kind), wait) in userdata.iter().zip(&waits) {
-        let Wait::Done(result) = wait else { continue };
+    for subscription in subscribed {
+        let State::Done(result) = subscription.state else { continue };
         let (error, ready) = match result {
-            Ok(ready) => (0, *ready),
+            Ok(ready) => (0, ready),
             Err(errno) => (errno.raw(), Ready::default()),
         };
         let mut event = [0; EVENT_BYTES as usize];
-        event[0..8].copy_from_slice(userdata);
+        event[0..8].copy_from_slice(&subscription.userdata);
         event[8..10].copy_from_slice(&error.to_le_bytes());
-        event[10] = *kind as u8;
+        event[10] = subscription.kind as u8;
         event[16..24].copy_from_slice(&ready.bytes.to_le_bytes());
         event[24..26].copy_from_slice(&ready.flags.to_le_bytes());
         mem.write(at, &event)?;
         at = at.saturating_add(EVENT_BYTES);
         written += 1;
     }
-    if let (Clocks::Virtual { now_ns }, Some(woken_ns)) = (&mut ctx.clocks, woken_virtual_ns) {
-        *now_ns = woken_ns.max(*now_ns);
-    }
     Ok(mem.write_u32(count_out, written)?)
-}
-
-/// When a clock subscription comes. Time of the processor can't be waited for.
-fn wait_for_time(clocks: &Clocks, clock: u32, timeout_ns: u64, flags: u16) -> Wait<'static> {
-    let clock = match Clock::from_raw(clock) {
-        Ok(clock @ (Clock::Realtime | Clock::Monotonic)) => clock,
-        Ok(Clock::ProcessCpuTime | Clock::ThreadCpuTime) => return Wait::Done(Err(Errno::NOTSUP)),
-        Err(errno) => return Wait::Done(Err(errno)),
-    };
-    let left_ns = match flags {
-        0 => timeout_ns,
-        ABSOLUTE => timeout_ns.saturating_sub(clocks.now_ns(clock)),
-        _ => return Wait::Done(Err(Errno::INVAL)),
-    };
-    let at_ns = clocks.now_ns(Clock::Monotonic).saturating_add(left_ns);
-    match clocks {
-        Clocks::Host => Wait::At(at_ns),
-        Clocks::Virtual { .. } => Wait::AtVirtual(at_ns),
-    }
-}
-
-/// What a subscription to a descriptor waits for. Files and buffers are always ready.
-fn wait_for_stream(ctx: &WasiCtx, fd: u32, kind: EventType) -> Result<Wait<'_>, Errno> {
-    let descriptor = ctx.descriptors.get(fd)?;
-    descriptor.require(match kind {
-        EventType::Read => Rights::POLL_FD_READWRITE | Rights::FD_READ,
-        _ => Rights::POLL_FD_READWRITE | Rights::FD_WRITE,
-    })?;
-    let host = match &descriptor.kind {
-        Kind::Input(input) => input.host(),
-        Kind::Output(output) => output.host(),
-        Kind::File(file) if kind == EventType::Read => {
-            let size = rustix::fs::fstat(&file.fd).map_or(0, |stat| stat.st_size.cast_unsigned());
-            let bytes = size.saturating_sub(rustix::fs::tell(&file.fd).unwrap_or(0));
-            return Ok(Wait::Done(Ok(Ready { bytes, flags: 0 })));
-        }
-        Kind::File(_) => None,
-        Kind::Dir(_) => return Err(Errno::BADF),
-    };
-    Ok(host.map_or(Wait::Done(Ok(Ready::default())), Wait::For))
-}
-
-/// Waits until at least one subscription is decided, and decides all that can be. Returns the time to which a virtual
-/// clock has moved meanwhile, if it has.
-fn wait_for_any(kinds: &[([u8; 8], EventType)], waits: &mut [Wait<'_>]) -> Result<Option<u64>, Errno> {
-    let earliest = |waits: &[Wait<'_>], pick: fn(&Wait<'_>) -> Option<u64>| waits.iter().filter_map(pick).min();
-    let virtual_ns = earliest(waits, |wait| if let Wait::AtVirtual(at) = wait { Some(*at) } else { None });
-    loop {
-        let decided = waits.iter().any(|wait| matches!(wait, Wait::Done(_)));
-        let deadline_ns = earliest(waits, |wait| if let Wait::At(at) = wait { Some(*at) } else { None });
-        let timeout_ns = match (decided || virtual_ns.is_some(), deadline_ns) {
-            (true, _) => Some(0),
-            (false, Some(at)) => Some(at.saturating_sub(Clocks::Host.now_ns(Clock::Monotonic))),
-            (false, None) => None,
-        };
-        poll_host(kinds, waits, timeout_ns)?;
-        // Only the host's clock is read here: a guest without it has no such deadlines.
-        if deadline_ns.is_some() {
-            let now_ns = Clocks::Host.now_ns(Clock::Monotonic);
-            decide(waits, |wait| matches!(wait, Wait::At(at) if *at <= now_ns));
-        }
-        if waits.iter().any(|wait| matches!(wait, Wait::Done(_))) {
-            return Ok(None);
-        }
-        if let Some(woken_ns) = virtual_ns {
-            decide(waits, |wait| matches!(wait, Wait::AtVirtual(at) if *at <= woken_ns));
-            return Ok(Some(woken_ns));
-        }
-    }
-}
-
-fn decide(waits: &mut [Wait<'_>], come: impl Fn(&Wait<'_>) -> bool) {
-    for wait in waits.iter_mut().filter(|wait| come(wait)) {
-        *wait = Wait::Done(Ok(Ready::default()));
-    }
-}
-
-/// Asks the host which of its descriptors are ready, waiting for at most `timeout_ns`.
-fn poll_host(kinds: &[([u8; 8], EventType)], waits: &mut [Wait<'_>], timeout_ns: Option<u64>) -> Result<(), Errno> {
-    let mut asked = Vec::new();
-    let mut fds = Vec::new();
-    for (index, wait) in waits.iter().enumerate() {
-        if let Wait::For(fd) = wait {
-            let events = if kinds[index].1 == EventType::Read { PollFlags::IN } else { PollFlags::OUT };
-            asked.push(index);
-            fds.push(PollFd::from_borrowed_fd(*fd, events));
-        }
-    }
-    let timeout =
-        timeout_ns.map(|ns| Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as _ });
-    match poll(&mut fds, timeout.as_ref()) {
-        Ok(_) => {}
-        // The caller's loop works out how much time is left.
-        Err(rustix::io::Errno::INTR) => return Ok(()),
-        Err(errno) => return Err(errno.into()),
-    }
-    for (index, fd) in asked.into_iter().zip(&fds) {
-        let found = fd.revents();
-        if found.is_empty() {
-            continue;
-        }
-        let bytes = match kinds[index].1 {
-            EventType::Read => rustix::io::ioctl_fionread(fd.as_fd()).unwrap_or(0),
-            _ => 0,
-        };
-        let flags = if found.contains(PollFlags::HUP) { HANGUP } else { 0 };
-        waits[index] =
-            Wait::Done(if found.contains(PollFlags::NVAL) { Err(Errno::BADF) } else { Ok(Ready { bytes, flags }) });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dircap::DirAccess;
+    use super::super::clock::ClockSource;
+    use super::super::errno::Rule;
+    use super::super::grant::DirGrant;
+    use super::super::stdio::Input;
     use super::super::testing::{DIR, Guest, TempDir};
+    use super::super::unstable::Layout;
+    use super::super::wait::Attempt;
     use super::*;
     use std::time::{Duration, Instant};
 
@@ -264,8 +336,7 @@ mod tests {
     fn wait(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16, u8, u64)>, Errno> {
         guest.put(1024, &subscriptions.concat());
         let count = subscriptions.len() as u32;
-        let mut began = None;
-        guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut began, 1024, 8192, count, 16))?;
+        guest.call(|ctx, mem| poll_oneoff(ctx, mem, 1024, 8192, count, 16))?;
         let event = |at: usize| {
             let error = u16::from_le_bytes([guest.bytes[at + 8], guest.bytes[at + 9]]);
             (guest.u64_at(at), error, guest.bytes[at + 10], guest.u64_at(at + 16))
@@ -301,7 +372,7 @@ mod tests {
     }
 
     fn clock_now(id: u32) -> u64 {
-        Clocks::Host.now_ns(Clock::from_raw(id).unwrap())
+        Clocks::HOST.now_ns(Clock::from_raw(id).unwrap())
     }
 
     #[test]
@@ -316,10 +387,44 @@ mod tests {
     }
 
     #[test]
+    fn a_sleep_by_a_fixed_clock_is_over_at_once_and_no_time_has_passed() {
+        let mut builder = WasiCtx::builder();
+        builder.clock(ClockSource::Fixed { ns: 100 });
+        let mut guest = Guest::with(builder.build().unwrap());
+        let events = wait(&mut guest, &[clock(1, 1, 1 << 50, 0), clock(2, 0, 1 << 60, 1), clock(3, 0, 7, 1)]).unwrap();
+        assert_eq!(events, [(3, 0, 0, 0)]);
+        let events =
+            wait(&mut guest, &[clock(1, 1, 0, 0), clock(2, 0, 100, 1), clock(3, 0, 7, 1), clock(4, 0, 1, 0)]).unwrap();
+        assert_eq!(events, [(1, 0, 0, 0), (2, 0, 0, 0), (3, 0, 0, 0)], "all that is due already");
+        assert_eq!(wait(&mut guest, &[clock(1, 0, u64::MAX, 0)]).unwrap(), [(1, 0, 0, 0)]);
+        assert_eq!(guest.ctx.clocks.now_ns(Clock::Realtime), 100);
+    }
+
+    #[test]
+    fn the_older_definition_has_clocks_further_back() {
+        let mut guest = host_clocks();
+        guest.layout = Layout::Unstable;
+        for subscriptions in [[clock(7, 1, 1_000_000, 0), clock(8, 1, u64::MAX, 0)], [stream(7, EventType::Read, 0); 2]]
+        {
+            let subscriptions = subscriptions.map(|subscription| {
+                let (head, body) = subscription.split_at(16);
+                let identifier = if subscription[8] == 0 { &[0xee; 8][..] } else { &[] };
+                let mut moved = [head, identifier, body].concat();
+                moved.resize(56, 0);
+                moved
+            });
+            guest.put(1024, &subscriptions.concat());
+            guest.call(|ctx, mem| poll_oneoff(ctx, mem, 1024, 8192, 2, 16)).unwrap();
+            assert_eq!((guest.u64_at(8192), guest.bytes[8200]), (7, 0));
+        }
+        assert_eq!(guest.u32_at(16), 2, "a stream is where it always was");
+    }
+
+    #[test]
     fn what_is_ready_comes_before_what_is_due() {
         let dir = TempDir::new();
         dir.file("file", b"12345");
-        let mut guest = Guest::new(&dir, DirAccess::ReadWrite);
+        let mut guest = Guest::new(&dir, DirGrant::all());
         let fd = guest.open("file", 0, Rights::FILE, 0).unwrap();
         guest.read(fd, 2).unwrap();
         let subscriptions = [
@@ -339,25 +444,73 @@ mod tests {
         let mut guest = host_clocks();
         let subscriptions =
             [stream(1, EventType::Read, 0), stream(2, EventType::Write, 1), stream(3, EventType::Read, 1)];
-        assert_eq!(wait(&mut guest, &subscriptions).unwrap(), [(1, 0, 1, 0), (2, 0, 2, 0), (3, badf, 1, 0)]);
+        assert_eq!(wait(&mut guest, &subscriptions).unwrap(), [(1, 0, 1, 1), (2, 0, 2, 0), (3, badf, 1, 0)]);
     }
 
     #[test]
     fn host_streams_are_waited_for() {
         let (reader, writer) = std::io::pipe().unwrap();
-        let kinds = [([0; 8], EventType::Read), ([0; 8], EventType::Clock)];
+        let mut builder = WasiCtx::builder();
+        builder.host_clocks().stdin(Input::File(reader.into()));
+        let mut guest = Guest::with(builder.build().unwrap());
         let due = clock_now(1) + 20_000_000;
-        let mut waits = [Wait::For(reader.as_fd()), Wait::At(due)];
-        wait_for_any(&kinds, &mut waits).unwrap();
-        assert!(matches!(waits, [Wait::For(_), Wait::Done(Ok(_))]) && clock_now(1) >= due);
-        std::io::Write::write_all(&mut &writer, b"abc").unwrap();
-        let mut waits = [Wait::For(reader.as_fd()), Wait::At(u64::MAX)];
-        wait_for_any(&kinds, &mut waits).unwrap();
-        assert!(matches!(waits, [Wait::Done(Ok(Ready { bytes: 3, flags: 0 })), Wait::At(_)]));
+        let subscriptions = |due| [stream(1, EventType::Read, 0), clock(2, 1, due, 1), stream(3, EventType::Read, 0)];
+        assert_eq!(wait(&mut guest, &subscriptions(due)).unwrap(), [(2, 0, 0, 0)]);
+        assert!(clock_now(1) >= due);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                std::io::Write::write_all(&mut &writer, b"abc").unwrap();
+            });
+            let ready = wait(&mut guest, &subscriptions(u64::MAX)).unwrap();
+            assert_eq!(ready, [(1, 0, 1, 3), (3, 0, 1, 3)]);
+        });
+        assert!(start.elapsed() >= Duration::from_millis(20));
         drop(writer);
-        let mut waits = [Wait::For(reader.as_fd()), Wait::At(u64::MAX)];
-        wait_for_any(&kinds, &mut waits).unwrap();
-        assert!(matches!(waits, [Wait::Done(Ok(Ready { bytes: 3, flags: HANGUP })), Wait::At(_)]));
+        assert_eq!(wait(&mut guest, &subscriptions(u64::MAX)).unwrap(), [(1, 0, 1, 3), (3, 0, 1, 3)]);
+        assert_eq!(guest.bytes[8192 + 24], HANGUP as u8);
+    }
+
+    #[test]
+    fn as_many_subscriptions_as_there_may_be_are_one_descriptor_of_the_host() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let mut builder = WasiCtx::builder();
+        builder.stdin(Input::File(reader.into()));
+        let mut guest = Guest::with(builder.build().unwrap());
+        guest.bytes = vec![0; 1 << 20];
+        let subscription = stream(9, EventType::Read, 0);
+        guest.put(1024, &subscription.repeat(MAX_SUBSCRIPTIONS as usize));
+        let mut mem = GuestMemory::new(&mut guest.bytes);
+        let call = poll_oneoff(&mut guest.ctx, &mut mem, 1024, 1 << 19, MAX_SUBSCRIPTIONS, 16);
+        let Err(Stop::Wait(wait)) = call else { panic!("{call:?}") };
+        assert_eq!((wait.streams.len(), wait.until_ns), (1, None));
+    }
+
+    #[test]
+    fn a_sleep_that_is_begun_again_does_not_begin_anew() {
+        let mut guest = host_clocks();
+        guest.put(1024, &clock(7, 0, 1 << 40, 0));
+        let mut attempt = Attempt::default();
+        let mut ends = [0; 2];
+        for end in &mut ends {
+            let mut mem = GuestMemory::new(&mut guest.bytes).again(Layout::Preview1, attempt);
+            let call = poll_oneoff(&mut guest.ctx, &mut mem, 1024, 8192, 1, 16);
+            attempt = mem.attempt;
+            let Err(Stop::Wait(Wait { until_ns: Some(until_ns), .. })) = call else { panic!("{call:?}") };
+            *end = until_ns;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(ends[0], ends[1]);
+    }
+
+    #[test]
+    fn a_denied_subscription_is_told_to_the_audit() {
+        let mut guest = host_clocks();
+        wait(&mut guest, &[clock(1, 9, 0, 0)]).unwrap();
+        assert_eq!(guest.ctx.denied, None, "a mistake is no denial");
+        wait(&mut guest, &[clock(1, 0, 0, 0), stream(2, EventType::Read, 99)]).unwrap();
+        assert_eq!(guest.ctx.denied.and_then(Errno::rule), Some(Rule::NoDescriptor));
     }
 
     #[test]
@@ -371,10 +524,10 @@ mod tests {
         for (subscriptions, events, count, out) in
             [(65_500, 0, 1, 16), (1024, 65_510, 1, 16), (1024, 0, 1, 65_534), (1024, 0, 4000, 16), (u32::MAX, 0, 1, 16)]
         {
-            let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut None, subscriptions, events, count, out));
+            let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, subscriptions, events, count, out));
             assert_eq!(call, Err(Errno::FAULT));
         }
-        let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, &mut None, 0, 0, MAX_SUBSCRIPTIONS + 1, 16));
+        let call = guest.call(|ctx, mem| poll_oneoff(ctx, mem, 0, 0, MAX_SUBSCRIPTIONS + 1, 16));
         assert_eq!(call, Err(Errno::INVAL));
     }
 }

@@ -22,7 +22,8 @@ pub fn sched_yield(_ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>) -> Result<(),
     Ok(())
 }
 
-/// A guest has no signals: `NOSYS`.
+/// A guest has no signals, whatever the number: `NOSYS`. The definition names no error, and other systems have no signals
+/// either; wasi-libc raises them within the guest.
 pub fn proc_raise(_ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, _signal: u32) -> Result<(), Errno> {
     Err(Errno::NOSYS)
 }

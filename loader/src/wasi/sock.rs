@@ -1,69 +1,481 @@
-//! Sockets. Nothing here is granted as one yet, so whatever a guest has open is none.
+//! Sockets: listening ones that were granted, and the connections that they accept.
+//!
+//! A guest opens none by itself. Listeners have the numbers after those of the granted directories, in the order in which
+//! they were granted, which is how programs that are started with listening sockets look for them: without directories the
+//! first is 3. All are non-blocking for us; a guest that waits for one does so like for any stream.
 
 use super::ctx::WasiCtx;
-use super::errno::Errno;
+use super::descriptors::{Descriptor, Kind};
+use super::dircap::PreopenError;
+use super::errno::{Errno, retry};
+use super::fd_io::{gather, scatter};
+use super::host_stream::HostStream;
 use super::memory::GuestMemory;
+use super::types::{FdFlags, Rights};
+use super::wait::{HostFd, Stop, Wait};
+use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
 
-/// Accepts a connection.
-pub fn sock_accept(
-    ctx: &mut WasiCtx,
-    _mem: &mut GuestMemory<'_>,
-    fd: u32,
-    _flags: u32,
-    _accepted: u32,
-) -> Result<(), Errno> {
-    no_socket(ctx, fd)
+/// `riflags`: what was received stays there.
+const RECV_PEEK: u32 = 1;
+/// `riflags`: wait until all the vectors are full.
+const RECV_WAITALL: u32 = 2;
+
+/// `sdflags`: nothing more is received.
+const SHUT_RD: u32 = 1;
+/// `sdflags`: nothing more is sent.
+const SHUT_WR: u32 = 2;
+
+/// A listening socket, or a connection.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: HostStream,
+    listening: bool,
 }
 
-/// Receives a message.
+impl Socket {
+    /// A socket that listens, and does not wait.
+    pub(super) fn listener(fd: OwnedFd) -> Result<Socket, PreopenError> {
+        let is_stream = sockopt::socket_type(&fd) == Ok(SocketType::STREAM);
+        let families = [AddressFamily::INET, AddressFamily::INET6, AddressFamily::UNIX];
+        let is_known = sockopt::socket_domain(&fd).is_ok_and(|family| families.contains(&family));
+        if !is_stream || !is_known || sockopt::socket_acceptconn(&fd) != Ok(true) {
+            return Err(PreopenError::NotListening);
+        }
+        rustix::io::ioctl_fionbio(&fd, true).map_err(|errno| PreopenError::Host(errno.into()))?;
+        Ok(Socket::new(fd, true))
+    }
+
+    fn new(fd: OwnedFd, listening: bool) -> Socket {
+        Socket { stream: HostStream::new(HostFd::Shared(Arc::new(fd))), listening }
+    }
+
+    /// The host's stream.
+    pub(super) fn stream(&self) -> &HostStream {
+        &self.stream
+    }
+
+    /// `fd_read`: receives what there is.
+    pub(super) fn receive(&mut self, slices: &mut [IoSliceMut<'_>], nonblock: bool) -> Result<usize, Stop> {
+        self.stream.read(slices, nonblock)
+    }
+
+    /// `fd_write`: sends it.
+    pub(super) fn send(&mut self, slices: &[IoSlice<'_>], moved: &mut usize, nonblock: bool) -> Result<usize, Stop> {
+        self.stream.write(slices, moved, nonblock)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Descriptor {
+    /// A socket that listens. What it accepts inherits what can apply to a connection.
+    pub(super) fn listener(socket: Socket) -> Descriptor {
+        let base = Rights::LISTENER;
+        Descriptor { kind: Kind::Socket(socket), base, inheriting: Rights::CONNECTION, flags: FdFlags::NONE }
+    }
+}
+
+/// Accepts a connection on a listening socket, and writes its number. `flags` are those of the connection: `NONBLOCK` or
+/// none, all others are `INVAL`, as is a socket that does not listen.
+pub fn sock_accept(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    flags: u32,
+    accepted: u32,
+) -> Result<(), Stop> {
+    let (descriptor, socket) = socket(ctx, fd)?;
+    if !socket.listening {
+        return Err(Errno::INVAL.into());
+    }
+    let flags = u16::try_from(flags).map(FdFlags::from_raw).map_err(|_| Errno::INVAL)?;
+    if !FdFlags::NONBLOCK.contains(flags) {
+        return Err(Errno::INVAL.into());
+    }
+    descriptor.require(Rights::SOCK_ACCEPT)?;
+    mem.check(accepted, 4)?;
+    // It is not taken from the queue if there is no number for it.
+    ctx.descriptors.vacancy()?;
+    let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let connection = match retry(|| rustix::net::accept_with(socket, host_flags)) {
+        Err(errno) if errno == Errno::AGAIN && !descriptor.nonblock() => {
+            return Err(Wait::for_stream(socket.stream.host_fd(), PollFlags::IN));
+        }
+        done => Socket::new(done?, false),
+    };
+    let base = Rights::CONNECTION.intersection(descriptor.inheriting);
+    let kind = Kind::Socket(connection);
+    let number = ctx.descriptors.insert(Descriptor { kind, base, inheriting: Rights::NONE, flags })?;
+    Ok(mem.write_u32(accepted, number)?)
+}
+
+/// Receives from a connection; writes how many bytes, and the flags of what was received. Of a stream nothing is cut off, so
+/// these are never set. With `RECV_WAITALL` the vectors are filled unless the stream ends, or the guest does not wait;
+/// with `RECV_PEEK` too, it is what there is.
 #[expect(clippy::too_many_arguments, reason = "preview 1's signature")]
 pub fn sock_recv(
     ctx: &mut WasiCtx,
-    _mem: &mut GuestMemory<'_>,
+    mem: &mut GuestMemory<'_>,
     fd: u32,
-    _iovs: u32,
-    _iovs_len: u32,
-    _flags: u32,
-    _received: u32,
-    _flags_out: u32,
-) -> Result<(), Errno> {
-    no_socket(ctx, fd)
+    iovs: u32,
+    iovs_len: u32,
+    flags: u32,
+    received: u32,
+    flags_out: u32,
+) -> Result<(), Stop> {
+    socket(ctx, fd)?;
+    if flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    mem.check(flags_out, 2)?;
+    let peek = if flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
+    let all = flags == RECV_WAITALL;
+    let (nonblock, socket) = socket_for(ctx, fd, Rights::FD_READ)?;
+    let mut moved = mem.attempt.moved;
+    let result =
+        scatter(mem, iovs, iovs_len, received, |slices| socket.stream.receive(slices, &mut moved, peek, all, nonblock));
+    mem.attempt.moved = moved;
+    result?;
+    Ok(mem.write(flags_out, &[0; 2])?)
 }
 
-/// Sends a message.
+/// Sends on a connection; writes how many bytes. There are no flags, so all are `INVAL`. A connection that is gone is
+/// `PIPE`, and no signal.
 pub fn sock_send(
     ctx: &mut WasiCtx,
-    _mem: &mut GuestMemory<'_>,
+    mem: &mut GuestMemory<'_>,
     fd: u32,
-    _iovs: u32,
-    _iovs_len: u32,
-    _flags: u32,
-    _sent: u32,
-) -> Result<(), Errno> {
-    no_socket(ctx, fd)
+    iovs: u32,
+    iovs_len: u32,
+    flags: u32,
+    sent: u32,
+) -> Result<(), Stop> {
+    socket(ctx, fd)?;
+    if flags != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    let (nonblock, socket) = socket_for(ctx, fd, Rights::FD_WRITE)?;
+    gather(mem, iovs, iovs_len, sent, |slices, moved| socket.send(slices, moved, nonblock))
 }
 
-/// Shuts a connection down.
-pub fn sock_shutdown(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, _how: u32) -> Result<(), Errno> {
-    no_socket(ctx, fd)
+/// Shuts a connection down, for receiving, sending or both: at least one, or it is `INVAL`.
+pub fn sock_shutdown(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, how: u32) -> Result<(), Errno> {
+    socket(ctx, fd)?;
+    let how = match how {
+        SHUT_RD => Shutdown::Read,
+        SHUT_WR => Shutdown::Write,
+        both if both == SHUT_RD | SHUT_WR => Shutdown::Both,
+        _ => return Err(Errno::INVAL),
+    };
+    let (_, socket) = socket_for(ctx, fd, Rights::SOCK_SHUTDOWN)?;
+    retry(|| rustix::net::shutdown(&*socket, how))
 }
 
-/// `NOTSOCK` for what is open, `BADF` for what is not.
-fn no_socket(ctx: &WasiCtx, fd: u32) -> Result<(), Errno> {
-    ctx.descriptors.get(fd)?;
-    Err(Errno::NOTSOCK)
+/// The socket that is open: `NOTSOCK` for anything else that is.
+fn socket(ctx: &WasiCtx, fd: u32) -> Result<(&Descriptor, &Socket), Errno> {
+    let descriptor = ctx.descriptors.get(fd)?;
+    match &descriptor.kind {
+        Kind::Socket(socket) => Ok((descriptor, socket)),
+        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTSOCK),
+    }
+}
+
+/// The same, to be used for `rights`, and whether the guest does not wait for it.
+fn socket_for(ctx: &mut WasiCtx, fd: u32, rights: Rights) -> Result<(bool, &mut Socket), Errno> {
+    let descriptor = ctx.descriptors.get_mut(fd)?;
+    descriptor.require(rights)?;
+    let nonblock = descriptor.nonblock();
+    match &mut descriptor.kind {
+        Kind::Socket(socket) => Ok((nonblock, socket)),
+        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTSOCK),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dircap::DirAccess;
-    use super::super::testing::{DIR, Guest, TempDir};
+    use super::super::errno::Rule;
+    use super::super::testing::{Guest, TempDir};
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    /// The number of the only listener.
+    const LISTENER: u32 = 3;
+
+    const NONBLOCK: u32 = FdFlags::NONBLOCK.raw() as u32;
+
+    fn listening() -> (Guest, std::net::SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut builder = WasiCtx::builder();
+        builder.listener(listener.into()).unwrap();
+        (Guest::with(builder.build().unwrap()), address)
+    }
+
+    fn accept(guest: &mut Guest, fd: u32, flags: u32) -> Result<u32, Errno> {
+        guest.call(|ctx, mem| sock_accept(ctx, mem, fd, flags, 16))?;
+        Ok(guest.u32_at(16))
+    }
+
+    /// A connection as the guest has it, and the other end.
+    fn connected(flags: u32) -> (Guest, u32, TcpStream) {
+        let (mut guest, address) = listening();
+        let peer = TcpStream::connect(address).unwrap();
+        let fd = accept(&mut guest, LISTENER, flags).unwrap();
+        (guest, fd, peer)
+    }
+
+    fn receive(guest: &mut Guest, fd: u32, len: u32, flags: u32) -> Result<Vec<u8>, Errno> {
+        guest.put(32, &4096u32.to_le_bytes());
+        guest.put(36, &len.to_le_bytes());
+        guest.put(20, &[0xff; 2]);
+        guest.call(|ctx, mem| sock_recv(ctx, mem, fd, 32, 1, flags, 16, 20))?;
+        assert_eq!(guest.bytes[20..22], [0; 2], "nothing of a stream is cut off");
+        Ok(guest.bytes[4096..][..guest.u32_at(16) as usize].to_vec())
+    }
+
+    fn send(guest: &mut Guest, fd: u32, data: &[u8], flags: u32) -> Result<u32, Errno> {
+        let (ptr, len) = guest.put(4096, data);
+        guest.put(32, &ptr.to_le_bytes());
+        guest.put(36, &len.to_le_bytes());
+        guest.call(|ctx, mem| sock_send(ctx, mem, fd, 32, 1, flags, 16))?;
+        Ok(guest.u32_at(16))
+    }
+
+    fn shutdown(guest: &mut Guest, fd: u32, how: u32) -> Result<(), Errno> {
+        guest.call(|ctx, mem| sock_shutdown(ctx, mem, fd, how))
+    }
+
+    fn stat(guest: &mut Guest, fd: u32) -> (u8, u16, Rights, Rights) {
+        guest.call(|ctx, mem| super::super::fd::fd_fdstat_get(ctx, mem, fd, 64)).unwrap();
+        let flags = u16::from_le_bytes([guest.bytes[66], guest.bytes[67]]);
+        (guest.bytes[64], flags, Rights::from_raw(guest.u64_at(72)), Rights::from_raw(guest.u64_at(80)))
+    }
+
+    fn narrow(guest: &mut Guest, fd: u32, base: Rights, inheriting: Rights) {
+        guest
+            .call(|ctx, mem| super::super::fd::fd_fdstat_set_rights(ctx, mem, fd, base.raw(), inheriting.raw()))
+            .unwrap();
+    }
 
     #[test]
-    fn a_directory_is_no_socket() {
-        let mut guest = Guest::new(&TempDir::new(), DirAccess::ReadOnly);
-        assert_eq!(guest.call(|ctx, mem| sock_accept(ctx, mem, DIR, 0, 0)), Err(Errno::NOTSOCK));
-        assert_eq!(guest.call(|ctx, mem| sock_shutdown(ctx, mem, 9, 0)), Err(Errno::BADF));
+    fn connections_are_accepted_and_are_streams() {
+        let (mut guest, fd, mut peer) = connected(0);
+        assert_eq!(fd, LISTENER + 1);
+        peer.write_all(b"hello world").unwrap();
+        assert_eq!(guest.read(fd, 5).unwrap(), b"hello");
+        assert_eq!(receive(&mut guest, fd, 100, 0).unwrap(), b" world");
+        assert_eq!(guest.write(fd, b"good"), Ok(4));
+        assert_eq!(send(&mut guest, fd, b"bye", 0), Ok(3));
+        let mut buffer = [0; 7];
+        peer.read_exact(&mut buffer).unwrap();
+        assert_eq!(&buffer, b"goodbye");
+        drop(peer);
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"", "the end");
+        guest.call(|ctx, mem| super::super::fd::fd_close(ctx, mem, fd)).unwrap();
+        assert_eq!(receive(&mut guest, fd, 9, 0), Err(Errno::BADF));
+        let seek = guest.call(|ctx, mem| super::super::fd_io::fd_seek(ctx, mem, LISTENER, 0, 0, 16));
+        assert_eq!(seek, Err(Errno::SPIPE));
+    }
+
+    #[test]
+    fn unix_sockets_listen_too() {
+        let dir = TempDir::new();
+        let path = dir.path().join("socket");
+        let mut builder = WasiCtx::builder();
+        builder.listener(UnixListener::bind(&path).unwrap().into()).unwrap();
+        let mut guest = Guest::with(builder.build().unwrap());
+        let mut peer = UnixStream::connect(&path).unwrap();
+        let fd = accept(&mut guest, LISTENER, 0).unwrap();
+        peer.write_all(b"x").unwrap();
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"x");
+        drop(peer);
+        for _ in 0..3 {
+            assert_eq!(send(&mut guest, fd, b"y", 0), Err(Errno::PIPE), "an error, and no signal");
+        }
+    }
+
+    #[test]
+    fn only_what_listens_is_granted() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let unbound = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        for fd in [stream.into(), datagrams.into(), file.into(), unbound] {
+            let mut builder = WasiCtx::builder();
+            assert!(matches!(builder.listener(fd), Err(PreopenError::NotListening)));
+        }
+        let packets = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+        let name = rustix::net::SocketAddrUnix::new_abstract_name(format!("bwk-{}", std::process::id()).as_bytes());
+        rustix::net::bind(&packets, &name.unwrap()).unwrap();
+        rustix::net::listen(&packets, 1).unwrap();
+        assert!(matches!(WasiCtx::builder().listener(packets), Err(PreopenError::NotListening)), "no stream");
+    }
+
+    #[test]
+    fn nobody_is_waited_for_who_is_not_to_be() {
+        let (mut guest, _) = listening();
+        let set_flags = |guest: &mut Guest, fd, flags| {
+            guest.call(|ctx, mem| super::super::fd::fd_fdstat_set_flags(ctx, mem, fd, flags))
+        };
+        set_flags(&mut guest, LISTENER, NONBLOCK).unwrap();
+        assert_eq!(accept(&mut guest, LISTENER, 0), Err(Errno::AGAIN));
+        let (mut guest, fd, peer) = connected(NONBLOCK);
+        assert_eq!(stat(&mut guest, fd).1, FdFlags::NONBLOCK.raw());
+        assert_eq!(receive(&mut guest, fd, 9, 0), Err(Errno::AGAIN));
+        assert_eq!(receive(&mut guest, fd, 9, RECV_WAITALL), Err(Errno::AGAIN));
+        assert_eq!(guest.read(fd, 9), Err(Errno::AGAIN));
+        while send(&mut guest, fd, &[1; 60_000], 0).is_ok() {}
+        assert_eq!(send(&mut guest, fd, &[1; 60_000], 0), Err(Errno::AGAIN));
+        drop(peer);
+    }
+
+    #[test]
+    fn what_waits_gets_what_comes() {
+        let (mut guest, address) = listening();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let pause = || std::thread::sleep(std::time::Duration::from_millis(20));
+                pause();
+                let mut peer = TcpStream::connect(address).unwrap();
+                for part in [&b"ab"[..], b"cd", b"ef"] {
+                    pause();
+                    peer.write_all(part).unwrap();
+                }
+                // All of what the guest sends, though it is more than the sockets hold.
+                let mut all = Vec::new();
+                peer.read_to_end(&mut all).unwrap();
+                assert_eq!(all.len(), 8 << 20);
+            });
+            let fd = accept(&mut guest, LISTENER, 0).unwrap();
+            assert_eq!(receive(&mut guest, fd, 5, RECV_WAITALL).unwrap(), b"abcde");
+            assert_eq!(receive(&mut guest, fd, 5, 0).unwrap(), b"f");
+            guest.bytes.resize(4096 + (8 << 20), 7);
+            assert_eq!(send(&mut guest, fd, &vec![7; 8 << 20], 0), Ok(8 << 20));
+            shutdown(&mut guest, fd, SHUT_WR).unwrap();
+        });
+    }
+
+    #[test]
+    fn what_is_peeked_at_stays() {
+        let (mut guest, fd, mut peer) = connected(0);
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(receive(&mut guest, fd, 2, RECV_PEEK).unwrap(), b"ab");
+        assert_eq!(receive(&mut guest, fd, 9, RECV_PEEK | RECV_WAITALL).unwrap(), b"abc", "what there is");
+        assert_eq!(receive(&mut guest, fd, 3, RECV_WAITALL).unwrap(), b"abc");
+        drop(peer);
+        assert_eq!(receive(&mut guest, fd, 3, RECV_WAITALL).unwrap(), b"", "the end is not waited beyond");
+    }
+
+    #[test]
+    fn each_direction_is_shut_down() {
+        let (mut guest, fd, mut peer) = connected(0);
+        assert_eq!(shutdown(&mut guest, fd, SHUT_WR), Ok(()));
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        assert_eq!(send(&mut guest, fd, b"x", 0), Err(Errno::PIPE));
+        peer.write_all(b"x").unwrap();
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"x");
+        assert_eq!(shutdown(&mut guest, fd, SHUT_RD), Ok(()));
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"");
+        assert_eq!(shutdown(&mut guest, fd, SHUT_RD | SHUT_WR), Ok(()));
+    }
+
+    #[test]
+    fn a_connection_that_is_reset_says_so_once() {
+        let (mut guest, fd, peer) = connected(0);
+        guest.write(fd, b"unread").unwrap();
+        // What it has not read when it closes makes it reset the connection.
+        while peer.peek(&mut [0; 9]).unwrap() < 6 {}
+        drop(peer);
+        assert_eq!(receive(&mut guest, fd, 9, 0), Err(Errno::CONNRESET));
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"");
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let (mut guest, fd, mut peer) = connected(0);
+        peer.write_all(b"abc").unwrap();
+        for flags in [4, 8, 1 << 16, u32::MAX] {
+            assert_eq!(receive(&mut guest, fd, 9, flags), Err(Errno::INVAL));
+            assert_eq!(send(&mut guest, fd, b"x", flags), Err(Errno::INVAL));
+            assert_eq!(shutdown(&mut guest, fd, flags), Err(Errno::INVAL));
+        }
+        assert_eq!(send(&mut guest, fd, b"x", 1), Err(Errno::INVAL));
+        assert_eq!(shutdown(&mut guest, fd, 0), Err(Errno::INVAL));
+        for flags in [1, NONBLOCK | 1, 0x20, 1 << 16] {
+            assert_eq!(accept(&mut guest, LISTENER, flags), Err(Errno::INVAL));
+        }
+        assert_eq!(accept(&mut guest, fd, 0), Err(Errno::INVAL), "it does not listen");
+        assert_eq!(shutdown(&mut guest, LISTENER, SHUT_RD), Err(Errno::NOTCAPABLE));
+        assert_eq!(receive(&mut guest, LISTENER, 1, 0), Err(Errno::NOTCONN));
+        assert_eq!(send(&mut guest, LISTENER, b"x", 0), Err(Errno::BADF));
+        // A fault takes nothing from the connection, and no connection from the queue.
+        let end = guest.bytes.len() as u32;
+        for (received, flags_out) in [(end - 3, 20), (16, end - 1)] {
+            let call = guest.call(|ctx, mem| sock_recv(ctx, mem, fd, 32, 1, 0, received, flags_out));
+            assert_eq!(call, Err(Errno::FAULT));
+        }
+        assert_eq!(receive(&mut guest, fd, 9, 0).unwrap(), b"abc");
+        let _waiting = TcpStream::connect(peer.peer_addr().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_told_apart() {
+        let dir = TempDir::new();
+        let mut builder = WasiCtx::builder();
+        builder.stdin_bytes("x");
+        builder.capture_stdout(9);
+        let mut guest = Guest::with(builder.build().unwrap());
+        drop(dir);
+        for (fd, expected) in [(0, Errno::NOTSOCK), (1, Errno::NOTSOCK), (2, Errno::BADF), (9, Errno::BADF)] {
+            assert_eq!(accept(&mut guest, fd, 0), Err(expected));
+            assert_eq!(receive(&mut guest, fd, 1, 0), Err(expected));
+            assert_eq!(send(&mut guest, fd, b"x", 0), Err(expected));
+            assert_eq!(shutdown(&mut guest, fd, SHUT_RD), Err(expected));
+            assert_eq!(shutdown(&mut guest, fd, 0), Err(expected), "whatever else is wrong");
+        }
+    }
+
+    #[test]
+    fn rights_are_inherited_and_narrow() {
+        let (mut guest, address) = listening();
+        assert_eq!(stat(&mut guest, LISTENER), (6, 0, Rights::LISTENER, Rights::CONNECTION));
+        narrow(&mut guest, LISTENER, Rights::LISTENER, Rights::CONNECTION.difference(Rights::FD_WRITE));
+        let mut peer = TcpStream::connect(address).unwrap();
+        let fd = accept(&mut guest, LISTENER, 0).unwrap();
+        assert_eq!(stat(&mut guest, fd), (6, 0, Rights::CONNECTION.difference(Rights::FD_WRITE), Rights::NONE));
+        assert_eq!(send(&mut guest, fd, b"x", 0).unwrap_err().rule(), Some(Rule::Rights));
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(receive(&mut guest, fd, 1, 0).unwrap(), b"a");
+        narrow(&mut guest, fd, Rights::SOCK_SHUTDOWN, Rights::NONE);
+        assert_eq!(receive(&mut guest, fd, 1, 0), Err(Errno::BADF));
+        narrow(&mut guest, fd, Rights::NONE, Rights::NONE);
+        assert_eq!(shutdown(&mut guest, fd, SHUT_RD).unwrap_err().rule(), Some(Rule::Rights));
+        narrow(&mut guest, LISTENER, Rights::FD_READ, Rights::NONE);
+        assert_eq!(accept(&mut guest, LISTENER, 0).unwrap_err().rule(), Some(Rule::Rights));
+    }
+
+    #[test]
+    fn connections_count_as_descriptors() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut builder = WasiCtx::builder();
+        builder.listener(listener.into()).unwrap().max_descriptors(LISTENER + 2);
+        let mut guest = Guest::with(builder.build().unwrap());
+        let _peers = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
+        let fd = accept(&mut guest, LISTENER, 0).unwrap();
+        let full = accept(&mut guest, LISTENER, 0).unwrap_err();
+        assert_eq!((full, full.rule()), (Errno::MFILE, Some(Rule::Descriptors)));
+        guest.call(|ctx, mem| super::super::fd::fd_close(ctx, mem, fd)).unwrap();
+        assert_eq!(accept(&mut guest, LISTENER, 0), Ok(fd), "the other one still waits in the queue");
     }
 }

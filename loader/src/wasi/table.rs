@@ -1,11 +1,12 @@
-//! The 46 functions of `wasi_snapshot_preview1`, and how they are handed to the loader: the only file of this folder that
-//! knows it.
+//! The 46 functions of `wasi_snapshot_preview1`, and the 45 of `wasi_unstable` that are the same ones, and how they are
+//! handed to the loader: the only file of this folder that knows it.
 
 use super::audit::Denial;
 use super::ctx::WasiCtx;
 use super::errno::Errno;
 use super::memory::GuestMemory;
-use super::wait::Stop;
+use super::unstable::{self, Layout};
+use super::wait::{Attempt, Stop};
 use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock};
 use crate::{Caller, HostError, Imports, TrapCode};
 use rustix::fd::AsFd;
@@ -14,33 +15,15 @@ use std::sync::{Arc, Mutex};
 /// The name under which guests import preview 1.
 pub const MODULE: &str = "wasi_snapshot_preview1";
 
-/// Hands preview 1 to the loader, over what `ctx` grants.
+/// Hands preview 1 to the loader, and `wasi_unstable` before it, over what `ctx` grants.
 pub fn add_to_imports(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>) {
-    register(imports, MODULE, &ctx);
-    // It writes down when it began, for the times that it waits for.
-    let polled = Arc::clone(&ctx);
-    imports.func(
-        MODULE,
-        "poll_oneoff",
-        move |caller: &mut Caller<'_>, subscriptions: i32, events: i32, count: i32, count_out: i32| {
-            let [subscriptions, events, count, count_out] =
-                [subscriptions, events, count, count_out].map(i32::cast_unsigned);
-            let mut began = None;
-            let told = Told {
-                module: MODULE,
-                function: "poll_oneoff",
-                names: &["subscriptions", "events", "count", "count_out"],
-                values: &[subscriptions, events, count, count_out].map(u64::from),
-            };
-            call(caller, &polled, told, |ctx, mem| {
-                poll::poll_oneoff(ctx, mem, &mut began, subscriptions, events, count, count_out)
-            })
-        },
-    );
-    // It has no error number to return, and needs neither memory nor state.
-    imports.func(MODULE, "proc_exit", |_caller: &mut Caller<'_>, code: i32| -> Result<(), HostError> {
-        Err(HostError::exit(process::proc_exit(code).code))
-    });
+    for (module, layout) in [(MODULE, Layout::Preview1), (unstable::MODULE, Layout::Unstable)] {
+        register(imports, module, layout, &ctx);
+        // It has no error number to return, and needs neither memory nor state.
+        imports.func(module, "proc_exit", |_caller: &mut Caller<'_>, code: i32| -> Result<(), HostError> {
+            Err(HostError::exit(process::proc_exit(code).code))
+        });
+    }
 }
 
 /// Hands preview 1 to the loader, with nothing granted: see [`WasiCtx::inert`].
@@ -51,22 +34,20 @@ pub fn add_inert(imports: &mut Imports) {
 /// Defines [`register`]: a row is the room, the function, and its parameters as WebAssembly passes them.
 macro_rules! functions {
     ($($room:ident::$name:ident($($param:ident: $type:ident),*);)*) => {
-        /// Every function that returns an error number, by name, but for `poll_oneoff`.
+        /// Every function that returns an error number, by name.
         #[cfg(test)]
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        fn register(imports: &mut Imports, module: &'static str, ctx: &Arc<Mutex<WasiCtx>>) {
-            $({
+        fn register(imports: &mut Imports, module: &'static str, layout: Layout, ctx: &Arc<Mutex<WasiCtx>>) {
+            $(if layout == Layout::Preview1 || stringify!($name) != unstable::MISSING {
                 let ctx = Arc::clone(ctx);
                 imports.func(module, stringify!($name), move |caller: &mut Caller<'_>, $($param: $type),*| {
-                    let told = Told {
-                        module,
-                        function: stringify!($name),
-                        names: &[$(stringify!($param)),*],
-                        values: &[$($param.cast_unsigned().into()),*],
-                    };
-                    call(caller, &ctx, told, |ctx, mem| {
+                    let function = |ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>| {
                         $room::$name(ctx, mem, $($param.cast_unsigned()),*).map_err(Stop::from)
+                    };
+                    call(caller, &ctx, layout, function, |ctx, mem, errno| {
+                        let (names, values) = (&[$(stringify!($param)),*], &[$($param.cast_unsigned().into()),*]);
+                        audit(ctx, mem, errno, (module, stringify!($name)), names, values);
                     })
                 });
             })*
@@ -114,6 +95,7 @@ functions! {
     path::path_rename(fd: i32, old: i32, old_len: i32, new_fd: i32, new: i32, new_len: i32);
     path::path_symlink(target: i32, target_len: i32, fd: i32, path: i32, path_len: i32);
     path::path_unlink_file(fd: i32, path: i32, path_len: i32);
+    poll::poll_oneoff(subscriptions: i32, events: i32, count: i32, count_out: i32);
     process::proc_raise(signal: i32);
     random::random_get(buf: i32, len: i32);
     process::sched_yield();
@@ -123,48 +105,54 @@ functions! {
     sock::sock_shutdown(fd: i32, how: i32);
 }
 
-/// What an audit is told of a call.
-struct Told<'a> {
-    module: &'static str,
-    function: &'static str,
-    names: &'static [&'static str],
-    values: &'a [u64],
-}
-
 /// Makes a call on behalf of the guest that asked for it, with that guest's memory, as often as it has to wait, and returns
 /// the error number. While it waits, nothing of the guest is locked.
+///
+/// An interrupt is not missed, whenever it comes: the descriptor that the wait sleeps on stays readable until the group is
+/// resumed, which nobody can do while its guest is in here.
 ///
 /// A state that a panic left half changed is not used again: whatever the guest had granted, it can then do nothing.
 fn call(
     caller: &mut Caller<'_>,
     ctx: &Mutex<WasiCtx>,
-    told: Told<'_>,
-    mut function: impl FnMut(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Stop>,
+    layout: Layout,
+    function: impl Fn(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Stop>,
+    denied: impl Fn(&mut WasiCtx, &GuestMemory<'_>, Errno),
 ) -> Result<i32, HostError> {
+    let mut attempt = Attempt::default();
     loop {
         let (bytes, interrupt) = caller.memory_and_interrupt()?;
-        let mut mem = GuestMemory::interruptible(bytes, interrupt);
+        let mut mem = GuestMemory::interruptible(bytes, interrupt).again(layout, attempt);
         let result = match ctx.lock() {
             Ok(mut ctx) => {
                 let result = function(&mut ctx, &mut mem);
-                if let Err(Stop::Errno(errno)) = &result {
-                    audit(&mut ctx, &mem, &told, *errno);
+                match &result {
+                    Err(Stop::Errno(errno)) if errno.rule().is_some() => denied(&mut ctx, &mem, *errno),
+                    Ok(()) if ctx.denied.is_some() => {
+                        if let Some(errno) = ctx.denied.take() {
+                            denied(&mut ctx, &mem, errno);
+                        }
+                    }
+                    _ => {}
                 }
                 result
             }
             Err(_poisoned) => Err(Errno::NOTRECOVERABLE.into()),
         };
+        attempt = mem.attempt;
         let wait = match result {
             Ok(()) => return Ok(0),
             Err(Stop::Errno(errno)) => return Ok(errno.raw().into()),
             Err(Stop::Interrupted) => return Err(interrupted()),
             Err(Stop::Wait(wait)) => wait,
         };
-        let signal = caller.interrupt_signal()?;
-        if let Err(errno) = wait.sleep(Some(signal.as_fd())) {
+        // Where the host has no descriptor left for it, the wait looks around now and then.
+        let signal = caller.interrupt_signal().ok();
+        if let Err(errno) = wait.sleep(signal.as_ref().map(AsFd::as_fd)) {
             return Ok(errno.raw().into());
         }
-        if signal.requested() {
+        let (bytes, interrupt) = caller.memory_and_interrupt()?;
+        if GuestMemory::interruptible(bytes, interrupt).proceed().is_err() {
             return Err(interrupted());
         }
     }
@@ -174,11 +162,19 @@ fn interrupted() -> HostError {
     HostError::Trap(TrapCode::Interrupt, None)
 }
 
-/// Tells the auditor, if the call was denied and there is one.
-fn audit(ctx: &mut WasiCtx, mem: &GuestMemory<'_>, told: &Told<'_>, errno: Errno) {
+/// Tells the auditor of a call that was denied, if there is one.
+#[cold]
+fn audit(
+    ctx: &mut WasiCtx,
+    mem: &GuestMemory<'_>,
+    errno: Errno,
+    (module, function): (&'static str, &'static str),
+    names: &'static [&'static str],
+    values: &[u64],
+) {
     let (Some(rule), Some(auditor)) = (errno.rule(), &mut ctx.auditor) else { return };
-    let arguments = audit::arguments(told.names, told.values, mem);
-    auditor(&Denial { module: told.module, function: told.function, arguments: &arguments, errno, rule });
+    let arguments = audit::arguments(names, values, mem);
+    auditor(&Denial { module, function, arguments: &arguments, errno, rule });
 }
 
 #[cfg(test)]
@@ -187,10 +183,17 @@ mod tests {
 
     #[test]
     fn all_46_functions_are_there_once() {
-        let mut names = [NAMES, &["poll_oneoff", "proc_exit"]].concat();
+        let mut names = [NAMES, &["proc_exit"]].concat();
         assert_eq!(names.len(), 46);
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 46);
+        let mut imports = Imports::new();
+        add_inert(&mut imports);
+        for name in names {
+            assert!(imports.contains(MODULE, name), "{name}");
+            assert_eq!(imports.contains(unstable::MODULE, name), name != unstable::MISSING, "{name}");
+        }
+        assert!(!imports.contains(MODULE, "") && imports.contains(MODULE, unstable::MISSING));
     }
 }

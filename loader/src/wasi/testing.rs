@@ -1,11 +1,13 @@
 //! What the tests of this folder share: a temporary directory, and a guest to make calls with.
 
 use super::ctx::WasiCtx;
-use super::dircap::DirAccess;
+use super::dircap::Dir;
 use super::errno::Errno;
+use super::grant::DirGrant;
 use super::memory::GuestMemory;
 use super::types::Rights;
-use super::wait::Stop;
+use super::unstable::Layout;
+use super::wait::{Attempt, Stop};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use std::path::{Path, PathBuf};
@@ -57,6 +59,13 @@ impl TempDir {
     }
 }
 
+impl TempDir {
+    /// A capability of it, the root of a tree.
+    pub(super) fn grant(&self, grant: DirGrant) -> Dir {
+        Dir::open(self.open(), grant).unwrap()
+    }
+}
+
 impl Drop for TempDir {
     fn drop(&mut self) {
         if self.owned {
@@ -72,17 +81,23 @@ pub(super) const DIR: u32 = 3;
 pub(super) struct Guest {
     pub(super) ctx: WasiCtx,
     pub(super) bytes: Vec<u8>,
+    /// Which definition it calls by.
+    pub(super) layout: Layout,
 }
 
 impl Guest {
-    pub(super) fn new(dir: &TempDir, access: DirAccess) -> Guest {
+    pub(super) fn new(dir: &TempDir, grant: DirGrant) -> Guest {
+        Guest::over(&dir.grant(grant))
+    }
+
+    pub(super) fn over(dir: &Dir) -> Guest {
         let mut builder = WasiCtx::builder();
-        builder.preopen_dir(dir.open(), "/", access).unwrap();
+        builder.preopen(dir, "/").unwrap();
         Guest::with(builder.build().unwrap())
     }
 
     pub(super) fn with(ctx: WasiCtx) -> Guest {
-        Guest { ctx, bytes: vec![0; 1 << 16] }
+        Guest { ctx, bytes: vec![0; 1 << 16], layout: Layout::Preview1 }
     }
 
     /// Makes a call, again when what it waits for has come.
@@ -90,8 +105,12 @@ impl Guest {
         &mut self,
         mut call: impl FnMut(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<T, E>,
     ) -> Result<T, Errno> {
+        let mut attempt = Attempt::default();
         loop {
-            match call(&mut self.ctx, &mut GuestMemory::new(&mut self.bytes)).map_err(Into::into) {
+            let mut mem = GuestMemory::new(&mut self.bytes).again(self.layout, attempt);
+            let result = call(&mut self.ctx, &mut mem);
+            attempt = mem.attempt;
+            match result.map_err(Into::into) {
                 Ok(result) => return Ok(result),
                 Err(Stop::Errno(errno)) => return Err(errno),
                 Err(Stop::Wait(wait)) => wait.sleep(None)?,
@@ -140,4 +159,44 @@ impl Guest {
         self.call(|ctx, mem| super::fd_io::fd_read(ctx, mem, fd, 32, 1, 16))?;
         Ok(self.bytes[4096..][..self.u32_at(16) as usize].to_vec())
     }
+}
+
+/// A function of one path.
+pub(super) type OnePath = fn(&mut WasiCtx, &mut GuestMemory<'_>, u32, u32, u32) -> Result<(), Errno>;
+/// A function of two paths, each beneath its directory.
+pub(super) type TwoPaths = fn(&mut WasiCtx, &mut GuestMemory<'_>, u32, u32, u32, u32, u32, u32) -> Result<(), Errno>;
+
+/// Makes a call of one path beneath the granted directory.
+pub(super) fn one(guest: &mut Guest, call: OnePath, path: &str) -> Result<(), Errno> {
+    let (ptr, len) = guest.put(2048, path.as_bytes());
+    guest.call(|ctx, mem| call(ctx, mem, DIR, ptr, len))
+}
+
+/// Makes a call of two paths.
+pub(super) fn two(guest: &mut Guest, call: TwoPaths, fds: (u32, u32), old: &str, new: &str) -> Result<(), Errno> {
+    let (old, old_len) = guest.put(2048, old.as_bytes());
+    let (new, new_len) = guest.put(8192, new.as_bytes());
+    guest.call(|ctx, mem| call(ctx, mem, fds.0, old, old_len, fds.1, new, new_len))
+}
+
+/// `path_link`, with its arguments as those of [`TwoPaths`].
+#[expect(clippy::too_many_arguments, reason = "as the function that it calls")]
+pub(super) fn link(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    a: u32,
+    b: u32,
+    to: u32,
+    c: u32,
+    d: u32,
+) -> Result<(), Errno> {
+    super::path::path_link(ctx, mem, fd, 0, a, b, to, c, d)
+}
+
+/// `path_symlink`.
+pub(super) fn make_symlink(guest: &mut Guest, target: &str, path: &str) -> Result<(), Errno> {
+    let (target, target_len) = guest.put(2048, target.as_bytes());
+    let (path, len) = guest.put(8192, path.as_bytes());
+    guest.call(|ctx, mem| super::path::path_symlink(ctx, mem, target, target_len, DIR, path, len))
 }

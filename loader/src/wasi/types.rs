@@ -1,8 +1,10 @@
 //! The types of preview 1 that cross into guest memory: flags, rights, and the byte layout of its structures.
 //!
-//! Layouts are those of `typenames.witx`; every offset is written once, in the function that encodes the structure.
+//! Layouts are those of `typenames.witx`; every offset is written once, in the function that encodes the structure. The
+//! definition before preview 1 differs in a few: see [`Layout`].
 
 use super::errno::Errno;
+use super::unstable::Layout;
 use rustix::fs::FileType;
 
 /// Defines a set of bits with named members.
@@ -123,22 +125,20 @@ impl Rights {
         .union(Rights::PATH_REMOVE_DIRECTORY)
         .union(Rights::PATH_UNLINK_FILE);
 
-    /// What changes something, and so never applies below a directory that was granted read-only.
-    pub const CHANGES: Rights = Rights::FD_WRITE
-        .union(Rights::FD_ALLOCATE)
-        .union(Rights::FD_FILESTAT_SET_SIZE)
-        .union(Rights::FD_FILESTAT_SET_TIMES)
-        .union(Rights::PATH_CREATE_DIRECTORY)
-        .union(Rights::PATH_CREATE_FILE)
-        .union(Rights::PATH_LINK_SOURCE)
-        .union(Rights::PATH_LINK_TARGET)
-        .union(Rights::PATH_RENAME_SOURCE)
-        .union(Rights::PATH_RENAME_TARGET)
-        .union(Rights::PATH_FILESTAT_SET_SIZE)
-        .union(Rights::PATH_FILESTAT_SET_TIMES)
-        .union(Rights::PATH_SYMLINK)
-        .union(Rights::PATH_REMOVE_DIRECTORY)
-        .union(Rights::PATH_UNLINK_FILE);
+    /// What can apply to a socket that listens. It is ready to be read when there is a connection to accept.
+    pub const LISTENER: Rights = Rights::SOCK_ACCEPT
+        .union(Rights::FD_READ)
+        .union(Rights::FD_FDSTAT_SET_FLAGS)
+        .union(Rights::FD_FILESTAT_GET)
+        .union(Rights::POLL_FD_READWRITE);
+
+    /// What can apply to a connection.
+    pub const CONNECTION: Rights = Rights::SOCK_SHUTDOWN
+        .union(Rights::FD_READ)
+        .union(Rights::FD_WRITE)
+        .union(Rights::FD_FDSTAT_SET_FLAGS)
+        .union(Rights::FD_FILESTAT_GET)
+        .union(Rights::POLL_FD_READWRITE);
 }
 
 bits! {
@@ -177,8 +177,25 @@ bits! {
     }
 }
 
-/// The bit of `lookupflags` that says to follow a symbolic link in the last place of a path.
-pub const LOOKUP_SYMLINK_FOLLOW: u32 = 1;
+/// `whence`: what a seek counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence {
+    /// The start of the file.
+    Start,
+    /// The offset as it is.
+    Current,
+    /// The end of the file.
+    End,
+}
+
+/// Whether `lookupflags` say to follow a symbolic link in the last place of a path. `INVAL` for bits without a name.
+pub(super) fn follows(lookup: u32) -> Result<bool, Errno> {
+    match lookup {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Errno::INVAL),
+    }
+}
 
 /// `filetype`. Preview 1 has no pipe; one is [`FileKind::Unknown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,9 +277,6 @@ pub struct FileStat {
 }
 
 impl FileStat {
-    /// Bytes in guest memory.
-    pub const SIZE: usize = 64;
-
     /// Of something that is no file of the host.
     pub const NOTHING: FileStat = FileStat {
         device: 0,
@@ -275,17 +289,25 @@ impl FileStat {
         changed_ns: 0,
     };
 
-    /// The structure as the guest reads it.
-    pub fn encode(&self) -> [u8; Self::SIZE] {
-        let mut out = [0; Self::SIZE];
+    /// The structure as a guest of such a layout reads it: 64 bytes, or 56, where there are no more links than 32 bits
+    /// count.
+    pub fn encode(&self, layout: Layout) -> Vec<u8> {
+        let mut out = vec![0; 16];
         out[0..8].copy_from_slice(&self.device.to_le_bytes());
         out[8..16].copy_from_slice(&self.inode.to_le_bytes());
-        out[16] = self.kind as u8;
-        out[24..32].copy_from_slice(&self.links.to_le_bytes());
-        out[32..40].copy_from_slice(&self.size.to_le_bytes());
-        out[40..48].copy_from_slice(&self.accessed_ns.to_le_bytes());
-        out[48..56].copy_from_slice(&self.modified_ns.to_le_bytes());
-        out[56..64].copy_from_slice(&self.changed_ns.to_le_bytes());
+        match layout {
+            Layout::Preview1 => {
+                out.extend([self.kind as u8, 0, 0, 0, 0, 0, 0, 0]);
+                out.extend(self.links.to_le_bytes());
+            }
+            Layout::Unstable => {
+                out.extend([self.kind as u8, 0, 0, 0]);
+                out.extend(u32::try_from(self.links).unwrap_or(u32::MAX).to_le_bytes());
+            }
+        }
+        for number in [self.size, self.accessed_ns, self.modified_ns, self.changed_ns] {
+            out.extend(number.to_le_bytes());
+        }
         out
     }
 }
@@ -370,7 +392,11 @@ mod tests {
         let bytes = stat.encode();
         assert_eq!((bytes[0], bytes[2], bytes[8], bytes[19]), (4, 1, 2, 8));
         let stat = FileStat { inode: 7, size: 9, kind: FileKind::Directory, ..FileStat::NOTHING };
-        let bytes = stat.encode();
-        assert_eq!((bytes[8], bytes[16], bytes[24], bytes[32]), (7, 3, 1, 9));
+        let bytes = stat.encode(Layout::Preview1);
+        assert_eq!((bytes.len(), bytes[8], bytes[16], bytes[24], bytes[32]), (64, 7, 3, 1, 9));
+        let bytes = stat.encode(Layout::Unstable);
+        assert_eq!((bytes.len(), bytes[8], bytes[16], bytes[20], bytes[24]), (56, 7, 3, 1, 9));
+        let many = FileStat { links: 1 << 32, ..stat };
+        assert_eq!(many.encode(Layout::Unstable)[20..24], [255; 4], "as many as can be told");
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub enum Stop {
     /// The guest is told.
     Errno(Errno),
-    /// It is to be made again after a wait. Nothing has happened yet.
+    /// It is to be made again after a wait. Nothing has happened yet but what its [`Attempt`] tells the next one.
     Wait(Wait),
     /// The guest is to end.
     Interrupted,
@@ -24,6 +24,15 @@ impl From<Errno> for Stop {
     fn from(errno: Errno) -> Stop {
         Stop::Errno(errno)
     }
+}
+
+/// What a call that waited knows of its earlier attempts when it is made again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Attempt {
+    /// When the first one was made, in nanoseconds of the host's monotonic clock; for those who measure time from there.
+    pub(super) began_ns: Option<u64>,
+    /// How many of the bytes of a transfer were moved.
+    pub(super) moved: usize,
 }
 
 /// A descriptor of the host that a wait keeps open: the guest's own may be closed meanwhile.
@@ -59,18 +68,29 @@ impl Wait {
         Stop::Wait(Wait { streams: vec![(fd, events)], until_ns: None })
     }
 
-    /// Sleeps until something of it may have come, or `interrupt` is readable. It may also return early.
+    /// A wait for nothing: other instances that share the state have their turn.
+    pub(super) fn for_others() -> Stop {
+        Stop::Wait(Wait { streams: Vec::new(), until_ns: Some(0) })
+    }
+
+    /// Sleeps until something of it may have come, or `interrupt` is readable. It may also return early; without an
+    /// `interrupt` it does soon, for the caller to look.
     pub(super) fn sleep(&self, interrupt: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
         let mut fds: Vec<PollFd<'_>> =
             self.streams.iter().map(|(fd, events)| PollFd::from_borrowed_fd(fd.as_fd(), *events)).collect();
         fds.extend(interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let timeout = self.until_ns.map(|at| timespec(at.saturating_sub(monotonic_ns())));
+        let left_ns = self.until_ns.map(|at| at.saturating_sub(monotonic_ns()));
+        let longest_ns = if interrupt.is_some() { None } else { Some(LOOK_NS) };
+        let timeout = left_ns.into_iter().chain(longest_ns).min().map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
 }
+
+/// How often a wait looks around if nothing can wake it.
+const LOOK_NS: u64 = 5_000_000;
 
 /// The host's monotonic clock in nanoseconds.
 pub(super) fn monotonic_ns() -> u64 {
