@@ -11,6 +11,10 @@ Examples:
   bailiwickc compile app.wasm --target aarch64-unknown-linux-gnu
   bailiwickc compile app.wasm --emit asm -o -          shows the machine code
   bailiwickc compile app.wasm --emit obj               writes app.o for a native program
+  bailiwickc compile unzip.wasm --wit wit --world unzipper
+                                                       checks the module against a world of the WIT in the folder wit,
+                                                       and writes its types into the artifact, so that modules with
+                                                       memories of their own can call it with strings, lists, records
 
 Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
 An artifact is machine code: who loads one trusts it like an executable.";
@@ -48,6 +52,13 @@ pub struct Compile {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub shape: Shape,
+    /// What the module imports and exports, in WIT: a file, or a folder of *.wit with the packages that they use in its
+    /// folder deps
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub wit: Option<PathBuf>,
+    /// The world of the WIT that the module is of [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub world: Option<String>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Emit::Artifact)]
     pub emit: Emit,
@@ -60,6 +71,12 @@ pub struct Compile {
     /// What messages call the input
     #[arg(long, hide = true, value_name = "NAME")]
     pub input_name: Option<String>,
+    /// The input begins with this many bytes of WIT, bundled as `bailiwick_runtime_abi::wit::bundle` says
+    #[arg(long, hide = true, value_name = "N", conflicts_with = "wit", requires = "input_fd")]
+    pub wit_bytes: Option<usize>,
+    /// What messages call the folder of the WIT
+    #[arg(long, hide = true, value_name = "NAME", requires = "wit_bytes")]
+    pub wit_name: Option<String>,
     /// Write to this open file descriptor
     #[arg(long, hide = true, value_name = "N", conflicts_with = "output")]
     pub output_fd: Option<i32>,

@@ -1,5 +1,8 @@
 //! What can go wrong, each with what, where and what to do.
 
+use bailiwick_runtime_abi::wit::WitError;
+use std::fmt;
+
 /// Why a module was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +54,47 @@ pub enum CompileError {
         /// What is wrong, and what to write instead.
         message: String,
     },
+    /// WIT text that can't be parsed, or does not fit together.
+    #[error("{message}")]
+    Wit {
+        /// What is wrong, with file, line and column where it is in one place.
+        message: String,
+    },
+    /// WIT files that are none, too many or too large.
+    #[error("{0}")]
+    WitFiles(#[from] WitError),
+    /// The world to compile against was not said, or is not there.
+    #[error("{}", no_world(asked.as_deref(), worlds))]
+    NoWorld {
+        /// The world that was asked for.
+        asked: Option<String>,
+        /// The full names of those that there are.
+        worlds: Vec<String>,
+    },
+    /// Something of WIT that is not implemented.
+    #[error("{place}: {what} is not supported yet")]
+    WitUnsupported {
+        /// What it is, for people.
+        what: &'static str,
+        /// Function or interface that needs it.
+        place: String,
+    },
+    /// A type or function of WIT text that can't be one of a world.
+    #[error("{place}: {error}")]
+    WitType {
+        /// Function or interface that it belongs to.
+        place: String,
+        /// What is wrong with it.
+        error: WitError,
+    },
+    /// A module that does not import or export what its world says.
+    #[error("the module does not fit the world {world}:{}", lines(problems))]
+    World {
+        /// The world's full name.
+        world: String,
+        /// The first of the differences, at least one.
+        problems: Vec<WorldProblem>,
+    },
     /// A defect of this compiler or of the code generator under it.
     #[error("internal error{}: {message}; please report this with the module", in_function(*function))]
     Internal {
@@ -68,6 +112,56 @@ fn in_function(function: Option<u32>) -> String {
 impl CompileError {
     pub(crate) fn internal(message: impl Into<String>) -> CompileError {
         CompileError::Internal { message: message.into(), function: None }
+    }
+}
+
+fn no_world(asked: Option<&str>, worlds: &[String]) -> String {
+    let list = worlds.join(", ");
+    match asked {
+        _ if worlds.is_empty() => {
+            "the WIT has no world; write one that imports and exports what the module does".to_owned()
+        }
+        Some(name) => format!("the WIT has no world {name:?}; it has {list}"),
+        None => format!("the WIT has more than one world; say with --world which of {list}"),
+    }
+}
+
+fn lines(problems: &[WorldProblem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+/// An import or export that is not as a world wants it. Signatures are those of core functions: `(i32, i32) -> i32`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorldProblem {
+    /// The name of an export, or module and field of an import.
+    pub name: String,
+    /// Whether it is an import.
+    pub import: bool,
+    /// The function in WIT, if it stands for one.
+    pub wit: Option<String>,
+    /// What it should be; `None`: it should not be there.
+    pub expected: Option<String>,
+    /// What it is; `None`: it is not there.
+    pub found: Option<String>,
+}
+
+impl fmt::Display for WorldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.import { "import" } else { "export" };
+        // A module's names may be any text.
+        let name = self.name.escape_debug();
+        match (&self.expected, &self.found) {
+            (Some(expected), Some(found)) => write!(f, "the {what} {name} is {found}, and should be {expected}")?,
+            (Some(expected), None) => write!(f, "there is no {what} {name}, which should be {expected}")?,
+            (None, found) => {
+                let found = found.as_deref().unwrap_or("there");
+                write!(f, "the {what} {name}, which is {found}, is of no function in the world")?;
+            }
+        }
+        match &self.wit {
+            Some(wit) => write!(f, ", for {wit}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | folder | arrow |
 //! |---|---|
 //! | `parse` | bytes → `Module`; refuses by name what is not supported |
+//! | `wit` | WIT text beside a module → its world, checked against the module |
 //! | `analysis` | `Module` → `Facts`: immutable tables, constants, escapes, images |
 //! | `translate`, `stubs` | a function body, or a stub, → CLIF |
 //! | `codegen` | CLIF → units of machine code, in parallel |
@@ -39,10 +40,13 @@ mod stubs;
 mod symbol;
 mod target;
 mod translate;
+mod wit;
 
 pub use bailiwick_runtime_abi::types::Arch;
-pub use error::{CompileError, Result};
+pub use bailiwick_runtime_abi::wit::bundle::Source;
+pub use error::{CompileError, Result, WorldProblem};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
+pub use wit::Wit;
 
 use analysis::{Facts, Uses};
 use codegen::{Input, Listing};
@@ -131,6 +135,7 @@ fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) 
         target: &target,
         options,
         source_sha256: Sha256::digest(wasm).into(),
+        world: &front.world,
     })
 }
 
@@ -161,20 +166,30 @@ struct Front<'a> {
     module: Module<'a>,
     bodies: Vec<FunctionBody<'a>>,
     facts: Facts,
+    /// The encoded world; empty without WIT.
+    world: Vec<u8>,
 }
 
 impl<'a> Front<'a> {
     fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
         let (module, to_scan) = parse::parse(wasm)?;
+        let world = options.wit.map(|wit| world_of(&module, &wit)).transpose()?.unwrap_or_default();
         let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
         let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
         let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
-        Ok(Front { module, bodies, facts })
+        Ok(Front { module, bodies, facts, world })
     }
 
     fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
         Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, target, options }
     }
+}
+
+/// The bytes of the world that a module was found to be of.
+fn world_of(module: &Module<'_>, wit: &Wit<'_>) -> Result<Vec<u8>> {
+    let world = wit.world()?;
+    wit::check(module, &world)?;
+    Ok(world.encode()?)
 }
 
 /// Validates all bodies, and finds out what they use.

@@ -2,12 +2,15 @@
 
 mod cli;
 mod confine;
+mod files;
 mod output;
 mod progress;
 
-use bailiwick_compiler::{Options, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
+use bailiwick_compiler::{Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
+use bailiwick_runtime_abi::wit::bundle;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Compile, Emit, Shape};
+use files::Files;
 use progress::Progress;
 use std::borrow::Cow;
 use std::fs::File;
@@ -71,15 +74,23 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let update = |done, total| progress.update(done, total);
     let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let jobs = Some(command.jobs.map_or_else(processors, usize::from));
-    let options = Options { jobs, progress: Some(&update), ..options(&command.shape) };
     let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
     let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
+    if command.world.is_some() && command.wit.is_none() && command.wit_bytes.is_none() {
+        return Err(Failure::Usage("--world needs --wit, whose world it names".to_owned()));
+    }
+    let files = command.wit.as_deref().map(Files::read).transpose()?;
     if command.confined {
         // All that needs more authority was done above.
         confine::confine()?;
     }
     let input = read_all(input).map_err(|error| unreadable(&name, &error))?;
-    let result = binary(&input).and_then(|wasm| match command.emit {
+    let (wit, module) = split_input(command, &input).map_err(|problem| format!("{name}: {problem}"))?;
+    let sources = files.as_ref().map(Files::sources).or(wit);
+    let folder = files.as_ref().map(|files| files.folder.as_str()).or(command.wit_name.as_deref()).unwrap_or_default();
+    let wit = sources.as_deref().map(|sources| Wit { sources, folder, world: command.world.as_deref() });
+    let options = Options { jobs, progress: Some(&update), wit, ..options(&command.shape) };
+    let result = binary(module).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
         Emit::Clif => emit_clif(&wasm, &options).map(String::into_bytes),
@@ -94,6 +105,14 @@ fn run(command: &Compile) -> Result<(), Failure> {
         }
         None => write_output(command, &bytes),
     }
+}
+
+/// The bundled WIT that the input begins with, if it does, and the module.
+fn split_input<'a>(command: &Compile, input: &'a [u8]) -> Result<(Option<Vec<Source<'a>>>, &'a [u8]), String> {
+    let Some(len) = command.wit_bytes else { return Ok((None, input)) };
+    let parts = input.split_at_checked(len).ok_or("it is shorter than the WIT that it is said to begin with")?;
+    let sources = bundle::read(parts.0).map_err(|error| format!("the WIT in front of the module: {error}"))?;
+    Ok((Some(sources), parts.1))
 }
 
 fn input_name(command: &Compile) -> Cow<'_, str> {

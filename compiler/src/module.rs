@@ -146,6 +146,13 @@ impl Module<'_> {
         &self.types[self.functions[function as usize] as usize]
     }
 
+    /// The exports in the order in which an artifact has them.
+    pub fn sorted_exports(&self) -> Vec<&Export<'_>> {
+        let mut exports: Vec<_> = self.exports.iter().collect();
+        exports.sort_unstable_by_key(|export| export.name.as_bytes());
+        exports
+    }
+
     /// A function's name; empty if it has none.
     pub fn name(&self, function: u32) -> &str {
         self.names.get(function as usize).copied().unwrap_or("")

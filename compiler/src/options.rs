@@ -4,6 +4,7 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +20,8 @@ pub struct Options<'a> {
     pub opt_level: OptLevel,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
     pub interruptible: bool,
+    /// What the module imports and exports, in WIT.
+    pub wit: Option<Wit<'a>>,
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
     pub jobs: Option<usize>,
     /// Called as functions are done, with how many are and how many there are, from any worker.
@@ -32,6 +35,7 @@ impl Default for Options<'_> {
             cpu: Cpu::default(),
             opt_level: OptLevel::Speed,
             interruptible: true,
+            wit: None,
             jobs: None,
             progress: None,
         }
@@ -45,13 +49,15 @@ impl fmt::Debug for Options<'_> {
             .field("cpu", &self.cpu)
             .field("opt_level", &self.opt_level)
             .field("interruptible", &self.interruptible)
+            .field("wit", &self.wit)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }
 }
 
 impl Options<'_> {
-    /// The options that shape the code as one canonical command line, with the CPU resolved to features.
+    /// The options that shape the artifact as one canonical command line, with the CPU resolved to features and the WIT
+    /// to its hash.
     ///
     /// ```
     /// use bailiwick_compiler::{Arch, Options};
@@ -80,7 +86,8 @@ impl Options<'_> {
             cpu.push_str("baseline");
         }
         let polls = if self.interruptible { "" } else { " --interruptible=no" };
-        Ok(format!("--target {} --cpu {cpu} -O {}{polls}", triple(self.target), self.opt_level))
+        let wit = self.wit.map(|wit| wit.canonical()).transpose()?.unwrap_or_default();
+        Ok(format!("--target {} --cpu {cpu} -O {}{polls}{wit}", triple(self.target), self.opt_level))
     }
 
     pub(crate) fn jobs(&self) -> usize {

@@ -99,7 +99,7 @@ pub struct Header {
     pub guard_size: u64,
     /// [`Header::checksum`] of this header, so that damage to it is found without reading anything else.
     pub header_checksum: u64,
-    /// [`Header::shape_checksum`] of what the code takes for granted: types, imports, memories, tables, globals.
+    /// [`Header::shape_checksum`] of what the code takes for granted: types, imports, memories, tables, globals, world.
     pub shape_checksum: u64,
     /// SHA-256 of the WebAssembly binary that was compiled.
     pub source_sha256: [u8; 32],
@@ -159,7 +159,15 @@ impl Header {
                 hash = (hash ^ u64::from_le_bytes(padded)).wrapping_mul(FNV_PRIME);
             }
         };
-        for table in [Table::Types, Table::ValTypes, Table::Imports, Table::Memories, Table::Tables, Table::Globals] {
+        for table in [
+            Table::Types,
+            Table::ValTypes,
+            Table::Imports,
+            Table::Memories,
+            Table::Tables,
+            Table::Globals,
+            Table::World,
+        ] {
             add(self.tables[table as usize], u64::MAX);
         }
         // Of functions, those that are imported: the others carry the tag of their type in the text.
@@ -249,6 +257,12 @@ tables! {
     Strings: u8, strings;
     /// Read-only call tables, see [`CallEntry`].
     CallTables: CallEntry, call_tables;
+    /// What the module imports and exports in WIT's types, as [`crate::wit::encode`] draws it; empty if nobody said.
+    World: u8, world_bytes;
+    /// For each of [`Table::Imports`], whether and how it can be reached.
+    Reaches: ReachRecord, reaches;
+    /// Function indices, and [`NONE`] where some are left out, that [`ReachRecord::path`] refers to.
+    ReachPaths: u32, reach_paths;
 }
 
 /// A function type.
@@ -557,6 +571,61 @@ pub struct ImageRun {
     /// bytes; what follows up to the alignment is zero and within the image too.
     pub bytes: Span,
 }
+
+/// Where control, or a reference to a function, can enter a module from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Root {
+    /// By none: the import can't be reached.
+    None = 0,
+    /// An exported function; `root_index` in [`Table::Exports`].
+    Export = 1,
+    /// The start function.
+    Start = 2,
+    /// An element of a table that others see; `root_index` in [`Table::Tables`].
+    Table = 3,
+    /// The initial value of a global that others see; `root_index` in [`Table::Globals`].
+    Global = 4,
+    /// A reference that the module's code may hand to others: by a parameter or result, a table or a global.
+    Reference = 5,
+    /// The import is no function: whatever code there is may use it.
+    Module = 6,
+}
+
+impl Root {
+    /// From its number; `None` for any other.
+    pub const fn from_u32(n: u32) -> Option<Root> {
+        Some(match n {
+            0 => Root::None,
+            1 => Root::Export,
+            2 => Root::Start,
+            3 => Root::Table,
+            4 => Root::Global,
+            5 => Root::Reference,
+            6 => Root::Module,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether code that can run can call an import, and one shortest way. What is called unreachable can't be called,
+/// whatever values the module computes; what is called reachable may still never be.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ReachRecord {
+    /// [`Root`] of the way; [`Root::None`] if there is no way.
+    pub root: u32,
+    /// See [`Root`]; otherwise [`NONE`].
+    pub root_index: u32,
+    /// Of [`Table::ReachPaths`]: from the root's function to the imported one, both included, each calling the next, or
+    /// making an indirect call of its type, of which there is a reference. At most [`MAX_REACH_PATH`]; of a longer way,
+    /// [`NONE`] behind the first stands for the functions left out. Empty for an import that can't be reached or is no
+    /// function.
+    pub path: Range,
+}
+
+/// Most items of [`ReachRecord::path`].
+pub const MAX_REACH_PATH: usize = 64;
 
 const _: () = {
     // The header's page holds it whole, on both architectures.

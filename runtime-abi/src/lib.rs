@@ -12,6 +12,7 @@
 //! | [`types`] | encodings of value types and CPU features |
 //! | [`format`](mod@format) | the artifact: an ELF image with flat tables |
 //! | [`view`] | reading those tables in place, every offset checked |
+//! | [`wit`] | types of what crosses from one module to another, and the canonical ABI's arithmetic |
 //!
 //! The crate does no I/O, knows no operating system and no code generator, and is `no_std`.
 //! Both sides compare one [`FINGERPRINT`]; the loader refuses an artifact of another one and never
@@ -19,7 +20,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
 extern crate alloc;
 
 pub mod builtins;
@@ -30,9 +30,10 @@ pub mod limits;
 pub mod trap;
 pub mod types;
 pub mod view;
+pub mod wit;
 
 /// Version of the artifact's layout in bytes. Raised when [`format`](mod@format) changes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.
@@ -62,6 +63,7 @@ pub const FINGERPRINT: u64 = {
         trap::TrapCode::COUNT as u64,
         core::mem::size_of::<format::Header>() as u64,
         format::TABLE_COUNT as u64,
+        wit::ENCODING_VERSION as u64,
     ];
     let mut i = 0;
     while i < parts.len() {

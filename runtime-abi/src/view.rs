@@ -318,6 +318,24 @@ impl<'a> View<'a> {
         u8::try_from(field).ok().and_then(ValType::from_byte).ok_or(damaged("val_types", "an unknown value type"))
     }
 
+    /// What the module imports and exports in WIT's types; `None` if nobody said when it was compiled.
+    pub fn world(&self) -> Result<Option<crate::wit::World>, FormatError> {
+        let bytes = self.world_bytes();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let world = crate::wit::World::decode(bytes);
+        world.map(Some).map_err(|_| damaged("world", "it is not one that the compiler writes"))
+    }
+
+    /// How import `index` can be reached: the root, its index, and the path, which [`crate::format::ReachRecord`]
+    /// describes.
+    pub fn reach(&self, index: u32) -> Result<(crate::format::Root, u32, &'a [u32]), FormatError> {
+        let record = self.record("reaches", self.reaches(), index)?;
+        let root = crate::format::Root::from_u32(record.root).ok_or(damaged("reaches", "an unknown root"))?;
+        Ok((root, record.root_index, self.range("reach_paths", self.reach_paths(), record.path)?))
+    }
+
     /// Bytes of a data segment.
     pub fn data(&self, span: Span) -> Result<&'a [u8], FormatError> {
         let start = usize::try_from(span.offset).ok();

@@ -4,7 +4,8 @@
 //!  bodies ─► scan ─► Uses ─┬─► tables    which tables can be read-only call tables
 //!                          ├─► globals   which globals are constants
 //!                          ├─► escapes   of which functions a reference can be made
-//!                          └─► images    initial contents of memories and tables
+//!                          ├─► images    initial contents of memories and tables
+//!                          └─► reach     which imports can be called, and how
 //! ```
 //!
 //! Architecture invariant: facts are decided here and nowhere else; translation and emission only read them, so
@@ -13,6 +14,7 @@
 mod escapes;
 mod globals;
 mod images;
+mod reach;
 mod scan;
 mod tables;
 mod types;
@@ -21,6 +23,7 @@ mod types;
 mod tests;
 
 pub(crate) use images::Images;
+pub(crate) use reach::Reach;
 pub(crate) use scan::{Uses, scan};
 
 use crate::error::{CompileError, Result};
@@ -53,6 +56,8 @@ pub(crate) struct Facts {
     pub polls: Option<u32>,
     /// Initial contents.
     pub images: Images,
+    /// For each import, how it can be reached.
+    pub reaches: Vec<Reach>,
     /// The context's layout.
     pub layout: Layout,
 }
@@ -95,6 +100,7 @@ impl Facts {
             entry_types: sorted(escapes.iter().map(|&f| canonical_of(f)).collect()),
             exit_types: sorted((0..module.imported_functions).map(canonical_of).collect()),
             images: Images::new(module, &call_tables, arch),
+            reaches: reach::reach(module, uses, &canonical, &exported),
             calling: uses.calling.clone(),
             polls: interruptible.then_some(poll_distance(arch) as u32),
             canonical,

@@ -14,7 +14,7 @@ const MAX_PASSED: u64 = 8_000_000;
 /// See [`MAX_PASSED`].
 const MAX_PASSED_PER_BYTE: u64 = 8;
 
-/// What bodies do to the module's entities. Each list is in no order and may repeat.
+/// What bodies do to the module's entities. Each list is in no order, but where it says so, and may repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
     /// Globals that a `global.set` names.
@@ -25,6 +25,10 @@ pub(crate) struct Uses {
     pub grown_tables: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
+    /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
+    pub calls: Vec<(u32, u32)>,
+    /// Indirect calls, by caller and type. Those of one caller are in the order of its body.
+    pub indirect_calls: Vec<(u32, u32)>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
     /// How many values calls, blocks and branches pass on.
@@ -46,6 +50,9 @@ impl Uses {
             all.sort_unstable();
             all.dedup();
         }
+        // A function is scanned by one worker, so its calls stay together.
+        self.calls.extend(&other.calls);
+        self.indirect_calls.extend(&other.indirect_calls);
         self.passed = self.passed.saturating_add(other.passed);
     }
 
@@ -108,7 +115,14 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
             add(&mut uses.touched_tables, dst_table);
             add(&mut uses.touched_tables, src_table);
         }
-        Operator::Call { .. } | Operator::CallIndirect { .. } => add(&mut uses.calling, function),
+        Operator::Call { function_index } => {
+            add(&mut uses.calling, function);
+            add(&mut uses.calls, (function, function_index));
+        }
+        Operator::CallIndirect { type_index, .. } => {
+            add(&mut uses.calling, function);
+            add(&mut uses.indirect_calls, (function, type_index));
+        }
         _ => {}
     }
 }
@@ -140,8 +154,8 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
 }
 
 /// Most bodies name the same global, the stack pointer, again and again.
-fn add(list: &mut Vec<u32>, index: u32) {
-    if list.last() != Some(&index) {
-        list.push(index);
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if list.last() != Some(&item) {
+        list.push(item);
     }
 }

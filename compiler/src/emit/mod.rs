@@ -37,6 +37,8 @@ pub(crate) struct Parts<'a> {
     pub options: &'a Options<'a>,
     /// SHA-256 of the WebAssembly binary.
     pub source_sha256: [u8; 32],
+    /// The encoded world, or nothing.
+    pub world: &'a [u8],
 }
 
 /// The name by which tools call a unit.

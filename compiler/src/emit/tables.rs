@@ -81,6 +81,7 @@ impl Tables {
         tables.element_tables(parts);
         tables.elements(parts);
         tables.data(parts);
+        tables.extend(Table::World, parts.world.iter().copied());
         tables.check_sizes()?;
         Ok(tables)
     }
@@ -104,14 +105,14 @@ impl Tables {
     }
 
     fn imports_and_exports(&mut self, parts: &Parts<'_>) {
-        for import in &parts.module.imports {
+        for (import, reach) in parts.module.imports.iter().zip(&parts.facts.reaches) {
             let (kind, index) = kind(import.entity);
             let (module, name) = (self.string(import.module), self.string(import.name));
             self.push(Table::Imports, ImportRecord { module, name, kind, index });
+            let path = self.extend(Table::ReachPaths, reach.path.iter().copied());
+            self.push(Table::Reaches, ReachRecord { root: reach.root as u32, root_index: reach.index, path });
         }
-        let mut exports: Vec<_> = parts.module.exports.iter().collect();
-        exports.sort_unstable_by_key(|export| export.name.as_bytes());
-        for export in exports {
+        for export in parts.module.sorted_exports() {
             let (kind, index) = kind(export.entity);
             let name = self.string(export.name);
             self.push(Table::Exports, ExportRecord { name, kind, index });
