@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::func::Func;
 use crate::group::Inner;
 use crate::instance::{ContextHeader, Instance};
-use crate::interrupt::InterruptSignal;
+use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
 use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -171,6 +171,11 @@ impl Caller<'_> {
     pub fn interrupt_signal(&mut self) -> Result<InterruptSignal, HostError> {
         let interrupt = Arc::clone(&crate::group::inner(self).interrupt);
         InterruptSignal::new(interrupt).map_err(|e| HostError::Other(Box::new(e)))
+    }
+
+    /// A handle of the calling group, by which a host function that works long looks whether its guest is to end.
+    pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        InterruptHandle { interrupt: Arc::clone(&crate::group::inner(self).interrupt) }
     }
 
     /// A function that the instance exports.

@@ -167,6 +167,11 @@ pub struct InterruptHandle {
 }
 
 impl InterruptHandle {
+    /// Whether the group's guests are to end.
+    pub fn requested(&self) -> bool {
+        self.interrupt.requested()
+    }
+
     /// Ends whatever the group's guests are doing, and whatever they are asked to do, with
     /// [`TrapCode::Interrupt`](crate::TrapCode::Interrupt), until [`Group::resume`](crate::Group::resume).
     ///

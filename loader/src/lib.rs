@@ -20,6 +20,7 @@
 //! compiled code reads are touched.
 
 mod activation;
+pub mod app;
 mod arch;
 mod artifact;
 mod builtins;

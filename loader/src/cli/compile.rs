@@ -3,11 +3,13 @@
 
 use super::cache::{Cache, Key, Sharing};
 use super::exit::Failure;
+use super::wit::Wit;
 use bailiwick_loader::{Artifact, cpu};
 use bailiwick_runtime_abi::format::EXTENSION;
 use rustix::fs::{MemfdFlags, SealFlags, StatVfsMountFlags};
 use rustix::process::{Resource, Rlimit};
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -20,6 +22,11 @@ const MAX_INPUT: u64 = 1 << 30;
 
 /// Opens an artifact, or compiles WebAssembly into one: by way of the cache, if its entries may be shared or copied.
 pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure> {
+    artifact_with(path, None, cache)
+}
+
+/// The same, of a module to which WIT text belongs. An artifact has its types already.
+pub fn artifact_with(path: &Path, wit: Option<Wit<'_>>, cache: Option<Sharing>) -> Result<Artifact, Failure> {
     let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
     let mut file = open(path)?;
     let mut magic = [0; 4];
@@ -47,7 +54,7 @@ pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure
     if bytes.len() as u64 > MAX_INPUT {
         return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
     }
-    compile(path, &bytes, cache)
+    compile(path, &bytes, wit, cache)
 }
 
 /// Opens an artifact. One that the user could change while it runs is not mapped itself: its copy in the cache is,
@@ -92,15 +99,24 @@ fn open(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn compile(path: &Path, bytes: &[u8], sharing: Option<Sharing>) -> Result<Artifact, Failure> {
+fn compile(path: &Path, bytes: &[u8], wit: Option<Wit<'_>>, sharing: Option<Sharing>) -> Result<Artifact, Failure> {
     let compiler = compiler()?;
-    let input =
-        memory_file(bytes).map_err(|e| Failure::new(format!("{}: can't copy to memory: {e}", path.display())))?;
+    let text = wit.map(|wit| wit.bundle()).transpose().map_err(Failure::new)?.unwrap_or_default();
+    let mut extra = Vec::new();
+    if let Some(wit) = wit {
+        extra.push(format!("--wit-bytes={}", text.len()).into());
+        let mut name = OsString::from("--wit-name=");
+        name.push(wit.folder());
+        extra.push(name);
+        extra.extend(wit.world.map(|world| format!("--world={world}").into()));
+    }
+    let input = memory_file(&[&text, bytes])
+        .map_err(|e| Failure::new(format!("{}: can't copy to memory: {e}", path.display())))?;
     // `native`, resolved to the features that it means.
     let features = cpu::feature_names(cpu::host_features());
     let cpu = if features.is_empty() { "baseline".to_owned() } else { format!("+{}", features.join(",+")) };
     let Some(sharing) = sharing else {
-        return compile_to_memory(path, &compiler, input, &cpu);
+        return compile_to_memory(path, &compiler, input, &cpu, &extra);
     };
     let key = Key::new(&[
         &bailiwick_runtime_abi::FINGERPRINT.to_le_bytes(),
@@ -108,24 +124,32 @@ fn compile(path: &Path, bytes: &[u8], sharing: Option<Sharing>) -> Result<Artifa
         &compiler.identity,
         cpu.as_bytes(),
         std::env::consts::ARCH.as_bytes(),
+        &Sha256::digest(&text),
+        wit.and_then(|wit| wit.world).unwrap_or_default().as_bytes(),
     ]);
     // A cache makes the next start fast; without one the program runs all the same.
     let cache = Cache::open();
     if let Some(artifact) = cache.as_ref().ok().and_then(|cache| cache.get(&key, sharing)) {
         return Ok(artifact);
     }
-    let artifact = compile_to_memory(path, &compiler, input, &cpu)?;
+    let artifact = compile_to_memory(path, &compiler, input, &cpu, &extra)?;
     if let Err(reason) = cache.and_then(|cache| cache.put(&key, &artifact)) {
         let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
     }
     Ok(artifact)
 }
 
-fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -> Result<Artifact, Failure> {
+fn compile_to_memory(
+    path: &Path,
+    compiler: &Compiler,
+    input: File,
+    cpu: &str,
+    extra: &[OsString],
+) -> Result<Artifact, Failure> {
     let io = |e: std::io::Error| Failure::new(format!("{}: can't compile to memory: {e}", path.display()));
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let output = File::from(rustix::fs::memfd_create("bailiwick", flags).map_err(|e| io(e.into()))?);
-    run_compiler(path, compiler, input, output.try_clone().map_err(io)?, cpu)?;
+    run_compiler(path, compiler, input, output.try_clone().map_err(io)?, cpu, extra)?;
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     rustix::fs::fcntl_add_seals(&output, seals).map_err(|e| io(e.into()))?;
     let artifact = Artifact::from_file(output, path).map_err(|e| Failure::from_error(path, &e))?;
@@ -134,9 +158,11 @@ fn compile_to_memory(path: &Path, compiler: &Compiler, input: File, cpu: &str) -
 }
 
 /// A copy that nobody changes between hashing and compiling.
-fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
+fn memory_file(parts: &[&[u8]]) -> std::io::Result<File> {
     let mut file = File::from(rustix::fs::memfd_create("bailiwick-input", MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.rewind()?;
     Ok(file)
 }
@@ -175,11 +201,20 @@ const COMPILER_MEMORY: u64 = 4 << 30;
 /// Most processor time that the compiler may take, in seconds.
 const COMPILER_SECONDS: u64 = 600;
 
-fn run_compiler(path: &Path, compiler: &Compiler, input: File, output: File, cpu: &str) -> Result<(), Failure> {
+fn run_compiler(
+    path: &Path,
+    compiler: &Compiler,
+    input: File,
+    output: File,
+    cpu: &str,
+    extra: &[OsString],
+) -> Result<(), Failure> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut child = Command::new(&compiler.path)
         .args(["compile", "--confined", "--input-fd", "0", "--output-fd", "1"])
-        .args(["--target", &target, "--cpu", cpu, "--input-name"])
+        .args(["--target", &target, "--cpu", cpu])
+        .args(extra)
+        .arg("--input-name")
         .arg(path)
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))

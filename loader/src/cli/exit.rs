@@ -34,6 +34,11 @@ impl Failure {
         Failure { status: 3, message: message.into() }
     }
 
+    /// A status of its own.
+    pub fn with_status(status: u8, message: impl Into<String>) -> Failure {
+        Failure { status, message: message.into() }
+    }
+
     /// An error of the loader about a file.
     pub fn from_error(file: &Path, error: &Error) -> Failure {
         match error {
@@ -47,6 +52,12 @@ impl Failure {
             }
             _ => Failure::new(format!("{}: {error}", file.display())),
         }
+    }
+
+    /// What is said.
+    pub fn message(&self) -> String {
+        // The compiler has said its own on standard error.
+        if self.message.is_empty() { "not compiled, as said above".to_owned() } else { self.message.clone() }
     }
 
     /// Says so, and gives the status.

@@ -1,27 +1,9 @@
-//! What `--dir`, `--dir-ro` and `--env` grant.
+//! What `--env` and `--preload` grant.
 
 use super::exit::Failure;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-
-/// A folder of the host and the name that the guest sees it by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirGrant {
-    /// On the host.
-    pub host: PathBuf,
-    /// For the guest.
-    pub guest: String,
-}
-
-/// Parses `HOST[::GUEST]`; without `::GUEST` the guest's name is the host's, as Wasmtime has it.
-pub fn parse_dir(text: &str) -> Result<DirGrant, String> {
-    let (host, guest) = text.rsplit_once("::").unwrap_or((text, text));
-    if host.is_empty() || guest.is_empty() {
-        return Err("it wants HOST or HOST::GUEST, neither empty".to_owned());
-    }
-    Ok(DirGrant { host: host.into(), guest: guest.to_owned() })
-}
 
 /// A variable's name and value.
 pub type Variable = (Vec<u8>, Vec<u8>);
@@ -67,16 +49,6 @@ pub fn parse_preload(text: &str) -> Result<Preload, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_folder_is_named_as_on_the_host_unless_it_says_otherwise() {
-        assert_eq!(parse_dir("data").unwrap(), DirGrant { host: "data".into(), guest: "data".into() });
-        assert_eq!(parse_dir("a::/b").unwrap(), DirGrant { host: "a".into(), guest: "/b".into() });
-        assert_eq!(parse_dir("a::b::/c").unwrap(), DirGrant { host: "a::b".into(), guest: "/c".into() });
-        assert!(parse_dir("").is_err());
-        assert!(parse_dir("::/b").is_err());
-        assert!(parse_dir("a::").is_err());
-    }
 
     #[test]
     fn a_variable_is_given_or_taken_from_the_host() {

@@ -1,14 +1,27 @@
 //! The command line.
 
+mod app;
+mod audit;
+mod build;
 mod cache;
 mod compile;
 mod deadline;
 mod exit;
+mod folders;
 mod gdb;
 mod grants;
 mod guard;
+mod help;
 mod inspect;
+mod invoke;
+mod limits;
+mod listen;
 mod run;
+mod run_app;
+mod sources;
+mod streams;
+mod values;
+mod wit;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Failure;
@@ -39,6 +52,20 @@ enum Command {
     Run(Box<run::Run>),
     /// Show what an artifact holds: what it requires, its imports and exports, its parts
     Inspect(inspect::Inspect),
+    /// Check an application: does every edge narrow, is every import wired, inert, or a call that fits?
+    Check(app::Check),
+    /// Say what each module of an application may do, from whom it got that, what it may not
+    Explain(app::Explain),
+    /// Draw an application: who holds what, and from whom
+    Graph(app::Graph),
+    /// Say by which grants, and by which of its code, a module can do something
+    Why(app::Why),
+    /// Write down what an application is made of and what it is granted
+    Lock(app::Lock),
+    /// Compare what an application was with what it is: what can do more?
+    Diff(app::Diff),
+    /// Make one folder of an application, to deploy, that needs no compiler
+    Build(build::Build),
     /// Look after the cache of compiled modules
     Cache {
         #[command(subcommand)]
@@ -88,6 +115,13 @@ fn cache(what: &CacheCommand) -> Result<ExitCode, Failure> {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.execute(),
+        Command::Check(check) => check.execute(),
+        Command::Explain(explain) => explain.execute(),
+        Command::Graph(graph) => graph.execute(),
+        Command::Why(why) => why.execute(),
+        Command::Lock(lock) => lock.execute(),
+        Command::Diff(diff) => diff.execute(),
+        Command::Build(build) => build.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Cache { what } => cache(&what),
         Command::Completions { shell } => {

@@ -1,80 +1,95 @@
 //! `bailiwick run`.
 
-use super::cache::{Cache, Sharing};
+use super::audit::{Audit, Subject, Target};
+use super::cache::Sharing;
 use super::compile::artifact;
 use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
-use super::grants::{DirGrant, Preload, environment, parse_dir, parse_preload};
-use super::guard;
-use bailiwick_loader::wasi::{self, DirAccess, WasiCtx};
-use bailiwick_loader::{
-    Artifact, Error, Func, Group, GroupConfig, Imports, Instance, Kind, Refused, TrapCode, Val, ValType,
-};
-use bytesize::ByteSize;
-use rustix::fs::{Mode, OFlags};
+use super::folders::{Folders, Granted};
+use super::grants::{Preload, environment, parse_preload};
+use super::help;
+use super::invoke::{functions, invoke};
+use super::limits::{Bounds, Limits, raise_descriptor_limit};
+use super::listen::{Listeners, Passed};
+use super::run_app;
+use super::sources::Sources;
+use super::streams::Streams;
+use super::values::{Check, checked};
+use bailiwick_loader::wasi::{self, WasiCtx, WasiCtxBuilder};
+use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Kind, LinkError};
+use clap::ValueHint;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-const EXAMPLES: &str = "\
-Examples:
-  bailiwick run hello.bwk                          an artifact: no compiler is needed
-  bailiwick run hello.wasm one two                 WebAssembly, compiled by bailiwickc and cached
-  bailiwick run --dir ./data::/data app.wasm       the guest sees ./data as /data
-  bailiwick run --dir-ro . --env LANG app.wasm     read only; with the host's LANG
-  bailiwick run --invoke add math.wat 2 3          call one exported function, print its results
-  bailiwick run --timeout 2s --max-memory 64MiB app.wasm
-  bailiwick run --preload lib=lib.wasm app.wasm    lib.wasm provides the imports from \"lib\"
-
-The guest gets standard streams, clocks and randomness, and nothing else that is not named here.
-An artifact is trusted like an executable: its machine code is not verified. Run only what a
-compiler that you trust has written.";
 
 /// Arguments of `bailiwick run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, override_usage = "bailiwick run [OPTIONS] FILE [ARGS]...")]
+#[command(after_help = help::RUN, override_usage = "bailiwick run [OPTIONS] FILE [ARGS]...")]
 pub struct Run {
-    /// Grant a folder and all below it, for reading and writing
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
-    dir: Vec<DirGrant>,
-    /// Grant a folder and all below it, for reading
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
-    dir_ro: Vec<DirGrant>,
-    /// Set an environment variable of the guest, or pass the host's on
-    #[arg(long, value_name = "NAME[=VALUE]")]
-    env: Vec<OsString>,
-    /// Let another module provide the imports from NAME
-    #[arg(long, value_name = "NAME=FILE", value_parser = parse_preload)]
-    preload: Vec<Preload>,
+    /// The module (.bwk, .wasm or .wat), then the guest's arguments: all that follows FILE is the guest's
+    #[arg(value_name = "FILE", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
     /// Call this exported function with ARGS as numbers, and print its results
     #[arg(long, value_name = "EXPORT")]
     invoke: Option<String>,
     /// What the guest sees as its own name, instead of FILE's last component
     #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
-    /// End the guest after this time, as 500ms, 2s or 1m 30s; compiling does not count
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    timeout: Option<Duration>,
-    /// Most bytes of each of the guest's memories, as 64MiB
-    #[arg(long, value_name = "SIZE")]
-    max_memory: Option<ByteSize>,
-    /// Bytes of the guest's stack, 64KiB to 24MiB
-    #[arg(long, value_name = "SIZE")]
-    max_stack: Option<ByteSize>,
-    /// Most elements of all the guest's tables
-    #[arg(long, value_name = "N")]
-    max_table: Option<u64>,
     /// Compile anew, and do not keep the result
     #[arg(long)]
     no_cache: bool,
-    /// The module (.bwk, .wasm or .wat), then the guest's arguments: all that follows FILE is the guest's
-    #[arg(value_name = "FILE", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
+    /// Append a line of JSON to this file for each denial (- for standard error)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    audit: Option<OsString>,
+    #[command(flatten)]
+    folders: Folders,
+    /// Set an environment variable of the guest, or pass the host's on
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Grants")]
+    env: Vec<OsString>,
+    /// Let another module provide the imports from NAME
+    #[arg(long, value_name = "NAME=FILE", value_parser = PRELOAD, help_heading = "Grants")]
+    preload: Vec<String>,
+    #[command(flatten)]
+    listeners: Listeners,
+    #[command(flatten)]
+    streams: Streams,
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+const PRELOAD: Check = |text| checked(text, parse_preload);
+
+/// A module of the group, and how it was named.
+struct Module {
+    path: PathBuf,
+    artifact: Artifact,
+}
+
+/// How starting a module and running it went wrong.
+enum Stopped<'a> {
+    /// A module did.
+    Module(&'a Module, Error),
+    /// Something else.
+    Failure(Failure),
+}
+
+impl Stopped<'_> {
+    /// Writes a refused import down.
+    fn tell(&self, audit: &Audit) {
+        if let Stopped::Module(importer, Error::Link(LinkError::NotGranted { module, name, .. })) = self {
+            audit.refused_import(&Subject::new(&importer.path, &importer.artifact), module, name);
+        }
+    }
+}
+
+impl From<Failure> for Stopped<'_> {
+    fn from(failure: Failure) -> Self {
+        Stopped::Failure(failure)
+    }
 }
 
 impl Run {
@@ -86,102 +101,97 @@ impl Run {
             let name = file.to_string_lossy();
             return Err(Failure::usage(format!("unknown option {name}; a file of that name is ./{name}")));
         }
-        let path = Path::new(file);
-        let context = self.context(path, arguments)?;
+        if let Some(manifest) = run_app::application(Path::new(file)) {
+            return self.application(&manifest, arguments);
+        }
+        let (folders, bounds) = (self.folders.read()?, self.limits.read()?);
+        let preloads = self.preload.iter().map(|text| parse_preload(text).map_err(Failure::usage));
+        let preloads = preloads.collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: so far this process has read its arguments, and opened nothing.
+        let passed = unsafe { self.listeners.take_passed() }?;
+        raise_descriptor_limit();
         let cache = match self.no_cache {
             true => None,
             // A hard link to a cache entry may lie in the folder: then nobody maps the entry itself.
-            false if self.dir.is_empty() => Some(Sharing::Mapped),
-            false => Some(Sharing::Copied),
+            false if folders.writable() => Some(Sharing::Copied),
+            false => Some(Sharing::Mapped),
         };
-        let main = artifact(path, cache)?;
+        let path = Path::new(file);
+        let mut builder = self.process(path, arguments, &bounds)?;
+        let audit = self.grant(&mut builder, folders, passed)?;
+
+        let module = |path: PathBuf| artifact(&path, cache).map(|artifact| Module { path, artifact });
+        let main = module(path.to_owned())?;
+        let mut libraries = Vec::new();
+        for Preload { name, file } in preloads {
+            libraries.push((name, module(file)?));
+        }
+        if bounds.timeout.is_some() {
+            for module in libraries.iter().map(|(_, module)| module).chain([&main]) {
+                interruptible(&module.path, &module.artifact)?;
+            }
+        }
+        let subject = Subject::new(path, &main.artifact);
+        let mut group = Group::with_config(bounds.config.clone()).map_err(|e| Failure::from_error(path, &e))?;
+        if let Some(audit) = &audit {
+            builder.auditor(audit.auditor(subject.clone(), group.interrupt_handle()));
+        }
+        let context = builder.build().map_err(|e| Failure::refused(e.to_string()))?;
         let mut imports = Imports::new();
         wasi::add_to_imports(&mut imports, Arc::new(Mutex::new(context)));
 
-        let failed = |e: Error| Failure::from_error(path, &e);
-        let mut group = Group::with_config(self.config()).map_err(failed)?;
         // Compiling does not count: the guest's time begins when all of it is there.
-        let mut preloads = Vec::new();
-        for preload in &self.preload {
-            preloads.push((preload, artifact(&preload.file, cache)?));
+        let deadline = bounds.timeout.map(|timeout| {
+            let handle = group.interrupt_handle();
+            Deadline::start(timeout, move || drop(handle.interrupt()))
+        });
+        let result = self.start_all(&mut group, imports, &libraries, &main, arguments);
+        if let (Some(audit), Err(stopped)) = (&audit, &result) {
+            stopped.tell(audit);
         }
-        let deadline = self.timeout.map(|timeout| Deadline::start(timeout, path, group.interrupt_handle()));
-        if deadline.is_some() {
-            interruptible(path, &main)?;
-        }
-        for (preload, artifact) in preloads {
-            if deadline.is_some() {
-                interruptible(&preload.file, &artifact)?;
-            }
-            match start(&mut group, &artifact, &imports, &["_initialize"]) {
-                Ok(instance) => imports.instance(&preload.name, instance),
-                Err(error) => {
-                    if let Some(deadline) = deadline {
-                        deadline.finished();
-                    }
-                    return match error {
-                        Error::Exit(status) => Ok(exit_code(status)),
-                        e => Err(Failure::from_error(&preload.file, &e)),
-                    };
-                }
-            };
-        }
-        let result = match &self.invoke {
-            Some(name) => match start(&mut group, &main, &imports, &["_initialize"]) {
-                Ok(instance) => self.invoke(&mut group, &main, instance, name, arguments)?,
-                Err(e) => Err(e),
-            },
-            None => start(&mut group, &main, &imports, &["_initialize", "_start"]).map(|_| ()),
-        };
+        audit.map_or(Ok(()), |audit| audit.close(&subject))?;
         if let Some(deadline) = deadline {
-            deadline.finished();
+            deadline.finished(path)?;
         }
-        self.note_limits(&group, &result);
         match result {
-            Ok(()) if self.invoke.is_none() && main.view().export("_start").is_none() => no_entry(path, &main),
-            Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(Error::Exit(status)) => Ok(exit_code(status)),
-            Err(e) => Err(failed(e)),
+            Ok(()) => {
+                bounds.note(&group, None);
+                self.ended_well(&main)
+            }
+            Err(Stopped::Failure(failure)) => Err(failure),
+            Err(Stopped::Module(module, error)) => {
+                bounds.note(&group, Some(&error));
+                match error {
+                    Error::Exit(status) => Ok(exit_code(status)),
+                    e => Err(Failure::from_error(&module.path, &e)),
+                }
+            }
         }
     }
 
-    fn config(&self) -> GroupConfig {
-        let mut config = GroupConfig::default();
-        if let Some(bytes) = self.max_memory {
-            config.max_memory = bytes.as_u64();
+    /// Runs an application: what it holds is in its manifest, and not on the command line.
+    fn application(&self, manifest: &Path, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+        let granted = self.folders.read()?.count() > 0 || !self.env.is_empty() || !self.preload.is_empty();
+        if granted || self.invoke.is_some() || self.argv0.is_some() {
+            return Err(Failure::usage(format!(
+                "{}: an application's grants are in its manifest; of the options, --audit, --timeout and --no-cache apply",
+                manifest.display()
+            )));
         }
-        if let Some(bytes) = self.max_stack {
-            config.stack_size = usize::try_from(bytes.as_u64()).unwrap_or(usize::MAX);
-        }
-        if let Some(elements) = self.max_table {
-            config.max_table_elements = elements;
-        }
-        config
-    }
-
-    /// Says which limit of the command line a guest ran into: it can't know itself.
-    fn note_limits(&self, group: &Group, result: &Result<(), Error>) {
-        let note = match group.refused() {
-            _ if result.as_ref().is_err_and(|e| e.trap_code() == Some(TrapCode::StackOverflow)) => {
-                let size = self.config().stack_size as u64;
-                format!("the guest's stack has {}; --max-stack gives it more or less", ByteSize(size))
-            }
-            Some(Refused::MemoryBytes(limit)) => {
-                format!("a memory did not grow beyond {} (--max-memory)", ByteSize(limit))
-            }
-            Some(Refused::TableElements(limit)) => {
-                format!("a table did not grow beyond {limit} elements (--max-table)")
-            }
-            _ => return,
+        raise_descriptor_limit();
+        let settings = run_app::Settings {
+            arguments,
+            audit: self.audit.as_deref(),
+            timeout: self.limits.read()?.timeout,
+            cache: !self.no_cache,
         };
-        let _ = writeln!(std::io::stderr(), "bailiwick: note: {note}");
+        run_app::run(manifest, &settings)
     }
 
-    /// The system interface with what the options grant.
-    fn context(&self, path: &Path, arguments: &[OsString]) -> Result<WasiCtx, Failure> {
+    /// A context with what makes the guest a process: arguments, environment, time and randomness.
+    fn process(&self, path: &Path, arguments: &[OsString], bounds: &Bounds) -> Result<WasiCtxBuilder, Failure> {
         let name = self.argv0.clone().or_else(|| path.file_name().map(OsStr::to_owned)).unwrap_or_default();
         let mut builder = WasiCtx::builder();
-        builder.inherit_stdio().host_clocks();
         builder.arg(name.into_vec());
         if self.invoke.is_none() {
             for argument in arguments {
@@ -191,55 +201,59 @@ impl Run {
         for (name, value) in environment(&self.env)? {
             builder.env(name, value);
         }
-        let read_write = self.dir.iter().map(|d| (d, DirAccess::ReadWrite));
-        let read_only = self.dir_ro.iter().map(|d| (d, DirAccess::ReadOnly));
-        for (grant, access) in read_write.chain(read_only) {
-            let folder = open_folder(&grant.host)?;
-            if access == DirAccess::ReadWrite {
-                keep_from_code(folder.as_fd(), &grant.host)?;
-            }
-            builder
-                .preopen_dir(folder, &grant.guest, access)
-                .map_err(|e| Failure::refused(format!("--dir {}: {e}", grant.host.display())))?;
+        if let Some(count) = bounds.max_descriptors {
+            builder.max_descriptors(count);
         }
-        builder.build().map_err(|e| Failure::refused(e.to_string()))
+        self.sources.grant(&mut builder)?;
+        Ok(builder)
     }
 
-    /// Calls an export with numbers, and prints what it returns. The outer error is one of usage.
-    fn invoke(
+    /// Grants what is opened, and opens the audit, which the guest must not reach through any of it.
+    fn grant(&self, builder: &mut WasiCtxBuilder, folders: Granted, passed: Passed) -> Result<Option<Audit>, Failure> {
+        let has_folders = folders.writable();
+        let first_socket = 3 + folders.count();
+        let audit = self.audit.as_deref().map(Target::new);
+        folders.grant(builder, audit.as_ref().and_then(Target::path))?;
+        let audit = audit.map(|target| Audit::open(&target, has_folders)).transpose()?;
+        self.streams.grant(builder, audit.as_ref().and_then(Audit::identity))?;
+        self.listeners.grant(builder, passed, first_socket)?;
+        Ok(audit)
+    }
+
+    /// Starts the modules in order, the main one last, and calls what was asked for.
+    fn start_all<'a>(
         &self,
         group: &mut Group,
-        main: &Artifact,
-        instance: Instance,
-        name: &str,
+        mut imports: Imports,
+        libraries: &'a [(String, Module)],
+        main: &'a Module,
         arguments: &[OsString],
-    ) -> Result<Result<(), Error>, Failure> {
-        let function = match instance.func(group, name) {
-            Ok(function) => function,
-            Err(Error::NoExport { .. }) => {
-                return Err(Failure::new(format!("no exported function {name:?}; there are: {}", functions(main))));
+    ) -> Result<(), Stopped<'a>> {
+        for (name, module) in libraries {
+            let instance = start(group, &module.artifact, &imports, &["_initialize"]);
+            imports.instance(name, instance.map_err(|e| Stopped::Module(module, e))?);
+        }
+        let entries = if self.invoke.is_some() { &["_initialize"][..] } else { &["_initialize", "_start"] };
+        let instance = start(group, &main.artifact, &imports, entries).map_err(|e| Stopped::Module(main, e))?;
+        match &self.invoke {
+            Some(name) => {
+                invoke(group, &main.artifact, instance, name, arguments)?.map_err(|e| Stopped::Module(main, e))
             }
-            Err(e) => return Ok(Err(e)),
-        };
-        let ty = match function.ty(group) {
-            Ok(ty) => ty,
-            Err(e) => return Ok(Err(e)),
-        };
-        if ty.params().len() != arguments.len() {
-            let (wants, got) = (ty.params().len(), arguments.len());
-            return Err(Failure::usage(format!("{name} has type {ty}: it wants {wants} arguments, not {got}")));
+            None => Ok(()),
         }
-        let values =
-            ty.params().iter().zip(arguments).map(|(&ty, text)| number(ty, text)).collect::<Result<Vec<_>, _>>()?;
-        let results = match function.call(group, &values) {
-            Ok(results) => results,
-            Err(e) => return Ok(Err(e)),
-        };
-        let mut out = std::io::stdout().lock();
-        for result in results {
-            writeln!(out, "{result}").map_err(|e| Failure::new(format!("can't write to standard output: {e}")))?;
+    }
+
+    /// The status, if there was something to run.
+    fn ended_well(&self, main: &Module) -> Result<ExitCode, Failure> {
+        let view = main.artifact.view();
+        if self.invoke.is_some() || ["_start", "_initialize"].iter().any(|name| view.export(name).is_some()) {
+            return Ok(ExitCode::SUCCESS);
         }
-        Ok(Ok(()))
+        Err(Failure::new(format!(
+            "{}: nothing to run: it exports no _start; call one of its functions with --invoke: {}",
+            main.path.display(),
+            functions(&main.artifact)
+        )))
     }
 }
 
@@ -256,102 +270,7 @@ fn start(group: &mut Group, artifact: &Artifact, imports: &Imports, entries: &[&
     Ok(instance)
 }
 
-/// Who can write to the cache decides what runs next: that is no guest's to be granted. Nor is the compiler, but whoever
-/// grants the folder that he built it in may mean it: he is told.
-fn keep_from_code(granted: BorrowedFd<'_>, name: &Path) -> Result<(), Failure> {
-    let reaches = |path: &Path| {
-        guard::reaches(granted, path)
-            .map_err(|e| Failure::new(format!("--dir {}: {}", name.display(), std::io::Error::from(e))))
-    };
-    if let Ok(cache) = Cache::folder()
-        && reaches(&cache)?
-    {
-        return Err(Failure::refused(format!(
-            "--dir {}: the cache of compiled code, {}, lies there, and a guest that writes to it decides what runs next; grant a folder below, use --dir-ro, or set BAILIWICK_CACHE to a folder elsewhere",
-            name.display(),
-            cache.display()
-        )));
-    }
-    for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
-        if reaches(&program)? {
-            let (name, program) = (name.display(), program.display());
-            let _ = writeln!(
-                std::io::stderr(),
-                "bailiwick: warning: --dir {name}: the guest can replace {program}, which runs outside of any confinement"
-            );
-        }
-    }
-    Ok(())
-}
-
-fn open_folder(path: &PathBuf) -> Result<std::os::fd::OwnedFd, Failure> {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
-        .map_err(|e| Failure::refused(format!("--dir {}: {}", path.display(), std::io::Error::from(e))))
-}
-
 fn exit_code(status: i32) -> ExitCode {
     // The system keeps the low eight bits, for native programs too.
     ExitCode::from(status as u8)
-}
-
-fn no_entry(path: &Path, main: &Artifact) -> Result<ExitCode, Failure> {
-    if main.view().export("_initialize").is_some() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(Failure::new(format!(
-        "{}: nothing to run: it exports no _start; call one of its functions with --invoke: {}",
-        path.display(),
-        functions(main)
-    )))
-}
-
-/// Names of exported functions, for messages.
-fn functions(main: &Artifact) -> String {
-    let view = main.view();
-    let exported = view.exports().iter().filter(|e| e.kind == Kind::Function as u32);
-    let names: Vec<String> =
-        exported.filter_map(|e| view.string(e.name).ok()).take(20).map(|n| format!("{n:?}")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-fn number(ty: ValType, text: &OsStr) -> Result<Val, Failure> {
-    let wrong = || Failure::usage(format!("{:?} is not of type {ty}", text.to_string_lossy()));
-    let text = text.to_str().ok_or_else(wrong)?;
-    /// Decimal or 0x…, signed or unsigned, within `bits`.
-    fn integer(text: &str, bits: u32) -> Option<i64> {
-        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let magnitude = match digits.strip_prefix("0x") {
-            Some(hex) => i128::from_str_radix(hex, 16),
-            None => digits.parse::<i128>(),
-        };
-        let value = if negative { -magnitude.ok()? } else { magnitude.ok()? };
-        (value >= -(1 << (bits - 1)) && value < 1 << bits).then_some(value as i64)
-    }
-    Ok(match ty {
-        ValType::I32 => Val::I32(integer(text, 32).ok_or_else(wrong)? as i32),
-        ValType::I64 => Val::I64(integer(text, 64).ok_or_else(wrong)?),
-        ValType::F32 => Val::F32(text.parse::<f32>().map_err(|_| wrong())?.to_bits()),
-        ValType::F64 => Val::F64(text.parse::<f64>().map_err(|_| wrong())?.to_bits()),
-        _ => return Err(Failure::usage(format!("a parameter of type {ty} can't be given on the command line"))),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_signed_and_unsigned_within_their_type() {
-        let read = |ty, text: &str| number(ty, OsStr::new(text)).ok();
-        assert_eq!(read(ValType::I32, "-1"), Some(Val::I32(-1)));
-        assert_eq!(read(ValType::I32, "4294967295"), Some(Val::I32(-1)));
-        assert_eq!(read(ValType::I32, "0x80000000"), Some(Val::I32(i32::MIN)));
-        assert_eq!(read(ValType::I32, "4294967296"), None);
-        assert_eq!(read(ValType::I32, "-2147483649"), None);
-        assert_eq!(read(ValType::I64, "18446744073709551615"), Some(Val::I64(-1)));
-        assert_eq!(read(ValType::I64, "18446744073709551616"), None);
-        assert_eq!(read(ValType::I32, "1x"), None);
-        assert_eq!(read(ValType::F64, "1.5"), Some(Val::F64(1.5f64.to_bits())));
-        assert_eq!(read(ValType::FuncRef, "0"), None);
-    }
 }

@@ -1,0 +1,339 @@
+//! What becomes of each import: wired, inert, or an error that names what the manifest would have to say.
+//!
+//! A call goes from one instance to another only by a WIT type that both sides have. Whatever else a module imports would
+//! carry authority past the slots (a memory, a table, a function reference), or would have to be satisfied by somebody who
+//! was not asked; so it is an error.
+
+use super::cap::CapKind;
+use super::plan::{Member, Node, NodeId, Plan};
+use super::preview1::{self, Way};
+use super::problem::{Code, Problem};
+use bailiwick_runtime_abi::format::{Kind, Root};
+use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
+use bailiwick_runtime_abi::wit::{Comparison, World};
+use std::collections::BTreeMap;
+
+/// The interface of directory handles.
+pub const FS_INTERFACE: &str = "bailiwick:fs/types";
+
+/// What becomes of an import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The system interface, and slots that it leads to: none means that it is inert.
+    System {
+        /// Slots of the kinds that the function is a way to.
+        slots: Vec<String>,
+        /// Whether it is a way to nothing but the module itself.
+        itself: bool,
+    },
+    /// Another module of the same group.
+    Member {
+        /// Which.
+        member: usize,
+    },
+    /// A call to another instance.
+    Call {
+        /// Whom.
+        callee: NodeId,
+        /// Which of the imports of the caller's world.
+        import: usize,
+        /// Which of the exports of the callee's world.
+        export: usize,
+    },
+    /// Giving a handle back.
+    Drop,
+}
+
+impl Outcome {
+    /// Whether it is a way to nothing that was granted.
+    pub fn is_inert(&self) -> bool {
+        matches!(self, Outcome::System { slots, itself: false } if slots.is_empty())
+    }
+}
+
+/// An import, and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The module that it names.
+    pub module: String,
+    /// Its own name.
+    pub name: String,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// Whether any code of the module can reach it.
+    pub reachable: bool,
+}
+
+/// Every import of an application.
+#[derive(Debug)]
+pub struct Wiring {
+    /// By instance, by member, in the order of the module.
+    imports: Vec<Vec<Vec<Import>>>,
+    /// What is suspicious.
+    pub warnings: Vec<Problem>,
+}
+
+impl Wiring {
+    /// What becomes of each import of a member of an instance.
+    pub fn imports(&self, node: NodeId, member: usize) -> &[Import] {
+        &self.imports[node.0][member]
+    }
+
+    /// Every import of an instance, of all its members.
+    pub fn all(&self, node: NodeId) -> impl Iterator<Item = &Import> {
+        self.imports[node.0].iter().flatten()
+    }
+
+    /// The instances that an instance calls, and which of their functions, by its own code.
+    pub fn calls(&self, node: NodeId) -> impl Iterator<Item = (&Import, NodeId, usize)> {
+        self.imports[node.0].iter().flatten().filter_map(|import| match import.outcome {
+            Outcome::Call { callee, export, .. } => Some((import, callee, export)),
+            _ => None,
+        })
+    }
+
+    /// Decides for every import of a plan.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with the path of its edge.
+    pub fn check(plan: &Plan) -> Result<Wiring, Vec<Problem>> {
+        let mut checker = Checker { plan, problems: Vec::new(), comparisons: BTreeMap::new() };
+        let imports = plan.iter().map(|(id, node)| checker.node(id, node)).collect();
+        if !checker.problems.is_empty() {
+            return Err(checker.problems);
+        }
+        let mut wiring = Wiring { imports, warnings: Vec::new() };
+        wiring.warnings = wiring.unused(plan);
+        Ok(wiring)
+    }
+
+    /// Warns of grants that no code of their holder, and no edge below it, can use.
+    fn unused(&self, plan: &Plan) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for (id, node) in plan.iter() {
+            for (name, slot) in &node.slots {
+                let used = self.imports[id.0].iter().flatten().any(|import| {
+                    let leads = matches!(&import.outcome, Outcome::System { slots, .. } if slots.contains(name));
+                    import.reachable && leads
+                });
+                let handed_on = plan.iter().any(|(_, other)| {
+                    other.slots.values().any(|slot| slot.from == super::plan::Origin::Parent(id, name.clone()))
+                });
+                if !used && !handed_on {
+                    let kind = slot.cap.kind();
+                    let message =
+                        format!("slot {name}: it holds {kind}, and no code of it can use that: leave the grant out");
+                    warnings.push(Problem::new(Code::UnusedGrant, &node.path, message));
+                }
+            }
+        }
+        warnings
+    }
+}
+
+struct Checker<'a> {
+    plan: &'a Plan,
+    problems: Vec<Problem>,
+    /// Types of two worlds, compared once.
+    comparisons: BTreeMap<(NodeId, usize, NodeId), Comparison<'a>>,
+}
+
+impl<'a> Checker<'a> {
+    fn problem(&mut self, code: Code, node: &Node, message: impl Into<String>) {
+        self.problems.push(Problem::new(code, &node.path, message));
+    }
+
+    fn node(&mut self, id: NodeId, node: &'a Node) -> Vec<Vec<Import>> {
+        (0..node.members.len()).map(|member| self.member(id, node, member)).collect()
+    }
+
+    fn member(&mut self, id: NodeId, node: &'a Node, index: usize) -> Vec<Import> {
+        let member = &node.members[index];
+        let view = member.artifact.view();
+        let mut imports = Vec::new();
+        for (i, record) in view.imports().iter().enumerate() {
+            let read = || -> Result<_, bailiwick_runtime_abi::view::FormatError> {
+                let (root, _, _) = view.reach(i as u32)?;
+                Ok((view.string(record.module)?, view.string(record.name)?, root != Root::None))
+            };
+            let (module, name, reachable) = match read() {
+                Ok(read) => read,
+                Err(e) => {
+                    self.problem(Code::Module, node, format!("{}: {e}", member.file.display()));
+                    return imports;
+                }
+            };
+            match self.import(id, node, index, (module, name), record.kind) {
+                Ok(outcome) => {
+                    imports.push(Import { module: module.to_owned(), name: name.to_owned(), outcome, reachable });
+                }
+                Err((code, message)) => self.problem(code, node, message),
+            }
+        }
+        imports
+    }
+
+    fn import(
+        &mut self,
+        id: NodeId,
+        node: &'a Node,
+        index: usize,
+        (module, name): (&str, &str),
+        kind: u32,
+    ) -> Result<Outcome, (Code, String)> {
+        let member = &node.members[index];
+        let file = member.file.display();
+        if let Some(other) = node.members.iter().position(|other| other.name == module && !module.is_empty()) {
+            let provider = &node.members[other];
+            return match provider.artifact.view().export(name) {
+                Some(export) if export.kind == kind => Ok(Outcome::Member { member: other }),
+                Some(_) => Err((
+                    Code::Type,
+                    format!("{file}: {module}.{name}: {} exports it as something else", provider.file.display()),
+                )),
+                None => Err((
+                    Code::UnknownImport,
+                    format!("{file}: {module}.{name}: {} does not export it", provider.file.display()),
+                )),
+            };
+        }
+        if kind != Kind::Function as u32 {
+            let what = Kind::from_u32(kind).map_or("something", Kind::name);
+            return Err((
+                Code::NotAValue,
+                format!(
+                    "{file}: it imports the {what} {module}.{name}: only values of WIT types and handles cross from one nano-process to another; join the two modules with `group` if they are one"
+                ),
+            ));
+        }
+        if let Some(way) = preview1::way(module, name) {
+            return Ok(match way {
+                Way::Itself => Outcome::System { slots: Vec::new(), itself: true },
+                Way::To(kinds) => Outcome::System { slots: slots_of(node, kinds), itself: false },
+            });
+        }
+        if (module == FS_INTERFACE || module.strip_prefix(FS_INTERFACE).is_some_and(|rest| rest.starts_with('@')))
+            && name.strip_prefix(RESOURCE_DROP) == Some("dir")
+        {
+            return Ok(Outcome::Drop);
+        }
+        self.call(id, node, index, module, name)
+    }
+
+    /// Finds who answers a call.
+    fn call(
+        &mut self,
+        id: NodeId,
+        node: &'a Node,
+        index: usize,
+        module: &str,
+        name: &str,
+    ) -> Result<Outcome, (Code, String)> {
+        let member = &node.members[index];
+        let file = member.file.display();
+        let Some(world) = &member.world else {
+            return Err((
+                Code::UnknownImport,
+                format!(
+                    "{file}: {module}.{name}: nothing that it holds answers it, and no WIT text says of which types it is: put {} beside it, or name one with `wit = …`",
+                    member.file.with_extension("wit").display()
+                ),
+            ));
+        };
+        let Some(import) = world.imports().iter().position(|f| f.import_module() == module && f.import_field() == name)
+        else {
+            return Err((
+                Code::UnknownImport,
+                format!("{file}: {module}.{name}: its WIT world {} does not import that", world.name()),
+            ));
+        };
+        let wanted = &world.imports()[import];
+        let interface = wanted.interface.as_deref();
+        let mut answers: Vec<(NodeId, usize)> = Vec::new();
+        for &callee in node.callees.values() {
+            let Some(theirs) = face(self.plan.node(callee)).and_then(|m| m.world.as_ref()) else { continue };
+            let same =
+                |f: &bailiwick_runtime_abi::wit::Function| f.interface.as_deref() == interface && f.name == wanted.name;
+            if let Some(export) = theirs.exports().iter().position(same) {
+                answers.push((callee, export));
+            }
+        }
+        if answers.len() > 1 {
+            let chosen: Vec<_> = answers
+                .iter()
+                .filter(|(callee, _)| {
+                    self.plan.node(*callee).provides.iter().any(|name| Some(name.as_str()) == interface)
+                })
+                .copied()
+                .collect();
+            if chosen.len() == 1 {
+                answers = chosen;
+            }
+        }
+        match answers.as_slice() {
+            [] => {
+                let shown = world.print_function(wanted);
+                let callees: Vec<&str> = node.callees.keys().map(String::as_str).collect();
+                Err((
+                    Code::UnknownImport,
+                    format!(
+                        "{file}: {module}.{name}: nothing that it may call exports `{shown}`; it may call: {}; add [deps.NAME] with module = … to {}",
+                        super::cap::list(&callees),
+                        node.manifest
+                            .as_ref()
+                            .map_or_else(|| "a manifest for it".to_owned(), |m| m.display().to_string()),
+                    ),
+                ))
+            }
+            &[(callee, export)] => {
+                let callee_node = self.plan.node(callee);
+                let Some(theirs) = face(callee_node).and_then(|m| m.world.as_ref()) else {
+                    return Err((Code::Type, format!("{file}: {module}.{name}: no WIT text of {}", callee_node.path)));
+                };
+                let comparison =
+                    self.comparisons.entry((id, index, callee)).or_insert_with(|| Comparison::new(world, theirs));
+                comparison
+                    .same_function(wanted, &theirs.exports()[export])
+                    .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
+                fault_value(callee_node, theirs, export)
+                    .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
+                Ok(Outcome::Call { callee, import, export })
+            }
+            several => {
+                let names: Vec<&str> =
+                    several.iter().map(|(callee, _)| self.plan.node(*callee).name.as_str()).collect();
+                Err((
+                    Code::Ambiguous,
+                    format!(
+                        "{file}: {module}.{name}: several export it: {}; say provides = [{:?}] at one of them",
+                        names.join(", "),
+                        interface.unwrap_or("$root")
+                    ),
+                ))
+            }
+        }
+    }
+}
+
+/// The module of a group that others see.
+pub fn face(node: &Node) -> Option<&Member> {
+    node.members.first()
+}
+
+fn slots_of(node: &Node, kinds: &[CapKind]) -> Vec<String> {
+    node.slots.iter().filter(|(_, slot)| kinds.contains(&slot.cap.kind())).map(|(name, _)| name.clone()).collect()
+}
+
+/// An edge with `on_fault = "error"` needs a value by which the caller learns of it.
+fn fault_value(callee: &Node, world: &World, export: usize) -> Result<(), String> {
+    if callee.on_fault != super::manifest::OnFault::Error {
+        return Ok(());
+    }
+    match super::fault::FaultValue::of(world, &world.exports()[export]) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "on_fault = \"error\" needs a result type with room for it: result<_>, result<_, string>, or an error type with a case `fault`; `{}` has none",
+            world.print_function(&world.exports()[export])
+        )),
+    }
+}

@@ -1,0 +1,193 @@
+//! From what an instance holds, as the plan says it, to the live objects: open folders, streams, clocks.
+//!
+//! Every folder is derived from the one that it came from, so what one spends the other has spent, and what is revoked
+//! above is revoked below.
+
+use super::{AppConfig, AppError};
+use crate::app::cap::{Cap, Clock, Random, Stream, SubPath};
+use crate::app::plan::{Node, NodeId, Origin, Plan};
+use crate::wasi::{Capture, ClockSource, Denial, Dir, DirGrant, Input, Output, RandomSource, WasiCtx};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The most bytes that the loader keeps of a stream that is captured.
+const CAPTURE_BYTES: usize = 1 << 20;
+
+/// What instances hold, live.
+#[derive(Debug, Default)]
+pub(super) struct Resources {
+    /// Folders of the host, by name.
+    host: BTreeMap<String, Dir>,
+    /// Folders of instances, by slot.
+    slots: HashMap<(NodeId, String), Dir>,
+    /// What was captured, by instance.
+    pub(super) captures: HashMap<NodeId, (Option<Capture>, Option<Capture>)>,
+}
+
+impl Resources {
+    /// Opens what the root's manifest names.
+    pub(super) fn open(plan: &Plan) -> Result<Resources, AppError> {
+        let mut resources = Resources::default();
+        for (name, resource) in &plan.host {
+            let (Cap::Dir { grant, .. }, Some(path)) = (&resource.cap, &resource.path) else { continue };
+            let path = plan.folder.join(path);
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOCTTY;
+            let refuse = |message: String| AppError::Resource { name: name.clone(), path: path.clone(), message };
+            let folder = rustix::fs::open(&path, flags, Mode::empty())
+                .map_err(|e| refuse(std::io::Error::from(e).to_string()))?;
+            let dir = Dir::open(folder, *grant).map_err(|e| refuse(e.to_string()))?;
+            resources.host.insert(name.clone(), dir);
+        }
+        Ok(resources)
+    }
+
+    /// The folder of a slot, derived from where it came from.
+    fn dir(&mut self, plan: &Plan, id: NodeId, name: &str, path: &SubPath, grant: &DirGrant) -> Result<Dir, AppError> {
+        let node = plan.node(id);
+        let lost = || AppError::Internal(format!("{}: slot {name} comes from nowhere", node.path));
+        let slot = node.slots.get(name).ok_or_else(lost)?;
+        let (source, source_path) = match &slot.from {
+            Origin::Host(host) => (self.host.get(host).ok_or_else(lost)?, SubPath::default()),
+            Origin::Parent(parent, from) => {
+                let source = self.slots.get(&(*parent, from.clone())).ok_or_else(lost)?;
+                match plan.node(*parent).slots.get(from).map(|slot| &slot.cap) {
+                    Some(Cap::Dir { path, .. }) => (source, path.clone()),
+                    _ => return Err(lost()),
+                }
+            }
+        };
+        let below = path.below(&source_path).ok_or_else(lost)?;
+        let dir = source.derive(&below.to_string(), *grant).map_err(|e| AppError::Resource {
+            name: format!("{}: slot {name}", node.path),
+            path: Path::new(&path.to_string()).to_owned(),
+            message: e.to_string(),
+        })?;
+        self.slots.insert((id, name.to_owned()), dir.clone());
+        Ok(dir)
+    }
+
+    /// The folders that an instance holds: to be revoked when it dies.
+    pub(super) fn dirs_of(&self, id: NodeId) -> impl Iterator<Item = &Dir> {
+        self.slots.iter().filter(move |((node, _), _)| *node == id).map(|(_, dir)| dir)
+    }
+
+    /// The system interface of an instance.
+    pub(super) fn context(&mut self, plan: &Plan, id: NodeId, config: &AppConfig) -> Result<WasiCtx, AppError> {
+        let node = plan.node(id);
+        let mut builder = WasiCtx::builder();
+        let mut arguments = Vec::new();
+        let host_error = |e: &dyn std::fmt::Display| AppError::Internal(format!("{}: {e}", node.path));
+        let mut captures = (None, None);
+        for (name, slot) in &node.slots {
+            match &slot.cap {
+                Cap::Dir { path, grant } => {
+                    let dir = self.dir(plan, id, name, path, grant)?;
+                    builder.preopen(&dir, &slot.at).map_err(|e| host_error(&e))?;
+                }
+                Cap::Stdio { stdin, stdout, stderr } => {
+                    let files = match plan.trace(id, name).last() {
+                        Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {
+                            Some(Origin::Host(host)) => plan.host.get(host).map(|h| h.files.clone()),
+                            _ => None,
+                        },
+                        None => None,
+                    }
+                    .unwrap_or_default();
+                    let file = |i: usize, write: bool| open_stream(plan, files[i].as_deref(), write);
+                    match stdin {
+                        Stream::None => {}
+                        Stream::Null | Stream::Capture => drop(builder.stdin(Input::Null)),
+                        Stream::Inherit => drop(builder.stdin(Input::Inherit)),
+                        Stream::File => drop(builder.stdin(Input::File(file(0, false)?))),
+                    }
+                    // What a dependency writes to a terminal is text, whatever it is made of.
+                    let inert = |output: Output| if node.parent.is_some() { output.inert_escapes() } else { output };
+                    match stdout {
+                        Stream::None => {}
+                        Stream::Null => drop(builder.stdout(Output::Null)),
+                        Stream::Capture => captures.0 = Some(builder.capture_stdout(CAPTURE_BYTES)),
+                        Stream::Inherit => drop(builder.stdout(inert(Output::Stdout))),
+                        Stream::File => drop(builder.stdout(inert(Output::File(file(1, true)?)))),
+                    }
+                    match stderr {
+                        Stream::None => {}
+                        Stream::Null => drop(builder.stderr(Output::Null)),
+                        Stream::Capture => captures.1 = Some(builder.capture_stderr(CAPTURE_BYTES)),
+                        Stream::Inherit => drop(builder.stderr(inert(Output::Stderr))),
+                        Stream::File => drop(builder.stderr(inert(Output::File(file(2, true)?)))),
+                    }
+                }
+                Cap::Env(variables) => {
+                    for (name, value) in variables {
+                        let value = match value {
+                            Some(value) => Some(value.clone().into_bytes()),
+                            None => config.environment.get(name).cloned(),
+                        };
+                        // A name that is not set on the host stays unset.
+                        if let Some(value) = value {
+                            builder.env(name.clone(), value);
+                        }
+                    }
+                }
+                Cap::Args { command_line, fixed } => {
+                    arguments.extend(fixed.iter().map(|argument| argument.clone().into_bytes()));
+                    if *command_line {
+                        arguments.extend(config.arguments.iter().cloned());
+                    }
+                }
+                Cap::Clock(clock) => {
+                    builder.clock(match *clock {
+                        Clock::Virtual => ClockSource::Virtual { start_ns: 0 },
+                        Clock::Fixed { ns } => ClockSource::Fixed { ns },
+                        Clock::Host { resolution_ns: 1 } => ClockSource::Host,
+                        Clock::Host { resolution_ns } => ClockSource::Coarse { resolution_ns },
+                    });
+                }
+                Cap::Random(random) => {
+                    builder.random(match random {
+                        Random::Host => RandomSource::Host,
+                        Random::Seeded(seed) => RandomSource::Seeded(Sha256::digest(seed.as_bytes()).into()),
+                    });
+                }
+                // The plan refuses them as not enforced yet.
+                Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => {}
+            }
+        }
+        if node.slots.values().any(|slot| matches!(slot.cap, Cap::Args { .. })) {
+            builder.arg(node.name.clone()).args(arguments);
+        }
+        if let Some(descriptors) = node.limits.descriptors {
+            builder.max_descriptors(u32::try_from(descriptors).unwrap_or(u32::MAX));
+        }
+        if let Some(auditor) = &config.auditor {
+            let (auditor, path) = (Arc::clone(auditor), node.path.clone());
+            builder.auditor(move |denial: &Denial<'_>| auditor(&path, denial));
+        }
+        if captures.0.is_some() || captures.1.is_some() {
+            self.captures.insert(id, captures);
+        }
+        builder.build().map_err(|e| host_error(&e))
+    }
+}
+
+/// Opens a file that the root's manifest names as a stream.
+fn open_stream(plan: &Plan, file: Option<&Path>, write: bool) -> Result<OwnedFd, AppError> {
+    let Some(file) = file else { return Err(AppError::Internal("a stream is a file without a name".to_owned())) };
+    let path = plan.folder.join(file);
+    let flags = if write { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC } else { OFlags::RDONLY };
+    rustix::fs::open(&path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::from_raw_mode(0o666)).map_err(|e| {
+        AppError::Resource { name: "stdio".to_owned(), path, message: std::io::Error::from(e).to_string() }
+    })
+}
+
+/// Whether a node may be called at all: for messages.
+pub(super) fn described(node: &Node) -> String {
+    match &node.package {
+        (name, version) if !name.is_empty() => format!("{} ({name} {version})", node.path),
+        _ => node.path.clone(),
+    }
+}

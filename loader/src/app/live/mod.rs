@@ -1,0 +1,261 @@
+//! A plan, alive: every instance in a group of its own, joined by edges.
+//!
+//! An application runs on one thread at a time. An edge is a host function of the caller's group that marshals into the
+//! callee's memory, enters the callee's group and marshals back; what goes wrong in the callee ends there.
+
+mod context;
+mod deadline;
+mod edge;
+mod learn;
+mod node;
+
+use super::check::{Outcome, Wiring};
+use super::plan::{NodeId, Plan};
+use crate::wasi::{self, Denial};
+use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
+use context::{Resources, described};
+use deadline::Deadlines;
+use edge::Edge;
+use node::{Body, Node};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+pub use node::Death;
+
+/// Is told of every denial, with the path of the instance.
+pub type Auditor = Arc<dyn Fn(&str, &Denial<'_>) + Send + Sync>;
+
+/// What the person who starts an application gives it.
+#[derive(Clone, Default)]
+pub struct AppConfig {
+    /// Arguments of the command line.
+    pub arguments: Vec<Vec<u8>>,
+    /// The host's environment, of which each instance sees what it holds.
+    pub environment: BTreeMap<String, Vec<u8>>,
+    /// Is told of denials.
+    pub auditor: Option<Auditor>,
+}
+
+impl std::fmt::Debug for AppConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppConfig").field("arguments", &self.arguments.len()).finish_non_exhaustive()
+    }
+}
+
+/// Why an application could not be linked, or did not come to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// A resource of the host can't be had.
+    #[error("{name}: {}: {message}", path.display())]
+    Resource {
+        /// Its name in the manifest.
+        name: String,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the host said.
+        message: String,
+    },
+    /// A module can't be instantiated, or has ended by itself before it was called.
+    #[error("{instance}: {source}")]
+    Instance {
+        /// The path of the instance, and its package.
+        instance: String,
+        /// Why.
+        source: Error,
+    },
+    /// The root has no `_start`.
+    #[error("{0}: nothing to run: its module exports no _start")]
+    NoEntry(String),
+    /// The plan contradicts itself.
+    #[error("internal error: {0}; please report it")]
+    Internal(String),
+}
+
+/// A running application.
+#[derive(Debug)]
+pub struct App {
+    nodes: Vec<Arc<Node>>,
+    resources: Resources,
+}
+
+/// Ends every instance of an application, from any thread.
+#[derive(Clone, Debug)]
+pub struct AppInterrupt(Vec<InterruptHandle>);
+
+impl AppInterrupt {
+    /// Interrupts every instance; says whether all could be.
+    pub fn interrupt(&self) -> bool {
+        // The one that runs is among them; each is asked, whatever the others said.
+        self.0.iter().map(|handle| handle.interrupt().is_ok()).fold(true, |all, one| all && one)
+    }
+}
+
+impl App {
+    /// Makes every instance of a plan, callees first, and runs their `_initialize`.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
+        let mut resources = Resources::open(plan)?;
+        let any_limit = plan.nodes.iter().any(|node| node.limits.time.is_some());
+        let deadlines = Arc::new(Deadlines::new(any_limit));
+        let mut nodes = Vec::with_capacity(plan.nodes.len());
+        // Parents first: what a child holds is derived from what its parent holds.
+        for (id, node) in plan.iter() {
+            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config)?));
+            let group = Group::with_config(config_of(&node.limits))
+                .map_err(|source| AppError::Instance { instance: described(node), source })?;
+            nodes.push(Arc::new(Node::new(plan, id, ctx, group, resources.dirs_of(id).cloned().collect())));
+        }
+        for (id, node) in plan.iter() {
+            if let Some(parent) = node.parent {
+                nodes[parent.0].adopt(&nodes[id.0]);
+            }
+        }
+        let app = App { nodes, resources };
+        let mut done = vec![false; plan.nodes.len()];
+        for (id, _) in plan.iter() {
+            app.instantiate(plan, wiring, &deadlines, id, &mut done)?;
+        }
+        Ok(app)
+    }
+
+    /// Instantiates a node, after those that it calls.
+    fn instantiate(
+        &self,
+        plan: &Plan,
+        wiring: &Wiring,
+        deadlines: &Arc<Deadlines>,
+        id: NodeId,
+        done: &mut [bool],
+    ) -> Result<(), AppError> {
+        if std::mem::replace(&mut done[id.0], true) {
+            return Ok(());
+        }
+        let planned = plan.node(id);
+        for &callee in planned.callees.values() {
+            self.instantiate(plan, wiring, deadlines, callee, done)?;
+        }
+        let node = &self.nodes[id.0];
+        let failed = |source| AppError::Instance { instance: described(planned), source };
+        let mut body = node.body();
+        let Some(body) = body.as_mut() else { return Ok(()) };
+        let mut instances = vec![None; planned.members.len()];
+        // The face is the first, and imports from the rest.
+        for index in order(plan, wiring, id)? {
+            let member = &planned.members[index];
+            let mut imports = Imports::new();
+            wasi::add_to_imports(&mut imports, Arc::clone(&node.ctx));
+            for import in wiring.imports(id, index) {
+                match import.outcome {
+                    Outcome::System { .. } => {}
+                    Outcome::Member { member } => {
+                        if let Some(instance) = instances[member] {
+                            imports.instance(&import.module, instance);
+                        }
+                    }
+                    Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
+                    Outcome::Call { callee, import: wanted, export } => {
+                        let to = &self.nodes[callee.0];
+                        let edge = Edge::new(plan, (id, index, wanted), (callee, export), node, to, deadlines)?;
+                        edge.grant(&mut imports, &import.module, &import.name);
+                    }
+                }
+            }
+            let instance = body.group.instantiate(&member.artifact, &imports).map_err(failed)?;
+            if member.artifact.view().export("_initialize").is_some() {
+                let initialize = instance.func(&mut body.group, "_initialize").map_err(failed)?;
+                initialize.call(&mut body.group, &[]).map_err(failed)?;
+            }
+            instances[index] = Some(instance);
+        }
+        body.face = instances.first().copied().flatten();
+        body.find_exports(planned).map_err(failed)
+    }
+
+    /// Runs the root's `_start`; gives its exit status.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn run(&mut self, plan: &Plan) -> Result<i32, AppError> {
+        let root = plan.node(NodeId(0));
+        let mut body = self.nodes[0].body();
+        let Some(Body { group, face: Some(face), .. }) = body.as_mut() else {
+            return Err(AppError::Internal("the root is not alive".to_owned()));
+        };
+        let start = match face.func(group, "_start") {
+            Ok(start) => start,
+            Err(Error::NoExport { .. }) => return Err(AppError::NoEntry(described(root))),
+            Err(source) => return Err(AppError::Instance { instance: described(root), source }),
+        };
+        match start.call(group, &[]) {
+            Ok(_) => Ok(0),
+            Err(Error::Exit(status)) => Ok(status),
+            Err(source) => Err(AppError::Instance { instance: described(root), source }),
+        }
+    }
+
+    /// A handle by which any thread can end the application.
+    pub fn interrupt_handle(&self) -> AppInterrupt {
+        AppInterrupt(self.nodes.iter().map(|node| node.interrupt.clone()).collect())
+    }
+
+    /// The instances that died, and why, in the order of the plan.
+    pub fn deaths(&self) -> impl Iterator<Item = (NodeId, Arc<Death>)> {
+        self.nodes.iter().enumerate().filter_map(|(id, node)| node.death().map(|death| (NodeId(id), death)))
+    }
+
+    /// What an instance wrote to standard output and standard error, where the manifest says `capture`.
+    pub fn captured(&self, id: NodeId) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+        let contents = |capture: &Option<wasi::Capture>| capture.as_ref().map(wasi::Capture::contents);
+        self.resources.captures.get(&id).map_or((None, None), |(out, err)| (contents(out), contents(err)))
+    }
+}
+
+/// The members of a group, each after those that it imports from.
+fn order(plan: &Plan, wiring: &Wiring, id: NodeId) -> Result<Vec<usize>, AppError> {
+    fn visit(wiring: &Wiring, id: NodeId, member: usize, state: &mut [u8], order: &mut Vec<usize>) -> bool {
+        match state[member] {
+            2 => return true,
+            1 => return false,
+            _ => state[member] = 1,
+        }
+        for import in wiring.imports(id, member) {
+            if let Outcome::Member { member: other } = import.outcome
+                && !visit(wiring, id, other, state, order)
+            {
+                return false;
+            }
+        }
+        state[member] = 2;
+        order.push(member);
+        true
+    }
+    let node = plan.node(id);
+    let (mut state, mut order) = (vec![0; node.members.len()], Vec::new());
+    for member in 0..node.members.len() {
+        if !visit(wiring, id, member, &mut state, &mut order) {
+            return Err(AppError::Internal(format!(
+                "{}: the modules of its group import from each other in a circle",
+                node.path
+            )));
+        }
+    }
+    Ok(order)
+}
+
+fn config_of(limits: &super::limits::Limits) -> GroupConfig {
+    let mut config = GroupConfig::default();
+    if let Some(bytes) = limits.memory {
+        config.max_memory = bytes;
+    }
+    if let Some(bytes) = limits.stack {
+        config.stack_size = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    if let Some(elements) = limits.table {
+        config.max_table_elements = elements;
+    }
+    config
+}

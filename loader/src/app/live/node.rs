@@ -1,0 +1,150 @@
+//! An instance of an application: alive, or dead for a reason.
+
+use super::{AppError, NodeId, Plan};
+use crate::wasi::{Dir, WasiCtx};
+use crate::{Error, Func, Group, Instance, InterruptHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+use std::time::Duration;
+
+/// Why an instance is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// In words: a trap, an exit, a limit, the death of its parent.
+    pub reason: String,
+}
+
+/// One nano-process.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) path: String,
+    pub(super) time: Option<Duration>,
+    pub(super) ctx: Arc<Mutex<WasiCtx>>,
+    pub(super) interrupt: InterruptHandle,
+    body: Mutex<Option<Body>>,
+    death: OnceLock<Arc<Death>>,
+    dead: AtomicBool,
+    /// Those that hold what it handed them: they die with it.
+    children: Mutex<Vec<Weak<Node>>>,
+    /// Folders that it holds.
+    dirs: Vec<Dir>,
+}
+
+/// What is gone once it is dead.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) group: Group,
+    /// The module that others see, once it is instantiated.
+    pub(super) face: Option<Instance>,
+    /// The functions of its world, by number.
+    pub(super) exports: Vec<Export>,
+    pub(super) realloc: Option<Func>,
+}
+
+/// A function that other instances call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Export {
+    pub(super) func: Func,
+    pub(super) post_return: Option<Func>,
+}
+
+impl Body {
+    /// Looks up what the world exports.
+    pub(super) fn find_exports(&mut self, planned: &crate::app::plan::Node) -> Result<(), Error> {
+        let Some(face) = self.face else { return Ok(()) };
+        let Some(world) = planned.members.first().and_then(|member| member.world.as_ref()) else { return Ok(()) };
+        for function in world.exports() {
+            let func = face.func(&mut self.group, &function.export_name())?;
+            let post_return = face.func(&mut self.group, &function.post_return_name()).ok();
+            self.exports.push(Export { func, post_return });
+        }
+        self.realloc = face.func(&mut self.group, bailiwick_runtime_abi::wit::world::REALLOC).ok();
+        Ok(())
+    }
+}
+
+/// Why an instance can't be entered.
+#[derive(Debug)]
+pub(super) enum Shut {
+    /// It is being called already: nobody re-enters it.
+    Entered,
+    /// It is dead.
+    Dead(Arc<Death>),
+}
+
+impl Node {
+    pub(super) fn new(plan: &Plan, id: NodeId, ctx: Arc<Mutex<WasiCtx>>, group: Group, dirs: Vec<Dir>) -> Node {
+        let node = plan.node(id);
+        Node {
+            path: node.path.clone(),
+            time: node.limits.time,
+            ctx,
+            interrupt: group.interrupt_handle(),
+            body: Mutex::new(Some(Body { group, face: None, exports: Vec::new(), realloc: None })),
+            death: OnceLock::new(),
+            dead: AtomicBool::new(false),
+            children: Mutex::default(),
+            dirs,
+        }
+    }
+
+    /// Notes that `child` holds something of this one.
+    pub(super) fn adopt(&self, child: &Arc<Node>) {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(child));
+    }
+
+    /// The inside, for whoever owns the application.
+    pub(super) fn body(&self) -> MutexGuard<'_, Option<Body>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inside, for a call.
+    pub(super) fn enter(&self) -> Result<MutexGuard<'_, Option<Body>>, Shut> {
+        if self.dead.load(Ordering::Acquire) {
+            return Err(Shut::Dead(self.death().unwrap_or_else(|| Arc::new(Death { reason: "it died".to_owned() }))));
+        }
+        match self.body.try_lock() {
+            Ok(body) => Ok(body),
+            Err(TryLockError::Poisoned(body)) => Ok(body.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Shut::Entered),
+        }
+    }
+
+    /// Why it is dead, if it is.
+    pub(super) fn death(&self) -> Option<Arc<Death>> {
+        self.death.get().cloned()
+    }
+
+    /// Ends it for good: its memory goes, its descriptors close, its folders and all that was derived from them are revoked,
+    /// and those die that held what it handed them.
+    pub(super) fn die(&self, body: Option<&mut Option<Body>>, reason: String) -> Arc<Death> {
+        let death = Arc::clone(self.death.get_or_init(|| Arc::new(Death { reason })));
+        if self.dead.swap(true, Ordering::AcqRel) {
+            return death;
+        }
+        for dir in &self.dirs {
+            dir.revoke();
+        }
+        *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
+        match body {
+            Some(body) => *body = None,
+            None => match self.body.try_lock() {
+                Ok(mut body) => *body = None,
+                Err(TryLockError::Poisoned(body)) => *body.into_inner() = None,
+                // It is on the stack above us: interrupted, it can't go on, and is dropped when it has been left.
+                Err(TryLockError::WouldBlock) => drop(self.interrupt.interrupt()),
+            },
+        }
+        let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+        for child in children.iter().filter_map(Weak::upgrade) {
+            child.die(None, format!("{}, which handed it what it held, is dead: {}", self.path, death.reason));
+        }
+        death
+    }
+}
+
+impl AppError {
+    pub(super) fn missing(what: &str, path: &str) -> AppError {
+        AppError::Internal(format!("{path}: no {what}"))
+    }
+}

@@ -1,0 +1,715 @@
+//! `bailiwick.toml`: what an application is made of, and who hands what to whom.
+//!
+//! This file reads one manifest into typed values and knows nothing of other manifests: what a name refers to, and whether
+//! an edge narrows, is for [`plan`](super::plan) and [`check`](super::check) to say. Every value is checked here once.
+
+use super::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
+use super::limits::{Limits, LimitsText};
+use super::net::{Deny, Dns, Endpoint, HostPattern, Net, NetAttenuation};
+use crate::wasi::{DirGrant, DirLimits, DirRights};
+use bytesize::ByteSize;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use toml::Table;
+
+/// The most bytes of a manifest.
+pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+/// What the callee's death does to its caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFault {
+    /// The caller traps too.
+    #[default]
+    Trap,
+    /// The call returns an error value of its WIT type, if that has one for it.
+    Error,
+}
+
+/// A manifest as it was written, its values checked.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Who it is.
+    pub package: Package,
+    /// Host resources by name: the root's only.
+    pub host: BTreeMap<String, HostResource>,
+    /// What the own module holds, by slot.
+    pub grants: BTreeMap<String, Grant>,
+    /// What a library wants to be handed, by slot.
+    pub needs: BTreeMap<String, Need>,
+    /// Limits of the own module, and ceilings of those below.
+    pub limits: Limits,
+    /// Dependencies by name: each an edge, and an instance of its own.
+    pub deps: BTreeMap<String, Dep>,
+    /// Instances that several of those below share, by name.
+    pub shared: BTreeMap<String, Dep>,
+}
+
+/// `[package]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// A label; identity is the hash of what it is made of.
+    pub name: String,
+    /// A label too.
+    #[serde(default)]
+    pub version: String,
+    /// The module: .bwk, .wasm or .wat, relative to the manifest.
+    pub module: Option<PathBuf>,
+    /// Several modules joined by core-WebAssembly linking, in the order written: the first is the face.
+    #[serde(default)]
+    pub group: Table,
+    /// WIT text of what the module imports and exports, relative to the manifest.
+    pub wit: Option<PathBuf>,
+    /// Which world of it.
+    pub world: Option<String>,
+}
+
+/// A host resource: the authority that the person hands to the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostResource {
+    /// What it allows.
+    pub cap: Cap,
+    /// Of a folder: where it is, relative to the manifest.
+    pub path: Option<PathBuf>,
+    /// Of streams: the files that they are, where they are files: input, output, error.
+    pub files: [Option<PathBuf>; 3],
+}
+
+/// What is put into a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grant {
+    /// The slot, or the host resource, that it comes from.
+    pub from: String,
+    /// The rest of the table, which is read once the kind is known.
+    pub narrowed: Table,
+    /// Under which name the module finds a folder; `/` and the slot's name unless it says so.
+    pub at: Option<String>,
+}
+
+/// What a library wants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Need {
+    /// Of which kind.
+    pub kind: CapKind,
+    /// At most what: a parent that hands more is narrowed to this.
+    pub narrowed: Table,
+    /// In the author's words.
+    pub why: Option<String>,
+    /// Whether it works without.
+    pub optional: bool,
+    /// Under which name the module finds a folder.
+    pub at: Option<String>,
+}
+
+/// An edge.
+#[derive(Clone, Debug)]
+pub struct Dep {
+    /// A manifest (.toml), or a module without one.
+    pub module: Option<PathBuf>,
+    /// As in [`Package`].
+    pub group: Table,
+    /// As in [`Package`].
+    pub wit: Option<PathBuf>,
+    /// As in [`Package`].
+    pub world: Option<String>,
+    /// What is handed over, by the slot of the one below.
+    pub grants: BTreeMap<String, Grant>,
+    /// What it may use.
+    pub limits: Limits,
+    /// What its death does to its caller.
+    pub on_fault: OnFault,
+    /// Names of `[shared]` instances that it may call.
+    pub shared: Vec<String>,
+    /// What is taken off a handle as it is passed, by function and parameter: `call."extract".dst = { … }`.
+    pub call: BTreeMap<String, BTreeMap<String, Table>>,
+    /// Interfaces that are answered by this dependency although another one exports them too.
+    pub provides: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManifestText {
+    package: Package,
+    #[serde(default)]
+    host: BTreeMap<String, Table>,
+    #[serde(default)]
+    grants: BTreeMap<String, GrantText>,
+    #[serde(default)]
+    needs: BTreeMap<String, Table>,
+    #[serde(default)]
+    limits: LimitsText,
+    #[serde(default)]
+    deps: BTreeMap<String, DepText>,
+    #[serde(default)]
+    shared: BTreeMap<String, DepText>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum GrantText {
+    Name(String),
+    Table(Table),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DepText {
+    module: Option<PathBuf>,
+    #[serde(default)]
+    group: Table,
+    wit: Option<PathBuf>,
+    world: Option<String>,
+    #[serde(default)]
+    grants: BTreeMap<String, GrantText>,
+    #[serde(default)]
+    limits: LimitsText,
+    #[serde(default)]
+    on_fault: OnFault,
+    #[serde(default)]
+    shared: Vec<String>,
+    #[serde(default)]
+    call: BTreeMap<String, BTreeMap<String, Table>>,
+    #[serde(default)]
+    provides: Vec<String>,
+}
+
+/// Why a manifest can't be read: what, and at which key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// It is no TOML, or has a key or a type that a manifest has not.
+    #[error("{0}")]
+    Toml(String),
+    /// A value is wrong.
+    #[error("{key}: {message}")]
+    Value {
+        /// The key, as `host.data.rights`.
+        key: String,
+        /// What is wrong, and what it wants.
+        message: String,
+    },
+}
+
+impl ManifestError {
+    pub(super) fn value(key: impl Into<String>, message: impl Into<String>) -> ManifestError {
+        ManifestError::Value { key: key.into(), message: message.into() }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`ManifestError`], with the line and column for what is no TOML, else with the key.
+    pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
+        let text: ManifestText =
+            toml::from_str(text).map_err(|e| ManifestError::Toml(e.to_string().trim_end().into()))?;
+        name("package.name", &text.package.name)?;
+        let mut host = BTreeMap::new();
+        for (slot, table) in text.host {
+            let key = format!("host.{slot}");
+            name(&key, &slot)?;
+            host.insert(slot, host_resource(&key, table)?);
+        }
+        let mut needs = BTreeMap::new();
+        for (slot, table) in text.needs {
+            let key = format!("needs.{slot}");
+            name(&key, &slot)?;
+            needs.insert(slot, need(&key, table)?);
+        }
+        Ok(Manifest {
+            host,
+            grants: grants("grants", text.grants)?,
+            needs,
+            limits: text.limits.checked("limits")?,
+            deps: deps("deps", text.deps)?,
+            shared: deps("shared", text.shared)?,
+            package: text.package,
+        })
+    }
+}
+
+/// A name that appears in paths of edges, in messages and in pictures.
+fn name(key: &str, name: &str) -> Result<(), ManifestError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
+        let message = "a name has 1 to 64 letters, digits, `-`, `_` or `.`, and does not begin with `.`";
+        return Err(ManifestError::value(key, message));
+    }
+    Ok(())
+}
+
+fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, Dep>, ManifestError> {
+    let mut deps = BTreeMap::new();
+    for (dep, text) in texts {
+        let key = format!("{key}.{dep}");
+        name(&key, &dep)?;
+        if text.module.is_some() != text.group.is_empty() {
+            return Err(ManifestError::value(key, "it wants `module` or `group`, one of them"));
+        }
+        let parsed = Dep {
+            grants: grants(&format!("{key}.grants"), text.grants)?,
+            limits: text.limits.checked(&format!("{key}.limits"))?,
+            module: text.module,
+            group: text.group,
+            wit: text.wit,
+            world: text.world,
+            on_fault: text.on_fault,
+            shared: text.shared,
+            call: text.call,
+            provides: text.provides,
+        };
+        deps.insert(dep, parsed);
+    }
+    Ok(deps)
+}
+
+fn grants(key: &str, texts: BTreeMap<String, GrantText>) -> Result<BTreeMap<String, Grant>, ManifestError> {
+    let mut grants = BTreeMap::new();
+    for (slot, text) in texts {
+        let key = format!("{key}.{slot}");
+        name(&key, &slot)?;
+        let grant = match text {
+            GrantText::Name(from) => Grant { from, narrowed: Table::new(), at: None },
+            GrantText::Table(mut table) => {
+                let from = match table.remove("from") {
+                    Some(toml::Value::String(from)) => from,
+                    _ => return Err(ManifestError::value(key, "it wants `from`, the name of what it comes from")),
+                };
+                Grant { from, at: at(&key, &mut table)?, narrowed: table }
+            }
+        };
+        grants.insert(slot, grant);
+    }
+    Ok(grants)
+}
+
+fn at(key: &str, table: &mut Table) -> Result<Option<String>, ManifestError> {
+    match table.remove("at") {
+        None => Ok(None),
+        Some(toml::Value::String(at)) if !at.is_empty() && !at.contains('\0') && at.len() <= 1024 => Ok(Some(at)),
+        Some(_) => Err(ManifestError::value(format!("{key}.at"), "it wants the name of a folder for the module")),
+    }
+}
+
+fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
+    let kind = kind(key, &mut table)?;
+    let why = match table.remove("why") {
+        None => None,
+        Some(toml::Value::String(why)) => Some(why),
+        Some(_) => return Err(ManifestError::value(format!("{key}.why"), "it wants a sentence")),
+    };
+    let optional = match table.remove("optional") {
+        None => false,
+        Some(toml::Value::Boolean(optional)) => optional,
+        Some(_) => return Err(ManifestError::value(format!("{key}.optional"), "it wants true or false")),
+    };
+    let at = at(key, &mut table)?;
+    let need = Need { kind, why, optional, at, narrowed: table };
+    if !need.optional || !need.narrowed.is_empty() {
+        attenuation(key, kind, need.narrowed.clone())?;
+    }
+    Ok(need)
+}
+
+fn kind(key: &str, table: &mut Table) -> Result<CapKind, ManifestError> {
+    let known = || CapKind::ALL.map(CapKind::name).join(", ");
+    match table.remove("kind") {
+        Some(toml::Value::String(text)) => CapKind::from_name(&text).ok_or_else(|| {
+            ManifestError::value(format!("{key}.kind"), format!("there is no kind {text:?}; there are: {}", known()))
+        }),
+        _ => Err(ManifestError::value(key, format!("it wants `kind`, one of: {}", known()))),
+    }
+}
+
+/// The keys of each kind, as they are written.
+mod keys {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Dir {
+        pub path: Option<PathBuf>,
+        pub sub: Option<String>,
+        pub rights: Option<Vec<String>>,
+        pub max_bytes: Option<String>,
+        pub max_open: Option<u32>,
+        pub cross_mounts: Option<bool>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    pub enum StreamText {
+        Mode(String),
+        File(FileText),
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct FileText {
+        pub file: PathBuf,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Stdio {
+        pub stdin: Option<StreamText>,
+        pub stdout: Option<StreamText>,
+        pub stderr: Option<StreamText>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Env {
+        pub allow: Option<Vec<String>>,
+        #[serde(default)]
+        pub set: BTreeMap<String, String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Args {
+        pub command_line: Option<bool>,
+        #[serde(default)]
+        pub fixed: Vec<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Clock {
+        pub resolution: Option<String>,
+        pub fixed: Option<String>,
+        pub r#virtual: Option<bool>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Random {
+        pub source: Option<String>,
+        pub seed: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Net {
+        pub connect: Option<Vec<String>>,
+        pub listen: Option<Vec<String>>,
+        #[serde(default)]
+        pub deny_cidr: Vec<String>,
+        pub max_conns: Option<u32>,
+        pub max_bytes: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Dns {
+        pub allow: Option<Vec<String>>,
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(key: &str, table: Table) -> Result<T, ManifestError> {
+    table.try_into().map_err(|e: toml::de::Error| ManifestError::value(key, e.message()))
+}
+
+/// Reads what is at `key` by `parse`, for each of several texts.
+fn each<T>(key: &str, texts: &[String], parse: fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, ManifestError> {
+    texts.iter().map(|text| parse(text).map_err(|e| ManifestError::value(key, format!("{text:?}: {e}")))).collect()
+}
+
+pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ManifestError> {
+    let size: Result<ByteSize, _> = text.parse();
+    size.map(|size| size.as_u64()).map_err(|_| ManifestError::value(key, format!("{text:?} is no size, as \"200MiB\"")))
+}
+
+fn rights(key: &str, names: &[String]) -> Result<DirRights, ManifestError> {
+    let mut rights = DirRights::NONE;
+    for name in names {
+        let known = || DirRights::ALL.names().join(", ");
+        let right = DirRights::from_name(name).ok_or_else(|| {
+            ManifestError::value(key, format!("there is no right {name:?}; there are: {} (and stat, always)", known()))
+        })?;
+        rights = rights.union(right);
+    }
+    Ok(rights)
+}
+
+/// Reads what is narrowed, for the kind of what it narrows.
+///
+/// # Errors
+/// [`ManifestError::Value`], with `key` in front.
+pub fn attenuation(key: &str, kind: CapKind, table: Table) -> Result<Attenuation, ManifestError> {
+    let sub_key = |field: &str| format!("{key}.{field}");
+    Ok(match kind {
+        CapKind::Dir => {
+            let text: keys::Dir = read(key, table)?;
+            if text.path.is_some() {
+                let message = "only `[host]` of the root names a path of the host; `sub` names one below";
+                return Err(ManifestError::value(sub_key("path"), message));
+            }
+            let sub = text.sub.as_deref().map(SubPath::parse).transpose();
+            Attenuation::Dir {
+                sub: sub.map_err(|e| ManifestError::value(sub_key("sub"), e))?,
+                rights: text.rights.map(|names| rights(&sub_key("rights"), &names)).transpose()?,
+                max_bytes: text.max_bytes.map(|text| bytes(&sub_key("max_bytes"), &text)).transpose()?,
+                max_open: text.max_open,
+                cross_mounts: text.cross_mounts,
+            }
+        }
+        CapKind::Stdio => {
+            let text: keys::Stdio = read(key, table)?;
+            let mode = |field: &str, stream: Option<keys::StreamText>| match stream {
+                None => Ok(None),
+                Some(keys::StreamText::Mode(text)) => mode(&sub_key(field), &text).map(Some),
+                Some(keys::StreamText::File(_)) => {
+                    Err(ManifestError::value(sub_key(field), "only `[host]` of the root names a file of the host"))
+                }
+            };
+            Attenuation::Stdio {
+                stdin: mode("stdin", text.stdin)?,
+                stdout: mode("stdout", text.stdout)?,
+                stderr: mode("stderr", text.stderr)?,
+            }
+        }
+        CapKind::Env => {
+            let text: keys::Env = read(key, table)?;
+            if !text.set.is_empty() {
+                return Err(ManifestError::value(sub_key("set"), "only `[host]` of the root sets variables"));
+            }
+            Attenuation::Env { allow: text.allow }
+        }
+        CapKind::Args => {
+            let text: keys::Args = read(key, table)?;
+            if !text.fixed.is_empty() {
+                return Err(ManifestError::value(sub_key("fixed"), "only `[host]` of the root gives arguments"));
+            }
+            Attenuation::Args { command_line: text.command_line }
+        }
+        CapKind::Clock => {
+            let text: keys::Clock = read(key, table)?;
+            let any = text.resolution.is_some() || text.fixed.is_some() || text.r#virtual.is_some();
+            Attenuation::Clock(if any { Some(clock(key, &text)?) } else { None })
+        }
+        CapKind::Random => {
+            let text: keys::Random = read(key, table)?;
+            let any = text.source.is_some() || text.seed.is_some();
+            Attenuation::Random(if any { Some(random(key, text)?) } else { None })
+        }
+        CapKind::Tcp => Attenuation::Tcp(net(key, read(key, table)?)?),
+        CapKind::Udp => Attenuation::Udp(net(key, read(key, table)?)?),
+        CapKind::Dns => {
+            let text: keys::Dns = read(key, table)?;
+            let allow = text.allow.map(|names| each(&sub_key("allow"), &names, HostPattern::parse));
+            Attenuation::Dns { allow: allow.transpose()? }
+        }
+    })
+}
+
+fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestError> {
+    let sub_key = |field: &str| format!("{key}.{field}");
+    let kind = kind(key, &mut table)?;
+    let mut resource = HostResource { cap: Cap::Clock(Clock::Virtual), path: None, files: [None, None, None] };
+    resource.cap = match kind {
+        CapKind::Dir => {
+            let text: keys::Dir = read(key, table)?;
+            let Some(path) = text.path else {
+                return Err(ManifestError::value(key, "it wants `path`, a folder, relative to the manifest"));
+            };
+            if text.sub.is_some() {
+                return Err(ManifestError::value(sub_key("sub"), "a path of the host is named by `path` alone"));
+            }
+            resource.path = Some(path);
+            let rights = match text.rights {
+                Some(names) => rights(&sub_key("rights"), &names)?,
+                None => DirRights::READ_ONLY,
+            };
+            let limits = DirLimits {
+                max_bytes: text.max_bytes.map(|text| bytes(&sub_key("max_bytes"), &text)).transpose()?,
+                max_open: text.max_open,
+            };
+            let cross_mounts = text.cross_mounts.unwrap_or(false);
+            Cap::Dir { path: SubPath::default(), grant: DirGrant { rights, limits, cross_mounts } }
+        }
+        CapKind::Stdio => {
+            let text: keys::Stdio = read(key, table)?;
+            let mut streams = [Stream::None; 3];
+            let texts = [("stdin", text.stdin), ("stdout", text.stdout), ("stderr", text.stderr)];
+            for (i, (field, stream)) in texts.into_iter().enumerate() {
+                streams[i] = match stream {
+                    None => Stream::None,
+                    Some(keys::StreamText::File(file)) => {
+                        resource.files[i] = Some(file.file);
+                        Stream::File
+                    }
+                    Some(keys::StreamText::Mode(text)) => match mode(&sub_key(field), &text)? {
+                        Stream::File => {
+                            let message = "it wants the file's name: { file = \"out.txt\" }";
+                            return Err(ManifestError::value(sub_key(field), message));
+                        }
+                        mode => mode,
+                    },
+                };
+            }
+            let [stdin, stdout, stderr] = streams;
+            Cap::Stdio { stdin, stdout, stderr }
+        }
+        CapKind::Env => {
+            let text: keys::Env = read(key, table)?;
+            let mut variables: BTreeMap<String, Option<String>> =
+                text.allow.unwrap_or_default().into_iter().map(|name| (name, None)).collect();
+            variables.extend(text.set.into_iter().map(|(name, value)| (name, Some(value))));
+            if let Some(bad) = variables.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+                return Err(ManifestError::value(key, format!("{bad:?} is no name of a variable")));
+            }
+            Cap::Env(variables)
+        }
+        CapKind::Args => {
+            let text: keys::Args = read(key, table)?;
+            Cap::Args { command_line: text.command_line.unwrap_or(false), fixed: text.fixed }
+        }
+        CapKind::Clock => Cap::Clock(clock(key, &read(key, table)?)?),
+        CapKind::Random => Cap::Random(random(key, read(key, table)?)?),
+        CapKind::Tcp | CapKind::Udp => {
+            let asked = net(key, read(key, table)?)?;
+            let net = Net {
+                connect: asked.connect.unwrap_or_default(),
+                listen: asked.listen.unwrap_or_default(),
+                deny: asked.deny,
+                max_connections: asked.max_connections,
+                max_bytes: asked.max_bytes,
+            };
+            if kind == CapKind::Tcp { Cap::Tcp(net) } else { Cap::Udp(net) }
+        }
+        CapKind::Dns => {
+            let text: keys::Dns = read(key, table)?;
+            Cap::Dns(Dns { allow: each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)? })
+        }
+    };
+    Ok(resource)
+}
+
+fn mode(key: &str, text: &str) -> Result<Stream, ManifestError> {
+    Stream::from_name(text)
+        .ok_or_else(|| ManifestError::value(key, format!("{text:?} is none of: none, null, capture, file, inherit")))
+}
+
+fn clock(key: &str, text: &keys::Clock) -> Result<Clock, ManifestError> {
+    match (&text.resolution, &text.fixed, text.r#virtual) {
+        (None, None, None | Some(false)) => Ok(Clock::Host { resolution_ns: 1 }),
+        (None, None, Some(true)) => Ok(Clock::Virtual),
+        (Some(step), None, None | Some(false)) => {
+            let resolution = humantime::parse_duration(step)
+                .map_err(|e| ManifestError::value(format!("{key}.resolution"), format!("{step:?}: {e}")))?;
+            Ok(Clock::Host { resolution_ns: u64::try_from(resolution.as_nanos()).unwrap_or(u64::MAX).max(1) })
+        }
+        (None, Some(time), None | Some(false)) => {
+            let wrong = |e: &dyn std::fmt::Display| {
+                ManifestError::value(
+                    format!("{key}.fixed"),
+                    format!("{time:?} is no time as 2026-01-31T12:00:00Z: {e}"),
+                )
+            };
+            let time = humantime::parse_rfc3339_weak(time).map_err(|e| wrong(&e))?;
+            let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|e| wrong(&e))?;
+            Ok(Clock::Fixed { ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX) })
+        }
+        _ => Err(ManifestError::value(key, "it wants one of `resolution`, `fixed` and `virtual = true`")),
+    }
+}
+
+fn random(key: &str, text: keys::Random) -> Result<Random, ManifestError> {
+    match (text.source.as_deref(), text.seed) {
+        (None | Some("host"), None) => Ok(Random::Host),
+        (None | Some("seeded"), Some(seed)) => Ok(Random::Seeded(seed)),
+        (Some("seeded"), None) => Ok(Random::Seeded(String::new())),
+        _ => Err(ManifestError::value(key, "it wants source = \"host\", or source = \"seeded\" and a seed")),
+    }
+}
+
+fn net(key: &str, text: keys::Net) -> Result<NetAttenuation, ManifestError> {
+    let endpoints = |field: &str, texts: Option<Vec<String>>| {
+        texts.map(|texts| each(&format!("{key}.{field}"), &texts, Endpoint::parse)).transpose()
+    };
+    Ok(NetAttenuation {
+        connect: endpoints("connect", text.connect)?,
+        listen: endpoints("listen", text.listen)?,
+        deny: each(&format!("{key}.deny_cidr"), &text.deny_cidr, Deny::parse)?,
+        max_connections: text.max_conns,
+        max_bytes: text.max_bytes.map(|text| bytes(&format!("{key}.max_bytes"), &text)).transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Manifest::parse(&format!("[package]\nname = \"p\"\nmodule = \"m.wasm\"\n{text}")).unwrap_err().to_string()
+    }
+
+    fn parsed(text: &str) -> Manifest {
+        Manifest::parse(&format!("[package]\nname = \"p\"\nmodule = \"m.wasm\"\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn an_application_names_the_world_and_hands_it_on() {
+        let manifest = parsed(
+            "[host]\n\
+             data = { kind = \"dir\", path = \"./data\", rights = [\"list\", \"read\"], max_bytes = \"200MiB\" }\n\
+             env = { kind = \"env\", allow = [\"LANG\"], set = { A = \"1\" } }\n\
+             [grants]\ndata = \"data\"\n\
+             [deps.unzip]\nmodule = \"unzip/bailiwick.toml\"\n\
+             grants.out = { from = \"data\", sub = \"in\", rights = [\"read\"], at = \"/out\" }\n\
+             limits = { memory = \"64MiB\", time = \"2s/call\" }\non_fault = \"error\"\n",
+        );
+        let data = &manifest.host["data"];
+        assert_eq!(data.path, Some("./data".into()));
+        assert!(matches!(&data.cap, Cap::Dir { grant, .. } if grant.limits.max_bytes == Some(200 << 20)));
+        let dep = &manifest.deps["unzip"];
+        assert_eq!((dep.on_fault, dep.limits.memory), (OnFault::Error, Some(64 << 20)));
+        assert_eq!(dep.grants["out"].at.as_deref(), Some("/out"));
+        let asked = attenuation("out", CapKind::Dir, dep.grants["out"].narrowed.clone()).unwrap();
+        assert!(matches!(asked, Attenuation::Dir { sub: Some(_), rights: Some(_), max_bytes: None, .. }));
+    }
+
+    #[test]
+    fn the_first_of_a_group_is_its_face() {
+        let manifest = parsed("[deps.e]\ngroup = { zeta = \"z.wasm\", alpha = \"a.wasm\" }\n");
+        let names: Vec<&String> = manifest.deps["e"].group.keys().collect();
+        assert_eq!(names, ["zeta", "alpha"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_key() {
+        for (text, said) in [
+            ("[host]\nd = { kind = \"dir\" }", "host.d: it wants `path`"),
+            ("[host]\nd = { kind = \"disk\" }", "host.d.kind: there is no kind \"disk\""),
+            ("[host]\nd = { kind = \"dir\", path = \"x\", rights = [\"execute\"] }", "there is no right \"execute\""),
+            (
+                "[host]\nd = { kind = \"dir\", path = \"x\", max_bytes = \"many\" }",
+                "host.d.max_bytes: \"many\" is no size",
+            ),
+            ("[host]\nd = { kind = \"dir\", path = \"x\", mode = 1 }", "host.d: unknown field `mode`"),
+            ("[host]\nt = { kind = \"tcp\", connect = [\"a\"] }", "host.t.connect: \"a\": it wants HOST:PORT"),
+            ("[host]\nc = { kind = \"clock\", fixed = \"noon\" }", "host.c.fixed"),
+            ("[grants]\nd = { rights = [] }", "grants.d: it wants `from`"),
+            ("[deps.a]\n", "deps.a: it wants `module` or `group`"),
+            ("[deps.\"a/b\"]\nmodule = \"x\"", "deps.a/b: a name has"),
+            ("[limits]\ntime = \"soon\"", "limits.time: \"soon\""),
+            ("[needs]\nd = { kind = \"dir\", path = \"/etc\" }", "only `[host]` of the root names a path"),
+            ("[unknown]\n", "unknown field `unknown`"),
+            ("[package]\n", "duplicate key"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(said), "{text:?} said {message:?}, not {said:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_refused_without_harm() {
+        for text in ["", "[", "\0", "[package]\nname = 1", &"[".repeat(10_000), &"a = {".repeat(5_000)] {
+            assert!(Manifest::parse(text).is_err());
+        }
+    }
+}

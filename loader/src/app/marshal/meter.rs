@@ -1,0 +1,80 @@
+//! How much a call may move, and whether somebody is to end meanwhile.
+
+use super::Side;
+
+/// Bytes between two questions whether somebody is to end.
+pub(super) const PIECE_SIZE: u64 = 1 << 20;
+/// Elements between two questions.
+const PIECE_ELEMENTS: u64 = 1 << 16;
+/// As much work as one element.
+const BYTES_PER_ELEMENT: u64 = PIECE_SIZE / PIECE_ELEMENTS;
+
+/// How much one call may move, there and back together. Types share parts, and values may too: a list of a few bytes can
+/// mean more than any memory holds, so that something must end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that are written: strings, lists, and parameters and results that are passed by a pointer.
+    pub bytes: u64,
+    /// Values that are looked at one by one: all in a memory but numbers in lists, and characters in strings.
+    pub elements: u64,
+}
+
+impl Default for Limits {
+    /// 256 MiB, 16 Mi elements. A call stays below a second.
+    fn default() -> Limits {
+        Limits { bytes: 256 << 20, elements: 16 << 20 }
+    }
+}
+
+/// Why a call can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// One of [`Limits`].
+    Limit { unit: &'static str, limit: u64 },
+    /// This side is to end.
+    Interrupted(Side),
+}
+
+/// What is left of the limits of one call.
+pub(super) struct Meter<'a> {
+    limits: Limits,
+    bytes: u64,
+    elements: u64,
+    /// Work since the last question, in elements.
+    work: u64,
+    interrupted: &'a dyn Fn() -> Option<Side>,
+}
+
+impl<'a> Meter<'a> {
+    pub(super) fn new(limits: Limits, interrupted: &'a dyn Fn() -> Option<Side>) -> Meter<'a> {
+        Meter { limits, bytes: limits.bytes, elements: limits.elements, work: 0, interrupted }
+    }
+
+    /// Takes bytes off the limit, before anybody is asked for a place for them.
+    pub(super) fn bytes(&mut self, size: u64) -> Result<(), Stop> {
+        let stop = Stop::Limit { unit: "bytes", limit: self.limits.bytes };
+        self.bytes = self.bytes.checked_sub(size).ok_or(stop)?;
+        Ok(())
+    }
+
+    /// Takes one element off the limit.
+    pub(super) fn element(&mut self) -> Result<(), Stop> {
+        let stop = Stop::Limit { unit: "elements", limit: self.limits.elements };
+        self.elements = self.elements.checked_sub(1).ok_or(stop)?;
+        self.worked(1)
+    }
+
+    /// After `size` bytes have been copied, at most [`PIECE_SIZE`].
+    pub(super) fn copied(&mut self, size: u64) -> Result<(), Stop> {
+        self.worked(size.div_ceil(BYTES_PER_ELEMENT))
+    }
+
+    fn worked(&mut self, elements: u64) -> Result<(), Stop> {
+        self.work += elements;
+        if self.work < PIECE_ELEMENTS {
+            return Ok(());
+        }
+        self.work = 0;
+        (self.interrupted)().map_or(Ok(()), |side| Err(Stop::Interrupted(side)))
+    }
+}

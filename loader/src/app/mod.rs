@@ -1,0 +1,24 @@
+//! Applications: authority handed from parent to child, narrower at every step.
+//!
+//! | file | room |
+//! |---|---|
+//! | `cap.rs`, `net.rs`, `limits.rs` | what can be held, the order on it, and the one function that narrows |
+//! | `manifest.rs` | `bailiwick.toml`, read and checked value by value |
+//! | `plan.rs` | manifests to a tree of instances, each capability derived on the way |
+//! | `problem.rs` | what is wrong, and at which edge |
+//!
+//! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
+//! inert, or an error. No capability comes into being but by [`cap::derive`].
+
+pub mod cap;
+pub mod check;
+pub mod fault;
+pub mod limits;
+pub mod live;
+pub mod manifest;
+pub mod marshal;
+pub mod net;
+pub mod plan;
+pub mod preview1;
+pub mod problem;
+pub mod view;

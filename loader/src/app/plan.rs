@@ -1,0 +1,646 @@
+//! From manifests to a tree: which instances there will be, what each holds and from whom, before anything runs.
+//!
+//! Building the plan derives every capability on the way, so a plan that could be built has no edge that widens. What is
+//! wrong is collected, each with the path of its edge, and not only the first.
+
+use super::cap::{Cap, Stream, derive};
+use super::limits::Limits;
+use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, Need, OnFault, attenuation};
+use super::problem::{Code, Problem};
+use crate::Artifact;
+use crate::wasi::{DirGrant, DirLimits};
+use bailiwick_runtime_abi::wit::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most instances of one application.
+pub const MAX_NODES: usize = 4096;
+
+/// The most edges from the root to an instance.
+pub const MAX_DEPTH: usize = 64;
+
+/// The most modules of one group.
+pub const MAX_MEMBERS: usize = 64;
+
+/// Where modules come from: the loader does not compile.
+pub trait Modules {
+    /// The artifact of a module: the file itself, or what a compiler made of it.
+    ///
+    /// # Errors
+    /// In words, with the file's name.
+    fn open(&self, module: &Source<'_>) -> Result<Artifact, String>;
+}
+
+/// A module as a manifest names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The .bwk, .wasm or .wat file.
+    pub file: &'a Path,
+    /// WIT text that belongs to it: a file or folder.
+    pub wit: Option<&'a Path>,
+    /// Which world of that.
+    pub world: Option<&'a str>,
+}
+
+/// The number of an instance in a [`Plan`]. The root is 0; what hands something has a smaller number than what is handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);
+
+/// What an application is made of.
+#[derive(Debug)]
+pub struct Plan {
+    /// Every instance, parents first.
+    pub nodes: Vec<Node>,
+    /// The resources of the host that the root names.
+    pub host: BTreeMap<String, HostResource>,
+    /// The folder of the root's manifest, to which paths of the host are relative.
+    pub folder: PathBuf,
+    /// What is suspicious, but no error.
+    pub warnings: Vec<Problem>,
+}
+
+/// One nano-process.
+#[derive(Debug)]
+pub struct Node {
+    /// Names of edges from the root, joined by `/`; the root's is its package's name.
+    pub path: String,
+    /// The name of its edge.
+    pub name: String,
+    /// Name and version of the package; empty for a module without a manifest.
+    pub package: (String, String),
+    /// Its manifest, if it has one.
+    pub manifest: Option<PathBuf>,
+    /// Who hands it what it holds.
+    pub parent: Option<NodeId>,
+    /// Whether several instances call it.
+    pub shared: bool,
+    /// The modules that are joined; the first is the face.
+    pub members: Vec<Member>,
+    /// What it holds.
+    pub slots: BTreeMap<String, Slot>,
+    /// What it may use up.
+    pub limits: Limits,
+    /// What its death does to its caller.
+    pub on_fault: OnFault,
+    /// Whom it may call: its dependencies, and the shared instances that were handed to it, by name.
+    pub callees: BTreeMap<String, NodeId>,
+    /// Interfaces that it answers although others export them too.
+    pub provides: Vec<String>,
+    /// What is taken off handles that are passed to it, by function and parameter.
+    pub call: BTreeMap<String, BTreeMap<String, toml::Table>>,
+}
+
+/// A module of a group.
+#[derive(Debug)]
+pub struct Member {
+    /// The name by which the others import from it; the face's is the first in the manifest.
+    pub name: String,
+    /// Where it came from.
+    pub file: PathBuf,
+    /// What runs.
+    pub artifact: Artifact,
+    /// What it imports and exports in WIT's types, if that is known.
+    pub world: Option<Arc<World>>,
+}
+
+/// Something that an instance holds.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// What.
+    pub cap: Cap,
+    /// Where it came from.
+    pub from: Origin,
+    /// Under which name the module finds a folder.
+    pub at: String,
+    /// What it is for, in the words of the library's author.
+    pub why: Option<String>,
+}
+
+/// Where a capability came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A resource of the host, by the name in `[host]`.
+    Host(String),
+    /// A slot of the parent.
+    Parent(NodeId, String),
+}
+
+impl Plan {
+    /// Reads the manifest of an application and of everything that it is made of.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with the path of the edge.
+    pub fn load(manifest: &Path, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
+        let mut builder = Builder {
+            modules,
+            plan: Plan { nodes: Vec::new(), host: BTreeMap::new(), folder: PathBuf::new(), warnings: Vec::new() },
+            problems: Vec::new(),
+        };
+        builder.root(manifest);
+        if builder.problems.is_empty() { Ok(builder.plan) } else { Err(builder.problems) }
+    }
+
+    /// An instance.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// Every instance with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(id, node)| (NodeId(id), node))
+    }
+
+    /// The instance of that path, or whose last names it ends in, if that is only one.
+    pub fn find(&self, path: &str) -> Option<NodeId> {
+        let ends =
+            |node: &Node| node.path.strip_suffix(path).is_some_and(|front| front.is_empty() || front.ends_with('/'));
+        let mut found = self.iter().filter(|(_, node)| ends(node));
+        match self.iter().find(|(_, node)| node.path == path) {
+            Some((id, _)) => Some(id),
+            None => found.next().filter(|_| found.next().is_none()).map(|(id, _)| id),
+        }
+    }
+
+    /// The resource of the host that a slot goes back to, and the slots on the way, the slot's own first.
+    pub fn trace<'a>(&'a self, id: NodeId, slot: &'a str) -> Vec<(NodeId, &'a str)> {
+        let mut way = vec![(id, slot)];
+        let (mut at, mut name) = (id, slot);
+        while let Some(Origin::Parent(parent, from)) = self.node(at).slots.get(name).map(|slot| &slot.from) {
+            (at, name) = (*parent, from.as_str());
+            way.push((at, name));
+        }
+        way
+    }
+}
+
+/// What an edge hands over, before the one below has said what it needs.
+struct Handed {
+    slots: BTreeMap<String, Slot>,
+    limits: Limits,
+    on_fault: OnFault,
+    /// Shared instances by name.
+    shared: BTreeMap<String, NodeId>,
+}
+
+struct Builder<'a> {
+    modules: &'a dyn Modules,
+    plan: Plan,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, code: Code, edge: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(code, edge, message));
+    }
+
+    fn warn(&mut self, code: Code, edge: &str, message: impl Into<String>) {
+        self.plan.warnings.push(Problem::new(code, edge, message));
+    }
+
+    /// Reads a manifest, its size bounded.
+    fn read(&mut self, edge: &str, file: &Path) -> Option<Manifest> {
+        let text = std::fs::File::open(file).and_then(|file| {
+            let mut text = String::new();
+            file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text).map(|_| text)
+        });
+        let parsed = match text {
+            Err(e) => Err(e.to_string()),
+            Ok(text) if text.len() as u64 > MAX_MANIFEST_BYTES => Err(format!("more than {MAX_MANIFEST_BYTES} bytes")),
+            Ok(text) => Manifest::parse(&text).map_err(|e| e.to_string()),
+        };
+        match parsed {
+            Ok(manifest) => Some(manifest),
+            Err(e) => {
+                self.problem(Code::Manifest, edge, format!("{}: {e}", file.display()));
+                None
+            }
+        }
+    }
+
+    fn root(&mut self, file: &Path) {
+        let Some(manifest) = self.read("", file) else { return };
+        let folder = folder_of(file);
+        let path = manifest.package.name.clone();
+        for slot in manifest.needs.keys() {
+            let message = format!("needs.{slot}: this is the application: its `[host]` names what there is");
+            self.problem(Code::Manifest, &path, message);
+        }
+        self.plan.host.clone_from(&manifest.host);
+        self.plan.folder.clone_from(&folder);
+        for (name, resource) in &manifest.host {
+            self.broad(&path, &folder, name, resource);
+        }
+        let host: BTreeMap<String, Slot> = manifest
+            .host
+            .iter()
+            .map(|(name, resource)| (name.clone(), Slot::new(name, resource.cap.clone(), Origin::Host(name.clone()))))
+            .collect();
+        let slots = self.hand(&path, &manifest.grants, &host, None);
+        let handed = Handed { slots, limits: manifest.limits, on_fault: OnFault::Trap, shared: BTreeMap::new() };
+        let mut ancestors = vec![canonical(file)];
+        self.node(&path, &path, None, false, Some((file, manifest)), None, handed, &host, &mut ancestors);
+    }
+
+    /// Warns of what hands over nearly everything.
+    fn broad(&mut self, edge: &str, folder: &Path, name: &str, resource: &HostResource) {
+        let Some(path) = &resource.path else { return };
+        let full = canonical(&folder.join(path));
+        let home = std::env::var_os("HOME").map(PathBuf::from).is_some_and(|home| home.starts_with(&full));
+        if full == Path::new("/") || home {
+            let message = format!(
+                "host.{name} is {}: that is nearly everything that you have; name a folder below",
+                full.display()
+            );
+            self.warn(Code::Broad, edge, message);
+        } else if full == canonical(folder) {
+            let message =
+                format!("host.{name} is the folder of the manifest itself, where the modules lie; name a folder below");
+            self.warn(Code::AmbientPath, edge, message);
+        }
+    }
+
+    /// Evaluates what an edge hands over, out of `held`.
+    fn hand(
+        &mut self,
+        edge: &str,
+        grants: &BTreeMap<String, Grant>,
+        held: &BTreeMap<String, Slot>,
+        giver: Option<NodeId>,
+    ) -> BTreeMap<String, Slot> {
+        let mut slots = BTreeMap::new();
+        for (slot, grant) in grants {
+            let Some(source) = held.get(&grant.from) else {
+                let names: Vec<&str> = held.keys().map(String::as_str).collect();
+                let message = format!(
+                    "slot {slot}: it comes from {:?}, and what there is to hand over is: {}",
+                    grant.from,
+                    super::cap::list(&names)
+                );
+                self.problem(Code::Widen, edge, message);
+                continue;
+            };
+            let derived = attenuation(&format!("grants.{slot}"), source.cap.kind(), grant.narrowed.clone())
+                .map_err(|e| (Code::Manifest, e.to_string()))
+                .and_then(|asked| derive(&source.cap, &asked).map_err(|e| (Code::Widen, format!("slot {slot}: {e}"))));
+            match derived {
+                Ok(cap) => {
+                    let from = match giver {
+                        Some(giver) => Origin::Parent(giver, grant.from.clone()),
+                        None => Origin::Host(grant.from.clone()),
+                    };
+                    let mut derived = Slot::new(slot, cap, from);
+                    if let Some(at) = &grant.at {
+                        derived.at.clone_from(at);
+                    }
+                    slots.insert(slot.clone(), derived);
+                }
+                Err((code, message)) => self.problem(code, edge, message),
+            }
+        }
+        slots
+    }
+
+    /// Adds an instance and everything below it.
+    #[expect(clippy::too_many_arguments, reason = "each is said once, by one of two callers")]
+    fn node(
+        &mut self,
+        path: &str,
+        name: &str,
+        parent: Option<NodeId>,
+        shared: bool,
+        manifest: Option<(&Path, Manifest)>,
+        edge: Option<(&Path, &Dep)>,
+        mut handed: Handed,
+        host: &BTreeMap<String, Slot>,
+        ancestors: &mut Vec<PathBuf>,
+    ) -> Option<NodeId> {
+        if self.plan.nodes.len() >= MAX_NODES {
+            if self.plan.nodes.len() == MAX_NODES {
+                self.problem(Code::Limit, path, format!("more than {MAX_NODES} instances"));
+            }
+            return None;
+        }
+        if let Some((_, manifest)) = manifest.as_ref().filter(|_| parent.is_some()) {
+            self.needs(path, &manifest.needs, &mut handed.slots);
+            handed.limits = least(&handed.limits, &manifest.limits);
+        }
+        if handed.limits.fuel.is_some() {
+            self.problem(
+                Code::NotYet,
+                path,
+                "limits.fuel is not enforced yet, so it can't be relied on; leave it out, and use limits.time",
+            );
+        }
+        for (slot, held) in &handed.slots {
+            if matches!(held.cap, Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_)) {
+                let message = format!(
+                    "slot {slot}: {} is not enforced yet, so nothing is granted by it; leave it out",
+                    held.cap.kind()
+                );
+                self.problems.push(Problem::new(Code::NotYet, path, message));
+            }
+        }
+        let members = self.members(path, manifest.as_ref(), edge);
+        let id = NodeId(self.plan.nodes.len());
+        let package = manifest
+            .as_ref()
+            .map_or_else(Default::default, |(_, m)| (m.package.name.clone(), m.package.version.clone()));
+        let held = if parent.is_none() { host.clone() } else { handed.slots.clone() };
+        let call = edge.map(|(_, dep)| dep.call.clone()).unwrap_or_default();
+        let provides = edge.map(|(_, dep)| dep.provides.clone()).unwrap_or_default();
+        self.plan.nodes.push(Node {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            package,
+            manifest: manifest.as_ref().map(|(file, _)| (*file).to_owned()),
+            parent,
+            shared,
+            members,
+            slots: handed.slots,
+            limits: handed.limits,
+            on_fault: handed.on_fault,
+            callees: handed.shared.clone(),
+            provides,
+            call,
+        });
+        let Some((file, manifest)) = manifest else { return Some(id) };
+        let folder = folder_of(file);
+        let giver = parent.map(|_| id);
+        let mut may_share = handed.shared;
+        for (callee, dep) in &manifest.shared {
+            let path = format!("{path}/{callee}");
+            if let Some(node) =
+                self.edge(&path, callee, id, giver, true, &folder, dep, &held, &may_share, &handed.limits, ancestors)
+            {
+                self.plan.nodes[id.0].callees.insert(callee.clone(), node);
+                may_share.insert(callee.clone(), node);
+            }
+        }
+        for (callee, dep) in &manifest.deps {
+            let path = format!("{path}/{callee}");
+            if manifest.shared.contains_key(callee) {
+                self.problem(Code::Manifest, &path, "there is a shared instance of the same name; rename one of them");
+                continue;
+            }
+            if let Some(node) =
+                self.edge(&path, callee, id, giver, false, &folder, dep, &held, &may_share, &handed.limits, ancestors)
+            {
+                self.plan.nodes[id.0].callees.insert(callee.clone(), node);
+            }
+        }
+        Some(id)
+    }
+
+    /// Adds what an edge leads to.
+    #[expect(clippy::too_many_arguments, reason = "what an edge is made of")]
+    fn edge(
+        &mut self,
+        path: &str,
+        name: &str,
+        parent: NodeId,
+        giver: Option<NodeId>,
+        shared: bool,
+        folder: &Path,
+        dep: &Dep,
+        held: &BTreeMap<String, Slot>,
+        may_share: &BTreeMap<String, NodeId>,
+        ceiling: &Limits,
+        ancestors: &mut Vec<PathBuf>,
+    ) -> Option<NodeId> {
+        let slots = self.hand(path, &dep.grants, held, giver);
+        let limits = match ceiling.derive(&dep.limits) {
+            Ok(limits) => limits,
+            Err(e) => {
+                self.problem(Code::Widen, path, e.to_string());
+                return None;
+            }
+        };
+        let mut handed_shared = BTreeMap::new();
+        for name in &dep.shared {
+            match may_share.get(name) {
+                Some(&node) => {
+                    handed_shared.insert(name.clone(), node);
+                }
+                None => {
+                    let names: Vec<&str> = may_share.keys().map(String::as_str).collect();
+                    let message = format!(
+                        "shared instance {name:?} is not there to hand over; there are: {}",
+                        super::cap::list(&names)
+                    );
+                    self.problem(Code::Widen, path, message);
+                }
+            }
+        }
+        let handed = Handed { slots, limits, on_fault: dep.on_fault, shared: handed_shared };
+        let module = dep.module.as_ref().filter(|module| module.extension().is_some_and(|e| e == "toml"));
+        let Some(module) = module else {
+            return self.node(path, name, Some(parent), shared, None, Some((folder, dep)), handed, held, ancestors);
+        };
+        let file = folder.join(module);
+        let known = canonical(&file);
+        if let Some(first) = ancestors.iter().position(|ancestor| *ancestor == known) {
+            let round: Vec<String> =
+                ancestors[first..].iter().chain([&known]).map(|m| folder_of(m).display().to_string()).collect();
+            self.problem(Code::Cycle, path, format!("it depends on itself: {}", round.join(" → ")));
+            return None;
+        }
+        if ancestors.len() >= MAX_DEPTH {
+            self.problem(Code::Limit, path, format!("more than {MAX_DEPTH} edges below each other"));
+            return None;
+        }
+        let manifest = self.read(path, &file)?;
+        if !manifest.host.is_empty() {
+            let message =
+                format!("{}: `[host]` is the application's alone: a library names what it `[needs]`", file.display());
+            self.problem(Code::Manifest, path, message);
+            return None;
+        }
+        if !manifest.grants.is_empty() {
+            let message =
+                format!("{}: a library's module holds its `[needs]`; `[grants]` is the application's", file.display());
+            self.problem(Code::Manifest, path, message);
+            return None;
+        }
+        ancestors.push(known);
+        let node = self.node(
+            path,
+            name,
+            Some(parent),
+            shared,
+            Some((&file, manifest)),
+            Some((folder, dep)),
+            handed,
+            held,
+            ancestors,
+        );
+        ancestors.pop();
+        node
+    }
+
+    /// Holds what was handed over against what the library says that it needs.
+    fn needs(&mut self, edge: &str, needs: &BTreeMap<String, Need>, slots: &mut BTreeMap<String, Slot>) {
+        let declared: BTreeSet<&String> = needs.keys().collect();
+        for slot in slots.keys().filter(|slot| !declared.contains(slot)).cloned().collect::<Vec<_>>() {
+            let names: Vec<&str> = needs.keys().map(String::as_str).collect();
+            self.problem(
+                Code::Need,
+                edge,
+                format!("slot {slot}: it declares no such need; its needs are: {}", super::cap::list(&names)),
+            );
+        }
+        for (slot, need) in needs {
+            let Some(held) = slots.get_mut(slot) else {
+                if !need.optional {
+                    let why = need.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+                    let message = format!(
+                        "it needs {slot}, of kind {}{why}, and is not handed it: grants.{slot} = {{ from = … }}",
+                        need.kind
+                    );
+                    self.problem(Code::Need, edge, message);
+                }
+                continue;
+            };
+            if held.cap.kind() != need.kind {
+                let message = format!("slot {slot}: it needs {}, and is handed {}", need.kind, held.cap.kind());
+                self.problem(Code::Need, edge, message);
+                continue;
+            }
+            held.why.clone_from(&need.why);
+            if let Some(at) = &need.at
+                && held.at == default_at(slot)
+            {
+                held.at.clone_from(at);
+            }
+            match attenuation(&format!("needs.{slot}"), need.kind, need.narrowed.clone()) {
+                Ok(asked) => held.cap = meet(&held.cap, &asked),
+                Err(e) => self.problem(Code::Manifest, edge, e.to_string()),
+            }
+        }
+    }
+
+    /// Opens the modules of a node.
+    fn members(&mut self, edge: &str, manifest: Option<&(&Path, Manifest)>, dep: Option<(&Path, &Dep)>) -> Vec<Member> {
+        let (folder, module, group, wit, world) = match (manifest, dep) {
+            (Some((file, manifest)), _) => {
+                let package = &manifest.package;
+                (folder_of(file), &package.module, &package.group, &package.wit, &package.world)
+            }
+            (None, Some((folder, dep))) => (folder.to_owned(), &dep.module, &dep.group, &dep.wit, &dep.world),
+            (None, None) => return Vec::new(),
+        };
+        let mut files: Vec<(String, PathBuf)> = Vec::new();
+        match (module, group.is_empty()) {
+            (Some(module), true) => files.push((String::new(), folder.join(module))),
+            (None, false) => {
+                for (name, file) in group {
+                    match file.as_str() {
+                        Some(file) => files.push((name.clone(), folder.join(file))),
+                        None => {
+                            self.problem(Code::Manifest, edge, format!("group.{name}: it wants the name of a module"))
+                        }
+                    }
+                }
+            }
+            _ => self.problem(Code::Manifest, edge, "it wants `module` or `group`, one of them"),
+        }
+        if files.len() > MAX_MEMBERS {
+            self.problem(Code::Limit, edge, format!("more than {MAX_MEMBERS} modules in a group"));
+            return Vec::new();
+        }
+        let mut members = Vec::new();
+        for (i, (name, file)) in files.into_iter().enumerate() {
+            let beside = file.with_extension("wit");
+            let wit = match wit {
+                Some(wit) if i == 0 => Some(folder.join(wit)),
+                _ => Some(beside).filter(|file| file.exists()),
+            };
+            let world = world.as_deref().filter(|_| i == 0);
+            match self.modules.open(&Source { file: &file, wit: wit.as_deref(), world }) {
+                Ok(artifact) => match artifact.view().world() {
+                    Ok(world) => members.push(Member { name, file, artifact, world: world.map(Arc::new) }),
+                    Err(e) => self.problem(Code::Module, edge, format!("{}: {e}", file.display())),
+                },
+                Err(e) => self.problem(Code::Module, edge, e),
+            }
+        }
+        members
+    }
+}
+
+impl Slot {
+    fn new(slot: &str, cap: Cap, from: Origin) -> Slot {
+        Slot { cap, from, at: default_at(slot), why: None }
+    }
+}
+
+fn default_at(slot: &str) -> String {
+    format!("/{slot}")
+}
+
+/// What of a capability lies within what a library asked for: it is handed no more than that, whatever its parent wrote.
+fn meet(held: &Cap, asked: &super::cap::Attenuation) -> Cap {
+    use super::cap::Attenuation;
+    let least = |held: Option<u64>, asked: Option<u64>| match (held, asked) {
+        (Some(held), Some(asked)) => Some(held.min(asked)),
+        (held, asked) => held.or(asked),
+    };
+    let met = match (held, asked) {
+        (Cap::Dir { path, grant }, Attenuation::Dir { sub, rights, max_bytes, max_open, cross_mounts }) => Cap::Dir {
+            path: sub.as_ref().map_or_else(|| path.clone(), |sub| path.join(sub)),
+            grant: DirGrant {
+                rights: rights.map_or(grant.rights, |rights| rights.intersection(grant.rights)),
+                limits: DirLimits {
+                    max_bytes: least(grant.limits.max_bytes, *max_bytes),
+                    max_open: least(grant.limits.max_open.map(u64::from), max_open.map(u64::from)).map(|n| n as u32),
+                },
+                cross_mounts: grant.cross_mounts && cross_mounts.unwrap_or(true),
+            },
+        },
+        (Cap::Stdio { stdin, stdout, stderr }, Attenuation::Stdio { stdin: i, stdout: o, stderr: e }) => {
+            let least = |held: Stream, asked: Option<Stream>| match asked {
+                Some(asked) if asked < held => asked,
+                _ => held,
+            };
+            Cap::Stdio { stdin: least(*stdin, *i), stdout: least(*stdout, *o), stderr: least(*stderr, *e) }
+        }
+        (Cap::Env(variables), Attenuation::Env { allow: Some(names) }) => Cap::Env(
+            variables.iter().filter(|(name, _)| names.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+        ),
+        // A need that is more than there is changes nothing; one that is less, does.
+        _ => derive(held, asked).unwrap_or_else(|_| held.clone()),
+    };
+    // A stream that is a file stays one or becomes less; nothing else could widen here.
+    if held.covers(&met) { met } else { held.clone() }
+}
+
+fn least(held: &Limits, asked: &Limits) -> Limits {
+    fn of<T: Ord>(held: Option<T>, asked: Option<T>) -> Option<T> {
+        match (held, asked) {
+            (Some(held), Some(asked)) => Some(held.min(asked)),
+            (held, asked) => held.or(asked),
+        }
+    }
+    Limits {
+        memory: of(held.memory, asked.memory),
+        stack: of(held.stack, asked.stack),
+        table: of(held.table, asked.table),
+        descriptors: of(held.descriptors, asked.descriptors),
+        handles: of(held.handles, asked.handles),
+        time: of(held.time, asked.time),
+        fuel: of(held.fuel, asked.fuel),
+    }
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The path without links, as far as it exists.
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}

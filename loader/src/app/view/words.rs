@@ -1,0 +1,204 @@
+//! Capabilities in plain words.
+
+use crate::app::cap::{Cap, Clock, Random, Stream};
+use crate::app::plan::{NodeId, Origin, Plan};
+use crate::wasi::DirRights;
+use bytesize::ByteSize;
+
+/// What a capability of an instance allows, as what follows "may": one clause for each thing.
+pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
+    let Some(held) = plan.node(id).slots.get(slot) else { return Vec::new() };
+    match &held.cap {
+        Cap::Dir { grant, .. } => {
+            let place = place(plan, id, slot);
+            let mut limits = Vec::new();
+            if let Some(bytes) = grant.limits.max_bytes {
+                limits.push(format!("growing them by at most {}", ByteSize(bytes)));
+            }
+            if let Some(open) = grant.limits.max_open {
+                limits.push(format!("at most {open} open at once"));
+            }
+            if grant.cross_mounts {
+                limits.push("other mounts included".to_owned());
+            }
+            let limits = if limits.is_empty() { String::new() } else { format!(" ({})", limits.join(", ")) };
+            vec![format!("{} below {place}{limits}", verbs(grant.rights))]
+        }
+        Cap::Stdio { stdin, stdout, stderr } => {
+            let mut clauses = Vec::new();
+            match stdin {
+                Stream::None | Stream::Null => {}
+                Stream::Inherit => clauses.push("read standard input".to_owned()),
+                Stream::File => clauses.push("read a file of the host as its standard input".to_owned()),
+                Stream::Capture => {}
+            }
+            let outputs: Vec<(&str, &Stream)> = [("standard output", stdout), ("standard error", stderr)]
+                .into_iter()
+                .filter(|(_, mode)| **mode >= Stream::Capture)
+                .collect();
+            let inherited: Vec<&str> =
+                outputs.iter().filter(|(_, mode)| **mode == Stream::Inherit).map(|(name, _)| *name).collect();
+            if !inherited.is_empty() {
+                clauses.push(format!("write to {}", inherited.join(" and ")));
+            }
+            for (name, mode) in outputs {
+                match mode {
+                    Stream::Capture => clauses.push(format!("write to a buffer as its {name}")),
+                    Stream::File => clauses.push(format!("write to a file of the host as its {name}")),
+                    _ => {}
+                }
+            }
+            clauses
+        }
+        Cap::Env(variables) if variables.is_empty() => Vec::new(),
+        Cap::Env(variables) => {
+            let names: Vec<String> = variables
+                .iter()
+                .map(|(name, value)| match value {
+                    None => name.clone(),
+                    Some(value) => format!("{name} (set to {value:?})"),
+                })
+                .collect();
+            let plural = if names.len() == 1 { "" } else { "s" };
+            vec![format!("see the environment variable{plural} {}", names.join(", "))]
+        }
+        Cap::Args { command_line, fixed } => {
+            let mut what = Vec::new();
+            if *command_line {
+                what.push("the arguments of the command line".to_owned());
+            }
+            if !fixed.is_empty() {
+                what.push(format!("the arguments {fixed:?}"));
+            }
+            if what.is_empty() { Vec::new() } else { vec![format!("see {}", what.join(" and "))] }
+        }
+        Cap::Clock(Clock::Virtual) | Cap::Random(Random::Host) => Vec::new(),
+        Cap::Clock(clock @ Clock::Host { .. }) => vec![format!("read {clock}")],
+        Cap::Clock(clock @ Clock::Fixed { .. }) => vec![format!("be told {clock}")],
+        Cap::Random(random @ Random::Seeded(_)) => vec![format!("draw {random}")],
+        Cap::Tcp(net) | Cap::Udp(net) => {
+            let mut clauses = Vec::new();
+            let shown = |endpoints: &[crate::app::net::Endpoint]| {
+                endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            };
+            if !net.connect.is_empty() {
+                clauses.push(format!("connect by {} to {}", held.cap.kind(), shown(&net.connect)));
+            }
+            if !net.listen.is_empty() {
+                clauses.push(format!("listen by {} on {}", held.cap.kind(), shown(&net.listen)));
+            }
+            clauses
+        }
+        Cap::Dns(dns) => {
+            let names: Vec<String> = dns.allow.iter().map(ToString::to_string).collect();
+            vec![format!("look up {}", names.join(", "))]
+        }
+    }
+}
+
+/// What nobody has handed an instance, as what follows "may not".
+pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
+    let node = plan.node(id);
+    let mut rights = DirRights::NONE;
+    let mut denied = Vec::new();
+    let (mut dir, mut input, mut output, mut env, mut args, mut clock, mut net) =
+        (false, false, false, false, false, false, false);
+    for slot in node.slots.values() {
+        match &slot.cap {
+            Cap::Dir { grant, .. } => {
+                dir = true;
+                rights = rights.union(grant.rights);
+            }
+            Cap::Stdio { stdin, stdout, stderr } => {
+                input |= *stdin > Stream::Null;
+                output |= *stdout > Stream::Null || *stderr > Stream::Null;
+            }
+            Cap::Env(variables) => env |= !variables.is_empty(),
+            Cap::Args { command_line, fixed } => args |= *command_line || !fixed.is_empty(),
+            Cap::Clock(held) => clock |= matches!(held, Clock::Host { .. }),
+            Cap::Random(_) => {}
+            Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => net = true,
+        }
+    }
+    if !dir {
+        denied.push("open any file".to_owned());
+    } else if rights != DirRights::ALL {
+        denied.push(format!("{} anything", verbs_only(DirRights::ALL.difference(rights))));
+    }
+    for (held, clause) in [
+        (net, "use the network"),
+        (env, "see the environment"),
+        (args, "see the command line"),
+        (clock, "tell the time"),
+        (input, "read standard input"),
+        (output, "print"),
+    ] {
+        if !held {
+            denied.push(clause.to_owned());
+        }
+    }
+    denied
+}
+
+/// Where a folder lies, as the root names it: `./data/incoming`.
+pub fn place(plan: &Plan, id: NodeId, slot: &str) -> String {
+    let way = plan.trace(id, slot);
+    let Some(held) = plan.node(id).slots.get(slot) else { return String::new() };
+    let Cap::Dir { path, .. } = &held.cap else { return String::new() };
+    let host = way.last().and_then(|(last, name)| match &plan.node(*last).slots.get(*name)?.from {
+        Origin::Host(host) => plan.host.get(host)?.path.clone(),
+        Origin::Parent(..) => None,
+    });
+    let root = host.map_or_else(|| "?".to_owned(), |path| path.display().to_string());
+    if path.is_empty() { root } else { format!("{}/{path}", root.trim_end_matches('/')) }
+}
+
+/// Rights as verbs with their object: `create and write files`.
+fn verbs(rights: DirRights) -> String {
+    if rights == DirRights::NONE {
+        return "look at the names, sizes and times of files".to_owned();
+    }
+    if rights == DirRights::ALL {
+        return "do everything with files and folders".to_owned();
+    }
+    format!("{} files", verbs_only(rights))
+}
+
+fn verbs_only(rights: DirRights) -> String {
+    let words: Vec<&str> = rights
+        .names()
+        .into_iter()
+        .map(|name| match name {
+            "link" => "hard-link",
+            "symlink" => "make symbolic links to",
+            "times" => "set the times of",
+            plain => plain,
+        })
+        .collect();
+    and(&words)
+}
+
+/// `a, b and c`.
+pub fn and<T: AsRef<str>>(words: &[T]) -> String {
+    match words {
+        [] => "nothing".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// From whom an instance has what is in a slot: `wallet, as data of the host`.
+pub fn origin(plan: &Plan, id: NodeId, slot: &str) -> String {
+    let way = plan.trace(id, slot);
+    let givers: Vec<&str> = way.iter().skip(1).map(|(id, _)| plan.node(*id).name.as_str()).collect();
+    let host = way.last().and_then(|(last, name)| match &plan.node(*last).slots.get(*name)?.from {
+        Origin::Host(host) => Some(host.as_str()),
+        Origin::Parent(..) => None,
+    });
+    let root = plan.nodes.first().map_or("the application", |root| root.name.as_str());
+    let host = host.map_or(String::new(), |host| format!("host.{host} of {root}"));
+    if givers.is_empty() { host } else { format!("{}, which has it from {host}", givers.join(", which has it from ")) }
+}

@@ -1,0 +1,165 @@
+//! `bailiwick build`: one folder to deploy, that needs no compiler: artifacts, manifests, lock, what is granted.
+//!
+//! ```text
+//! OUT/bailiwick.toml       the application's manifest, its modules named as they lie here
+//! OUT/manifests/N.toml     those of its libraries
+//! OUT/modules/HASH.bwk     each module once
+//! OUT/bailiwick.lock       what `check` and `run` hold it against
+//! OUT/grants.json          what each instance holds, and from whom
+//! ```
+
+use super::app::{Checked, load, manifest, print, refused, write_file};
+use super::cache::Sharing;
+use super::exit::Failure;
+use bailiwick_loader::app::plan::{NodeId, Plan};
+use bailiwick_loader::app::view::{explain, lock};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use toml::Table;
+
+/// Arguments of `bailiwick build`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bailiwick build -o wallet.out            ./bailiwick.toml
+  bailiwick run wallet.out                 no compiler is needed
+
+Paths of host resources stay as the manifest has them: relative to the folder that is deployed.")]
+pub struct Build {
+    /// The application's manifest, or its folder
+    #[arg(value_name = "APP.toml")]
+    app: Option<PathBuf>,
+    /// The folder to make; it must not be there yet
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+}
+
+impl Build {
+    /// Makes the folder, whole or not at all.
+    pub fn execute(self) -> Result<ExitCode, Failure> {
+        let source = manifest(self.app.as_deref());
+        let checked = load(&source, Some(Sharing::Mapped)).map_err(|problems| refused(&problems))?;
+        checked.against_lock(&source)?;
+        let out = &self.output;
+        let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", out.display()));
+        if out.symlink_metadata().is_ok() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = out.file_name().ok_or_else(|| Failure::usage("-o wants the name of a folder"))?;
+        let part = out.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+        let made = fill(&checked, &part);
+        if let Err(failure) = made.and_then(|()| std::fs::rename(&part, out).map_err(failed)) {
+            let _ = std::fs::remove_dir_all(&part);
+            return Err(failure);
+        }
+        print(&format!("{}: {} instances\n", out.display(), checked.plan.nodes.len()))
+    }
+}
+
+fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
+    let plan = &checked.plan;
+    let make =
+        |folder: &Path| std::fs::create_dir(folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())));
+    make(folder)?;
+    make(&folder.join("modules"))?;
+    make(&folder.join("manifests"))?;
+    let mut names = Names { manifests: BTreeMap::new(), modules: BTreeMap::new() };
+    for node in &plan.nodes {
+        for member in &node.members {
+            let bytes = member.artifact.bytes();
+            let hash: String = Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            let name = format!("modules/{hash}.bwk");
+            let file = folder.join(&name);
+            if !file.exists() {
+                write_file(&file, bytes)?;
+            }
+            names.modules.insert(canonical(&member.file), name);
+        }
+        if let Some(manifest) = &node.manifest {
+            let number = names.manifests.len();
+            let name = if number == 0 { super::app::MANIFEST.to_owned() } else { format!("manifests/{number}.toml") };
+            names.manifests.entry(canonical(manifest)).or_insert(name);
+        }
+    }
+    for (source, name) in &names.manifests {
+        let table = names.rewritten(source, if name.contains('/') { "../" } else { "" })?;
+        let text = toml::to_string(&table).map_err(|e| Failure::new(format!("{}: {e}", source.display())))?;
+        write_file(&folder.join(name), text.as_bytes())?;
+    }
+    // What was written is what is looked at, not what it was written from.
+    let built = load(&folder.join(super::app::MANIFEST), None).map_err(|problems| refused(&problems))?;
+    let lock = lock::lock(&built.plan, &built.wiring);
+    write_json(&folder.join(lock::FILE), &lock)?;
+    write_json(&folder.join("grants.json"), &grants(&built.plan, &built))
+}
+
+fn grants(plan: &Plan, built: &Checked) -> Value {
+    let ids: Vec<NodeId> = plan.iter().map(|(id, _)| id).collect();
+    let instances: Vec<Value> = ids.into_iter().map(|id| explain::json(plan, &built.wiring, id)).collect();
+    json!({"instances": instances})
+}
+
+fn write_json(file: &Path, value: &Value) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    write_file(file, format!("{text}\n").as_bytes())
+}
+
+/// What things are called in the folder, by where they came from.
+struct Names {
+    manifests: BTreeMap<PathBuf, String>,
+    modules: BTreeMap<PathBuf, String>,
+}
+
+impl Names {
+    /// A manifest, with the names that things have here.
+    fn rewritten(&self, source: &Path, up: &str) -> Result<Table, Failure> {
+        let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", source.display()));
+        let text = std::fs::read_to_string(source).map_err(|e| failed(&e))?;
+        let mut table: Table = text.parse().map_err(|e| failed(&e))?;
+        let folder = source.parent().unwrap_or(Path::new("."));
+        if let Some(package) = table.get_mut("package").and_then(toml::Value::as_table_mut) {
+            self.renamed(package, folder, up).map_err(|e| failed(&e))?;
+        }
+        for section in ["deps", "shared"] {
+            let Some(deps) = table.get_mut(section).and_then(toml::Value::as_table_mut) else { continue };
+            for (_, dep) in deps.iter_mut() {
+                if let Some(dep) = dep.as_table_mut() {
+                    self.renamed(dep, folder, up).map_err(|e| failed(&e))?;
+                }
+            }
+        }
+        Ok(table)
+    }
+
+    fn renamed(&self, table: &mut Table, folder: &Path, up: &str) -> Result<(), String> {
+        let here = |text: &str| {
+            let source = canonical(&folder.join(text));
+            let name = self.manifests.get(&source).or_else(|| self.modules.get(&source));
+            name.map(|name| toml::Value::String(format!("{up}{name}")))
+                .ok_or_else(|| format!("{text} is not among what was built"))
+        };
+        // The artifact has the types that the text said.
+        table.remove("wit");
+        table.remove("world");
+        if let Some(module) = table.get("module").and_then(toml::Value::as_str) {
+            let module = here(module)?;
+            table.insert("module".to_owned(), module);
+        }
+        if let Some(group) = table.get_mut("group").and_then(toml::Value::as_table_mut) {
+            for (_, member) in group.iter_mut() {
+                if let Some(file) = member.as_str() {
+                    *member = here(file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path without links.
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,108 @@
+//! The options that bound a guest.
+
+use super::exit::Failure;
+use super::values::{Check, checked, parse_count, parse_duration, parse_size};
+use bailiwick_loader::{Error, Group, GroupConfig, Refused, TrapCode};
+use bytesize::ByteSize;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::io::Write;
+use std::time::Duration;
+
+/// Bounds of time, memory and descriptors.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+#[group(skip)]
+pub struct Limits {
+    /// End the guest after this time, as 500ms, 2s or 1m 30s; compiling does not count
+    #[arg(long, value_name = "DURATION", value_parser = DURATION)]
+    timeout: Option<String>,
+    /// Most bytes of each of the guest's memories, as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = SIZE)]
+    max_memory: Option<String>,
+    /// Bytes of the guest's stack, 64KiB to 24MiB
+    #[arg(long, value_name = "SIZE", value_parser = SIZE)]
+    max_stack: Option<String>,
+    /// Most elements of all the guest's tables
+    #[arg(long, value_name = "N", value_parser = COUNT)]
+    max_table: Option<String>,
+    /// Most descriptors at once, standard streams and folders among them [default: 1024]
+    #[arg(long, value_name = "N", value_parser = DESCRIPTORS)]
+    max_descriptors: Option<String>,
+}
+
+const DURATION: Check = |text| checked(text, parse_duration);
+const SIZE: Check = |text| checked(text, parse_size);
+const COUNT: Check = |text| checked(text, parse_count::<u64>);
+const DESCRIPTORS: Check = |text| checked(text, parse_descriptors);
+
+/// What the options say.
+pub struct Bounds {
+    /// How long the guest may run.
+    pub timeout: Option<Duration>,
+    /// How many descriptors it may hold.
+    pub max_descriptors: Option<u32>,
+    /// Those of the group that it runs in.
+    pub config: GroupConfig,
+}
+
+impl Limits {
+    /// What they say.
+    pub fn read(&self) -> Result<Bounds, Failure> {
+        fn read<T>(text: &Option<String>, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, Failure> {
+            text.as_deref().map(parse).transpose().map_err(Failure::usage)
+        }
+        let mut config = GroupConfig::default();
+        if let Some(bytes) = read(&self.max_memory, parse_size)? {
+            config.max_memory = bytes;
+        }
+        if let Some(bytes) = read(&self.max_stack, parse_size)? {
+            config.stack_size = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        if let Some(elements) = read(&self.max_table, parse_count)? {
+            config.max_table_elements = elements;
+        }
+        Ok(Bounds {
+            timeout: read(&self.timeout, parse_duration)?,
+            max_descriptors: read(&self.max_descriptors, parse_descriptors)?,
+            config,
+        })
+    }
+}
+
+/// A guest has at least the numbers of its standard streams.
+fn parse_descriptors(text: &str) -> Result<u32, String> {
+    match parse_count(text)? {
+        count @ 3.. => Ok(count),
+        count => Err(format!("{count} is less than the three standard streams")),
+    }
+}
+
+impl Bounds {
+    /// Says which limit of the command line a guest ran into: it can't know itself.
+    pub fn note(&self, group: &Group, error: Option<&Error>) {
+        let note = match group.refused() {
+            _ if error.and_then(Error::trap_code) == Some(TrapCode::StackOverflow) => {
+                let size = self.config.stack_size as u64;
+                format!("the guest's stack has {}; --max-stack gives it more or less", ByteSize(size))
+            }
+            Some(Refused::MemoryBytes(limit)) => {
+                format!("a memory did not grow beyond {} (--max-memory)", ByteSize(limit))
+            }
+            Some(Refused::TableElements(limit)) => {
+                format!("a table did not grow beyond {limit} elements (--max-table)")
+            }
+            _ => return,
+        };
+        let _ = writeln!(std::io::stderr(), "bailiwick: note: {note}");
+    }
+}
+
+/// Lets this process open as many files as it ever may, so that a guest's own limit is what it comes to first. Where
+/// that is refused, the guest sees the host's limit.
+pub fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}

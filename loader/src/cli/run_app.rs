@@ -1,0 +1,147 @@
+//! `bailiwick run APP.toml`: an application, checked and then run.
+
+use super::app::{self, Checked, load, refused};
+use super::audit::{Audit, Subject, Target};
+use super::cache::Sharing;
+use super::deadline::{Deadline, interruptible};
+use super::exit::Failure;
+use super::folders::guard_host;
+use bailiwick_loader::app::cap::Cap;
+use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
+use bailiwick_loader::app::plan::Plan;
+use bailiwick_loader::wasi::DirRights;
+use bailiwick_loader::{Error, TrapCode};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The manifest, if what was named to run is an application: a manifest, or a folder with one.
+pub fn application(path: &Path) -> Option<PathBuf> {
+    match path.is_dir() {
+        true => Some(path.join(app::MANIFEST)).filter(|manifest| manifest.exists()),
+        false => Some(path.to_owned()).filter(|path| path.extension().is_some_and(|e| e == "toml")),
+    }
+}
+
+/// What the command line says besides.
+pub struct Settings<'a> {
+    /// Arguments of the application.
+    pub arguments: &'a [OsString],
+    /// Where denials are written down.
+    pub audit: Option<&'a OsStr>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// Whether the cache is used.
+    pub cache: bool,
+}
+
+/// Checks and runs an application. The status is the root's.
+pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure> {
+    // What guests may write to could have another name for what is mapped: so nothing of it is mapped itself.
+    let sharing = settings.cache.then_some(Sharing::Copied);
+    let checked = load(manifest, sharing).map_err(|problems| refused(&problems))?;
+    checked.against_lock(manifest)?;
+    app::note_warnings(&checked);
+    let Checked { plan, wiring } = &checked;
+    let target = settings.audit.map(Target::new);
+    guard(plan, target.as_ref().and_then(Target::path))?;
+    if settings.timeout.is_some() || plan.nodes.iter().any(|node| node.limits.time.is_some()) {
+        for member in plan.nodes.iter().flat_map(|node| &node.members) {
+            interruptible(&member.file, &member.artifact)?;
+        }
+    }
+    let writable = plan.host.values().any(|resource| changes(&resource.cap));
+    let audit = target.map(|target| Audit::open(&target, writable)).transpose()?;
+    let interrupt: Arc<OnceLock<AppInterrupt>> = Arc::default();
+    let config = AppConfig {
+        arguments: settings.arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+        environment: environment(),
+        auditor: audit.as_ref().map(|audit| auditor(plan, audit, &interrupt)),
+    };
+    let status = |error: AppError| failure(manifest, error);
+    let mut app = App::link(plan, wiring, &config).map_err(status)?;
+    let handle = app.interrupt_handle();
+    let _ = interrupt.set(handle.clone());
+    let deadline = settings.timeout.map(|timeout| {
+        Deadline::start(timeout, move || {
+            let _ = handle.interrupt();
+        })
+    });
+    let result = app.run(plan);
+    let root = Subject::of_instance(plan.nodes[0].path.clone(), plan.nodes[0].members.first().map(|m| &m.artifact));
+    audit.map_or(Ok(()), |audit| audit.close(&root))?;
+    if let Some(deadline) = deadline {
+        deadline.finished(manifest)?;
+    }
+    for (id, death) in app.deaths() {
+        let _ = writeln!(std::io::stderr(), "bailiwick: note: {} died: {}", plan.node(id).path, death.reason);
+    }
+    match result {
+        Ok(status) => Ok(ExitCode::from(status as u8)),
+        Err(error) => Err(status(error)),
+    }
+}
+
+/// The host's environment, of which instances see what they hold.
+fn environment() -> BTreeMap<String, Vec<u8>> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| name.into_string().ok().map(|name| (name, value.into_vec())))
+        .collect()
+}
+
+/// Whether a capability allows for more than looking.
+fn changes(cap: &Cap) -> bool {
+    matches!(cap, Cap::Dir { grant, .. } if !DirRights::READ_ONLY.contains(grant.rights))
+}
+
+/// Refuses folders by which the application could change what runs, or what is written down about it.
+fn guard(plan: &Plan, audit: Option<&Path>) -> Result<(), Failure> {
+    for (name, resource) in plan.host.iter().filter(|(_, resource)| changes(&resource.cap)) {
+        let Some(path) = &resource.path else { continue };
+        guard_host(&format!("host.{name}"), &plan.folder.join(path), audit)?;
+    }
+    Ok(())
+}
+
+fn auditor(
+    plan: &Plan,
+    audit: &Audit,
+    interrupt: &Arc<OnceLock<AppInterrupt>>,
+) -> bailiwick_loader::app::live::Auditor {
+    let subjects: BTreeMap<String, Subject> = plan
+        .nodes
+        .iter()
+        .map(|node| {
+            let subject = Subject::of_instance(node.path.clone(), node.members.first().map(|member| &member.artifact));
+            (node.path.clone(), subject)
+        })
+        .collect();
+    let (audit, interrupt) = (audit.clone(), Arc::clone(interrupt));
+    Arc::new(move |path: &str, denial: &bailiwick_loader::wasi::Denial<'_>| {
+        let Some(subject) = subjects.get(path) else { return };
+        // A denial that can't be written down is the application's end.
+        if !audit.denied(subject, denial)
+            && let Some(interrupt) = interrupt.get()
+        {
+            interrupt.interrupt();
+        }
+    })
+}
+
+/// How the application ended, as a status: 134 if the root trapped.
+fn failure(manifest: &Path, error: AppError) -> Failure {
+    let message = format!("{}: {error}", manifest.display());
+    match &error {
+        AppError::Instance { source: Error::Trap(trap), .. } if trap.code() == TrapCode::Interrupt => {
+            Failure::new(message)
+        }
+        AppError::Instance { source: Error::Trap(_), .. } => Failure::with_status(134, message),
+        AppError::Resource { .. } => Failure::refused(message),
+        _ => Failure::new(message),
+    }
+}
