@@ -35,8 +35,8 @@ impl Call<'_> {
     /// 2. Parameters are carried over, one value at a time, and the callee's function is called.
     /// 3. What was lent to the callee goes back ([`Handles::end_of_call`]).
     /// 4. The result is carried back.
-    /// 5. The callee's post-return function is called. If it was the caller that could not take the result, it is called
-    ///    too: the callee has done its part, and goes on.
+    /// 5. The callee's post-return function is called. If it was the caller that could not take the result, it is
+    ///    called too: the callee has done its part, and goes on.
     ///
     /// # Errors
     /// [`Fault`], which says who is to end.
@@ -85,7 +85,8 @@ impl<'a> Running<'a> {
             .end_of_call()
             .map_err(|error| Fault::new(error.offender, Stage::Function, FaultKind::Handle(error)))?;
 
-        // What it returned is kept for post-return: the callee gets the numbers that it gave, whatever lies in its memory.
+        // What it returned is kept for post-return: the callee gets the numbers that it gave, whatever lies in its
+        // memory.
         let mut result = [0];
         let result = &mut result[..results.len()];
         let carried = self.result(returned, result);

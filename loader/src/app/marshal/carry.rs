@@ -12,8 +12,8 @@ pub(super) type Carried<T> = Result<T, Box<Fault>>;
 
 /// Carries values from a source to a target.
 ///
-/// Addresses are 64 bits wide once they are here, so that no sum of them wraps: an address of a guest and a size are below
-/// 2³² each, and offsets are within a size.
+/// Addresses are 64 bits wide once they are here, so that no sum of them wraps: an address of a guest and a size are
+/// below 2³² each, and offsets are within a size.
 pub(super) struct Carry<'a, 'b> {
     pub way: Way,
     pub stage: Stage,
@@ -53,8 +53,8 @@ impl Carry<'_, '_> {
                 }
             }
             ShapeKind::Cases { cases, .. } => {
-                // The core values behind the discriminant hold any case's. A narrower or shorter one has its bits lowest
-                // and zeros above and behind; what the source has there is ignored.
+                // The core values behind the discriminant hold any case's. A narrower or shorter one has its bits
+                // lowest and zeros above and behind; what the source has there is ignored.
                 let index = check_case(from[0] as u32, cases.len() as u32).map_err(|kind| self.source_fault(kind))?;
                 to.fill(0);
                 to[0] = index.into();
@@ -175,8 +175,8 @@ impl Carry<'_, '_> {
         self.allocate(align, size as u32)
     }
 
-    /// Gets a place in the target's memory, and believes the answer only once it is checked. An empty one is asked for too,
-    /// as the canonical ABI does.
+    /// Gets a place in the target's memory, and believes the answer only once it is checked. An empty one is asked
+    /// for too, as the canonical ABI does.
     pub fn allocate(&mut self, align: u32, size: u32) -> Carried<u32> {
         self.spend(size)?;
         let answer = self.target.allocate(align, size);

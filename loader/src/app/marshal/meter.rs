@@ -9,8 +9,8 @@ const PIECE_ELEMENTS: u64 = 1 << 16;
 /// As much work as one element.
 const BYTES_PER_ELEMENT: u64 = PIECE_SIZE / PIECE_ELEMENTS;
 
-/// How much one call may move, there and back together. Types share parts, and values may too: a list of a few bytes can
-/// mean more than any memory holds, so that something must end it.
+/// How much one call may move, there and back together. Types share parts, and values may too: a list of a few bytes
+/// can mean more than any memory holds, so that something must end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes that are written: strings, lists, and parameters and results that are passed by a pointer.
@@ -20,7 +20,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 256 MiB, 16 Mi elements. A call stays below a second.
+    /// 256 MiB, 16 Mi elements: about a second, besides what guests do in their allocators.
     fn default() -> Limits {
         Limits { bytes: 256 << 20, elements: 16 << 20 }
     }

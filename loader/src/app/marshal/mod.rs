@@ -1,7 +1,7 @@
 //! Carries one call from a caller's memory to a callee's, and the result back.
 //!
-//! This is the **reference**: it interprets the types step by step, each step as CanonicalABI.md has it, and is meant to
-//! be read and believed. What is compiled ahead of time for the same purpose is held against it.
+//! This is the **reference**: it interprets the types step by step, each step as CanonicalABI.md has it, and is meant
+//! to be read and believed. What is compiled ahead of time for the same purpose is held against it.
 //!
 //! ```text
 //!   caller                            here                                      callee
@@ -20,26 +20,27 @@
 //! | `fault.rs` | whose fault it was, where and what |
 //!
 //! # Invariants
-//! * No unsafe code. Nothing on the heap but the text of a fault: what a call takes of the host's memory is in proportion
-//!   to the depth of its types, which [`wit::MAX_DEPTH`](bailiwick_runtime_abi::wit::MAX_DEPTH) bounds.
-//! * **A memory is borrowed only between calls into guests.** Guest code runs in [`End::allocate`], [`Callee::call`] and
-//!   [`Callee::post_return`], which all take the end exclusively, so no slice of a memory, and no length of one, outlives
-//!   any of them: the borrow checker says so. After each, the memory is looked up anew and every range is checked anew.
+//! * No unsafe code. Nothing on the heap but the text of a fault: what a call takes of the host's memory is in
+//!   proportion to the depth of its types, which [`wit::MAX_DEPTH`](bailiwick_runtime_abi::wit::MAX_DEPTH) bounds.
+//! * **A memory is borrowed only between calls into guests.** Guest code runs in [`End::allocate`], [`Callee::call`]
+//!   and [`Callee::post_return`], which all take the end exclusively, so no slice of a memory, and no length of one,
+//!   outlives any of them: the borrow checker says so. After each, the memory is looked up anew and every range is
+//!   checked anew.
 //! * **What was checked is not read again.** Scalars, pointers, lengths and discriminants are read once, into a local.
 //!   Text is checked and copied with both memories borrowed, so no guest can run between the two.
 //! * Neither side's allocator can reach the other side's memory: they are groups of their own. Through an edge that is
 //!   declared a callback one could make the other run; the rules above hold against that too.
 //! * **Nothing is copied but values.** Padding, cases that are not taken and flags without a label stay behind, because
 //!   what lies there is none of the other side's business. The target's bytes there are left as they are.
-//! * No allocation of a receiver is trusted to be disjoint from another one: if its allocator lies, it has mixed up its own
-//!   memory and nobody else's.
+//! * No allocation of a receiver is trusted to be disjoint from another one: if its allocator lies, it has mixed up
+//!   its own memory and nobody else's.
 //!
 //! # What is asked of the edge
 //! * An instance that runs its `cabi_realloc` or its post-return makes no call over an edge (CanonicalABI.md,
 //!   `may_leave`). Nothing here depends on that; guests may.
-//! * Who is named in a [`Fault`] ends. What it had been passed goes with it. The other side goes on; if that is the callee
-//!   and the stage is [`Stage::Params`], then it never learned of the call, and the edge takes back the handles that
-//!   [`Handles::pass`] had put into its table.
+//! * Who is named in a [`Fault`] ends. What it had been passed goes with it. The other side goes on; if that is the
+//!   callee and the stage is [`Stage::Params`], then it never learned of the call, and the edge takes back the
+//!   handles that [`Handles::pass`] had put into its table.
 
 #![forbid(unsafe_code)]
 
@@ -102,12 +103,13 @@ impl Way {
 
 /// One end of an edge: a module with a memory in which values lie. The two ends of a call are of different groups.
 pub trait End {
-    /// Its memory, as it is now; `None` if it has none. Runs no guest code. It is looked up anew whenever guest code may
-    /// have run.
+    /// Its memory, as it is now; `None` if it has none. Runs no guest code. It is looked up anew whenever guest code
+    /// may have run.
     fn memory(&mut self) -> Option<&mut [u8]>;
 
-    /// Calls its `cabi_realloc` for `size` bytes, aligned to `align`: `cabi_realloc(0, 0, align, size)`. With UTF-8 on both
-    /// sides nothing is ever allocated a second time, so the first two are always 0. The answer may be any number.
+    /// Calls its `cabi_realloc` for `size` bytes, aligned to `align`: `cabi_realloc(0, 0, align, size)`. With UTF-8
+    /// on both sides nothing is ever allocated a second time, so the first two are always 0. The answer may be any
+    /// number.
     ///
     /// # Errors
     /// Why the guest ended instead of answering.
@@ -160,15 +162,15 @@ pub struct Passing {
 ///
 /// What it does runs no guest code and touches neither memory.
 pub trait Handles {
-    /// Takes the handle `handle` out of the source's table, or lends it, and returns the handle that the target has for it.
-    /// `handle` may be any number.
+    /// Takes the handle `handle` out of the source's table, or lends it, and returns the handle that the target has
+    /// for it. `handle` may be any number.
     ///
     /// # Errors
     /// Whose fault it is that the handle can't cross, and why.
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError>;
 
-    /// The callee has returned: what it was lent for the call goes back. Called once, before the result is carried; not if
-    /// the call ends before with a fault, after which it is the edge that cleans up.
+    /// The callee has returned: what it was lent for the call goes back. Called once, before the result is carried;
+    /// not if the call ends before with a fault, after which it is the edge that cleans up.
     ///
     /// # Errors
     /// Whose fault it is that this can't be done, and why.

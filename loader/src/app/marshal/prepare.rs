@@ -8,7 +8,8 @@ use bailiwick_runtime_abi::wit::{
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Most types, fields and cases that are prepared for one pair of worlds. A type that several functions use counts once.
+/// Most types, fields and cases that are prepared for one pair of worlds. A type that several functions use counts
+/// once.
 pub const MAX_PARTS: usize = 1 << 20;
 
 /// Why a function of one world can't be called as one of another.
@@ -73,8 +74,8 @@ pub(super) struct Part {
     pub shape: Arc<Shape>,
 }
 
-/// A function of a caller's world that is one of a callee's: what a call needs to know. Functions of one [`Pairing`] share
-/// their types.
+/// A function of a caller's world that is one of a callee's: what a call needs to know. Functions of one [`Pairing`]
+/// share their types.
 #[derive(Debug)]
 pub struct Prepared {
     /// The caller's world, for the names in faults.

@@ -8,8 +8,8 @@ use bailiwick_runtime_abi::wit::Type;
 pub(super) enum Scalar {
     /// All but 0 is true, and true is written as 1.
     Bool,
-    /// The lowest `bytes` bytes, whatever they are: unsigned integers, and those that fill a core value. Of floats, the bits
-    /// of NaNs are kept, which "Storing" in CanonicalABI.md permits: there is no need then to look at each.
+    /// The lowest `bytes` bytes, whatever they are: unsigned integers, and those that fill a core value. Of floats,
+    /// the bits of NaNs are kept, which "Storing" in CanonicalABI.md permits: there is no need then to look at each.
     Bits { bytes: u32 },
     /// The lowest `bytes` bytes, with a sign: `s8` and `s16`, which are narrower than the core value that holds them.
     Signed { bytes: u32 },
@@ -56,8 +56,8 @@ impl Scalar {
         }
     }
 
-    /// The bits as they are passed on: those of a core value, of which a memory takes the lowest [`Scalar::bytes`]. `raw`
-    /// is a core value's bits, or what a memory has with zeros above it.
+    /// The bits as they are passed on: those of a core value, of which a memory takes the lowest [`Scalar::bytes`].
+    /// `raw` is a core value's bits, or what a memory has with zeros above it.
     pub(super) fn convert(self, raw: u64) -> Result<u64, FaultKind> {
         let word = raw as u32;
         match self {

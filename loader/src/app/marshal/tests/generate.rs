@@ -98,8 +98,8 @@ pub fn signature(random: &mut Random) -> Signature {
     Signature { params, result: (!random.one_in(4)).then(|| ty(random, depth, false)) }
 }
 
-/// A world that imports and exports one function, which is called `f`. The same types lie in another order in a world that
-/// is `other`, some of them twice, and so do the resources.
+/// A world that imports and exports one function, which is called `f`. The same types lie in another order in a world
+/// that is `other`, some of them twice, and so do the resources.
 pub fn world(signature: &Signature, other: Option<&mut Random>) -> World {
     let mut builder = Builder { types: Types::new(), known: Vec::new(), resources: Vec::new(), other };
     let mut numbers: Vec<usize> = (0..RESOURCES).collect();

@@ -255,7 +255,8 @@ fn whatever_a_callback_does_to_the_source_what_arrives_is_a_value() {
             values.expect("what arrives is canonical");
             Err(guests::trapped())
         });
-        // Each time the callee's allocator runs, the caller gets other bytes here and there, and sometimes more or fewer.
+        // Each time the callee's allocator runs, the caller gets other bytes here and there, and sometimes more or
+        // fewer.
         let mut noise = Random::new(random.bits());
         let change = move |memory: &mut Vec<u8>| {
             for _ in 0..1 + noise.below(8) {

@@ -13,8 +13,8 @@ fn list(element: Ty) -> Ty {
 const U8: Ty = Ty::Int(8, false);
 const U32: Ty = Ty::Int(32, false);
 
-/// Passes one parameter of type `ty`, as these core values, out of this memory, to a callee with this allocator, which must
-/// not be entered. Returns the fault and the callee's memory, which had 64 bytes `0xcc`.
+/// Passes one parameter of type `ty`, as these core values, out of this memory, to a callee with this allocator,
+/// which must not be entered. Returns the fault and the callee's memory, which had 64 bytes `0xcc`.
 fn refused(ty: Ty, memory: &[u8], params: &[u64], allocator: guests::Allocator) -> (Fault, Vec<u8>) {
     let function = prepared(&Signature { params: vec![ty], result: None });
     let mut caller = Guest::silent(memory.to_vec());
@@ -264,8 +264,8 @@ fn flags_without_a_label_stay_behind() {
 fn padding_stays_behind() {
     let padded = Ty::Record(vec![U8, U32, Ty::Option(Box::new(U32))]);
     let function = prepared(&Signature { params: vec![list(padded)], result: None });
-    // The secret is what the caller's memory had before: behind the byte, behind the discriminant, and in a `some` that is
-    // `none` now.
+    // The secret is what the caller's memory had before: behind the byte, behind the discriminant, and in a `some`
+    // that is `none` now.
     let mut caller = Guest::silent(b"\x01SECRET!\x00SECRET!".to_vec());
     let mut callee = Export::new(Guest::new(vec![0xcc; 64], answer(16)), |guest, _, _| {
         assert_eq!(&guest.memory[16..32], b"\x01\xcc\xcc\xccRET!\x00\xcc\xcc\xcc\xcc\xcc\xcc\xcc");
@@ -285,8 +285,8 @@ fn what_a_callback_changes_after_it_was_checked_is_not_read_again() {
         memory
     };
     let function = prepared(&Signature { params: vec![ty()], result: None });
-    // During the second allocation, the text's, the caller makes it a case b, with other numbers for address and length, of
-    // which nothing may arrive; or other text, which is as good.
+    // During the second allocation, the text's, the caller makes it a case b, with other numbers for address and
+    // length, of which nothing may arrive; or other text, which is as good.
     type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
     let changes: [(Change<'_>, Option<&[u8]>); 5] = [
         (&|memory| memory[0] = 1, Some(b"text")),

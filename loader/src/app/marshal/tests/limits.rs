@@ -18,8 +18,8 @@ fn function(param: Ty) -> Prepared {
     prepared(&Signature { params: vec![param], result: None })
 }
 
-/// Passes one list or string, within limits, and counts how often it is asked whether anybody is to end. After `patience`
-/// questions, the callee is.
+/// Passes one list or string, within limits, and counts how often it is asked whether anybody is to end. After
+/// `patience` questions, the callee is.
 fn pass(ty: Ty, memory: Vec<u8>, params: &[u64], limits: Limits, patience: u32) -> (Result<(), Fault>, u32) {
     let room = 3 * memory.len() + 65_536;
     let mut caller = Guest::silent(memory);

@@ -1,5 +1,6 @@
-//! The canonical ABI once more, over trees of types and of values: written from CanonicalABI.md alone, so that it shares no
-//! line, no layout and no mistake with what it is held against. It copies, allocates and recurses as it likes.
+//! The canonical ABI once more, over trees of types and of values: written from CanonicalABI.md alone, so that it
+//! shares no line, no layout and no mistake with what it is held against. It copies, allocates and recurses as it
+//! likes.
 
 use super::random::Random;
 use std::ops::Range;
