@@ -283,7 +283,7 @@ mod tests {
             (1, Rights::FD_WRITE, 0),
             (8, Rights::FD_READ, 0),
             (8, Rights::NONE, 0),
-            (0, Rights::FD_READ, 1),
+            (0, Rights::FD_WRITE, 1),
         ] {
             assert_eq!(guest.open("file", oflags, rights, fdflags), Err(Errno::PERM), "{oflags} {rights:?} {fdflags}");
             assert_eq!(guest.open("new", oflags | 1, rights, fdflags), Err(Errno::PERM));

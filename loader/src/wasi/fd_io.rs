@@ -479,10 +479,12 @@ mod tests {
     #[test]
     fn pieces_are_the_ranges_in_order() {
         const PIECE: usize = PIECE_BYTES;
+        let one = |start: usize, end: usize| vec![Range { start, end }];
         assert_eq!(pieces(vec![]), Vec::<Vec<Range<usize>>>::new());
         assert_eq!(pieces(vec![5..6, 2..4]), [vec![5..6, 2..4]]);
-        assert_eq!(pieces(vec![7..7 + PIECE]), [[7..7 + PIECE]]);
-        assert_eq!(pieces(vec![7..8 + PIECE]), [[7..7 + PIECE], [7 + PIECE..8 + PIECE]]);
-        assert_eq!(pieces(vec![0..1, 1..2 * PIECE, 3..4]), [vec![0..1, 1..PIECE], vec![PIECE..2 * PIECE], vec![3..4]]);
+        assert_eq!(pieces(one(7, 7 + PIECE)), [one(7, 7 + PIECE)]);
+        assert_eq!(pieces(one(7, 8 + PIECE)), [one(7, 7 + PIECE), one(7 + PIECE, 8 + PIECE)]);
+        let in_three = [vec![0..1, 1..PIECE], one(PIECE, 2 * PIECE), one(3, 4)];
+        assert_eq!(pieces(vec![0..1, 1..2 * PIECE, 3..4]), in_three);
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     fn a_folder_that_is_passed_is_the_receivers_own_number_for_that_folder_and_no_more() {
         let dir = TempDir::new();
         let (mut giver, mut receiver) = two(&dir);
-        let opened = giver.open("in", 2, Rights::ALL, 0).unwrap();
+        let opened = giver.open("in", 2, Rights::DIRECTORY, 0).unwrap();
         let folder = giver.ctx.folder(opened).unwrap();
         let fd = receiver.ctx.receive_folder(&folder).unwrap();
         assert_eq!(fd, 3);
@@ -113,7 +113,7 @@ mod tests {
     fn what_the_giver_gave_up_does_not_come_back_with_the_handle() {
         let dir = TempDir::new();
         let (mut giver, mut receiver) = two(&dir);
-        let opened = giver.open("in", 2, Rights::ALL, 0).unwrap();
+        let opened = giver.open("in", 2, Rights::DIRECTORY, 0).unwrap();
         giver
             .call(|ctx, mem| {
                 let base = Rights::DIRECTORY.difference(Rights::PATH_UNLINK_FILE | Rights::PATH_CREATE_FILE);
@@ -133,7 +133,7 @@ mod tests {
     fn what_was_lent_is_dead_afterwards_and_whatever_was_opened_through_it() {
         let dir = TempDir::new();
         let (mut giver, mut receiver) = two(&dir);
-        let opened = giver.open("in", 2, Rights::ALL, 0).unwrap();
+        let opened = giver.open("in", 2, Rights::DIRECTORY, 0).unwrap();
         let folder = giver.ctx.folder(opened).unwrap();
         let fd = receiver.ctx.receive_folder(&folder).unwrap();
         let file = open_at(&mut receiver, fd, "file", Rights::FD_READ).unwrap();

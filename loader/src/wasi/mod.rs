@@ -13,7 +13,8 @@
 //! | `grant.rs`, `dircap.rs` | the capability of a directory: what is granted; derivation, revocation |
 //! | `resolve.rs`, `filesystems.rs` | paths beneath it: the only file that opens anything; and what is never opened |
 //! | `open_file.rs` | what is open through it, and usable while it lives |
-//! | `quota.rs`, `inodes.rs`, `growth.rs` | how much it may grow: who is charged; who has what open; the calls that are counted |
+//! | `quota.rs`, `inodes.rs` | how much it may grow: who is charged; who has what open |
+//! | `growth.rs`, `entries.rs` | the calls that are counted: what makes files longer; names |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `wait.rs` | how a call waits, the one place where it sleeps |
 //! | `audit.rs` | what was denied |
@@ -40,6 +41,7 @@ mod clock;
 mod ctx;
 mod descriptors;
 mod dircap;
+mod entries;
 mod errno;
 mod fd;
 mod fd_io;

@@ -5,9 +5,9 @@
 //! leads. Then it acts.
 
 use super::ctx::WasiCtx;
+use super::entries::{self, Entry};
 use super::errno::{Errno, Rule, retry};
 use super::grant::DirRights;
-use super::growth::{self, Entry};
 use super::memory::GuestMemory;
 use super::open_file::{Entered, OpenDir};
 use super::resolve::{self, GuestPath};
@@ -65,7 +65,7 @@ pub fn path_create_directory(
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_CREATE_DIRECTORY)?;
     let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, _) = leaf.name(Errno::EXIST)?;
-    growth::make_directory(Entry::new(&dir, parent, name))
+    entries::make_directory(Entry::new(&dir, parent, name))
 }
 
 /// `unlinkat(2)` of a directory.
@@ -79,7 +79,7 @@ pub fn path_remove_directory(
     let dir = ctx.descriptors.get(fd)?.dir_for(Rights::PATH_REMOVE_DIRECTORY)?;
     let leaf = resolve::leaf(dir.base(), &GuestPath::read(mem, path, path_len)?)?;
     let (parent, name, _) = leaf.name(Errno::INVAL)?;
-    growth::remove(Entry::new(&dir, parent, name), AtFlags::REMOVEDIR)
+    entries::remove(Entry::new(&dir, parent, name), AtFlags::REMOVEDIR)
 }
 
 /// `unlinkat(2)` of anything but a directory.
@@ -99,7 +99,7 @@ pub fn path_unlink_file(
             _ => Errno::NOTDIR,
         });
     }
-    growth::remove(Entry::new(&dir, parent, name), AtFlags::empty())
+    entries::remove(Entry::new(&dir, parent, name), AtFlags::empty())
 }
 
 /// `renameat(2)`, within one capability; `XDEV` across two, whereupon programs copy, for which each side needs its rights.
@@ -126,7 +126,7 @@ pub fn path_rename(
     }
     let may_replace = dir.cap().may(DirRights::DELETE);
     let (old, new) = (Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name));
-    growth::rename(old, new, may_replace.is_ok()).map_err(|errno| match may_replace {
+    entries::rename(old, new, may_replace.is_ok()).map_err(|errno| match may_replace {
         Err(_) if errno == Errno::EXIST => Errno::EXIST.by(Rule::Grant),
         _ => errno,
     })
@@ -161,7 +161,7 @@ pub fn path_link(
         // A link to a directory there can't be; what is there exists.
         return Err(resolve::kind_of(new_parent, new_name).err().unwrap_or(Errno::EXIST));
     }
-    growth::make_link(Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name))
+    entries::make_link(Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name))
 }
 
 /// Two directories of one capability, each to be used for its rights, by a call that enters it once; `XDEV` if they are of
@@ -204,7 +204,7 @@ pub fn path_symlink(
     if slash {
         return Err(resolve::kind_of(parent, name).err().unwrap_or(Errno::EXIST));
     }
-    growth::make_symlink(Entry::new(&dir, parent, name), target.as_bytes())
+    entries::make_symlink(Entry::new(&dir, parent, name), target.as_bytes())
 }
 
 /// `readlinkat(2)`: writes the target of a symbolic link at `buf`, as much as fits, and its length at `used`.

@@ -111,7 +111,8 @@ impl Asked {
     /// Of what the grant lacks, creating is left to when it is known that there is something to create, and reading to when
     /// it is known that it is not a directory, of which nothing is read this way.
     fn check(&self, through: &Descriptor, cap: &DirCap) -> Result<(), Errno> {
-        let writes = self.base.contains(Rights::FD_WRITE) || self.fdflags.contains(FdFlags::APPEND);
+        // Who can't write does not append, whatever the flags say.
+        let writes = self.base.contains(Rights::FD_WRITE);
         if writes || self.truncates() {
             cap.may(DirRights::WRITE)?;
         }
@@ -230,7 +231,8 @@ mod tests {
             (R::READ, "sub", 0, read, 0, Ok(())),
             (R::LIST, "sub", DIRECTORY, Rights::FD_READDIR, 0, Ok(())),
             (R::WRITE, "file", 0, write, 0, Err(Errno::PERM)),
-            (R::WRITE, "file", 0, read, APPEND, Err(Errno::PERM)),
+            (R::WRITE, "file", 0, write, APPEND, Err(Errno::PERM)),
+            (R::WRITE, "file", 0, read, APPEND, Ok(())),
             (R::WRITE, "file", TRUNC, read, 0, Err(Errno::PERM)),
             (R::WRITE, "file", TRUNC, Rights::NONE, 0, Err(Errno::PERM)),
             (R::WRITE, "new", CREAT, write, 0, Err(Errno::PERM)),

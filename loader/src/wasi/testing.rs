@@ -2,8 +2,8 @@
 
 use super::ctx::WasiCtx;
 use super::dircap::Dir;
-use super::errno::Errno;
-use super::grant::DirGrant;
+use super::errno::{Errno, Rule};
+use super::grant::{DirGrant, DirLimits};
 use super::memory::GuestMemory;
 use super::types::Rights;
 use super::unstable::Layout;
@@ -199,4 +199,42 @@ pub(super) fn make_symlink(guest: &mut Guest, target: &str, path: &str) -> Resul
     let (target, target_len) = guest.put(2048, target.as_bytes());
     let (path, len) = guest.put(8192, path.as_bytes());
     guest.call(|ctx, mem| super::path::path_symlink(ctx, mem, target, target_len, DIR, path, len))
+}
+
+/// All rights, and this many bytes.
+pub(super) fn limited(max_bytes: u64) -> DirGrant {
+    DirGrant { limits: DirLimits { max_bytes: Some(max_bytes), max_open: None }, ..DirGrant::all() }
+}
+
+/// A capability of `dir` with this much to spend, after a file is made in it, and a guest that has the file open.
+pub(super) fn with_file(dir: &TempDir, room: u64) -> (Dir, Guest, u32) {
+    // What the file costs, and its name in a directory that may grow by it.
+    let cost = dir.grant(limited(u64::MAX));
+    Guest::over(&cost).open("scratch", 1, Rights::FILE, 0).unwrap();
+    std::fs::remove_file(dir.path().join("scratch")).unwrap();
+    let granted = dir.grant(limited(cost.usage().bytes + room));
+    let mut guest = Guest::over(&granted);
+    let fd = guest.open("file", 1, Rights::FILE, 0).unwrap();
+    (granted, guest, fd)
+}
+
+/// The bytes that are left.
+pub(super) fn room(dir: &Dir) -> u64 {
+    dir.grant().limits.max_bytes.unwrap() - dir.usage().bytes
+}
+
+/// `fd_close`.
+pub(super) fn close(guest: &mut Guest, fd: u32) {
+    guest.call(|ctx, mem| super::fd::fd_close(ctx, mem, fd)).unwrap();
+}
+
+/// `fd_filestat_set_size`.
+pub(super) fn set_size(guest: &mut Guest, fd: u32, size: u64) -> Result<(), Errno> {
+    guest.call(|ctx, mem| super::fd::fd_filestat_set_size(ctx, mem, fd, size))
+}
+
+/// That there were not bytes enough.
+pub(super) fn exhausted<T: std::fmt::Debug>(result: Result<T, Errno>) {
+    let errno = result.unwrap_err();
+    assert_eq!((errno, errno.rule()), (Errno::DQUOT, Some(Rule::Bytes)));
 }
