@@ -1,6 +1,6 @@
 //! What a module can hold, the order on it, and the one function that narrows.
 //!
-//! [`derive`] decides for the checker, which looks at manifests before anything runs, and for the loader, which makes the
+//! [`derive`](fn@derive) decides for the checker, which looks at manifests before anything runs, and for the loader, which makes the
 //! live objects: a result is never more than what it was derived from, [`Cap::covers`] says what "more" means. A field that
 //! an attenuation does not name stays as it is; one that it names must be within.
 

@@ -8,13 +8,18 @@ use super::cap::CapKind;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
+use crate::wasi;
 use bailiwick_runtime_abi::format::{Kind, Root};
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
-use bailiwick_runtime_abi::wit::{Comparison, World};
-use std::collections::BTreeMap;
+use bailiwick_runtime_abi::wit::{Comparison, Function, Kind as TypeKind, Type, World};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The interface of directory handles.
 pub const FS_INTERFACE: &str = "bailiwick:fs/types";
+
+/// The most instances that call each other in a row. Each of the calls is an entry into a guest, of which a thread has
+/// [`MAX_NESTING`](bailiwick_runtime_abi::limits::MAX_NESTING); whoever is entered last must not pay for the others.
+pub const MAX_CALLS: usize = 96;
 
 /// What becomes of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +104,7 @@ impl Wiring {
     pub fn check(plan: &Plan) -> Result<Wiring, Vec<Problem>> {
         let mut checker = Checker { plan, problems: Vec::new(), comparisons: BTreeMap::new() };
         let imports = plan.iter().map(|(id, node)| checker.node(id, node)).collect();
+        checker.rows_of_calls();
         if !checker.problems.is_empty() {
             return Err(checker.problems);
         }
@@ -144,7 +150,69 @@ impl<'a> Checker<'a> {
     }
 
     fn node(&mut self, id: NodeId, node: &'a Node) -> Vec<Vec<Import>> {
-        (0..node.members.len()).map(|member| self.member(id, node, member)).collect()
+        for member in node.members.iter().filter(|m| m.name == wasi::MODULE || m.name == wasi::UNSTABLE_MODULE) {
+            let message =
+                format!("group: {:?} is the name of the system interface; call the module otherwise", member.name);
+            self.problem(Code::Manifest, node, message);
+        }
+        self.narrowed(node);
+        let imports: Vec<Vec<Import>> = (0..node.members.len()).map(|member| self.member(id, node, member)).collect();
+        if is_circle(&imports) {
+            self.problem(Code::Cycle, node, "group: its modules import from each other in a circle");
+        }
+        imports
+    }
+
+    /// What an edge says that it takes off handles must name handles, or nothing would be taken off.
+    fn narrowed(&mut self, node: &'a Node) {
+        for (function, parameters) in &node.call {
+            let world = face(node).and_then(|member| member.world.as_ref());
+            let named: Vec<(&World, &Function)> = world
+                .iter()
+                .flat_map(|world| world.exports().iter().map(|export| (&***world, export)))
+                .filter(|(_, export)| export.name == *function)
+                .collect();
+            if named.is_empty() {
+                self.problem(Code::Manifest, node, format!("call: it exports no function {function:?}"));
+            }
+            for ((parameter, table), (world, export)) in
+                parameters.iter().flat_map(|p| named.iter().map(move |n| (p, n)))
+            {
+                let key = format!("call.{function:?}.{parameter}");
+                match export.params.iter().find(|(name, _)| name == parameter) {
+                    None => self.problem(Code::Manifest, node, format!("{key}: it has no such parameter")),
+                    Some((_, ty)) if handles(world, [*ty]).is_empty() => {
+                        self.problem(Code::Manifest, node, format!("{key}: there is no handle in it to narrow"));
+                    }
+                    Some(_) => {}
+                }
+                if let Err(e) = super::manifest::attenuation(&key, CapKind::Dir, table.clone()) {
+                    self.problem(Code::Manifest, node, e.to_string());
+                }
+            }
+        }
+    }
+
+    /// Refuses rows of calls that a thread can't make.
+    fn rows_of_calls(&mut self) {
+        let plan = self.plan;
+        // How many calls may be made in a row below each. Nobody calls itself by way of others, so this comes to an end.
+        let mut below = vec![0; plan.nodes.len()];
+        let mut changed = true;
+        while changed && below.iter().all(|&calls| calls <= MAX_CALLS) {
+            changed = false;
+            for (id, node) in plan.iter() {
+                let most = node.callees.values().map(|callee| below[callee.0] + 1).max().unwrap_or(0);
+                changed |= std::mem::replace(&mut below[id.0], most) != most;
+            }
+        }
+        if let Some((_, node)) = plan.iter().find(|(id, _)| below[id.0] > MAX_CALLS) {
+            self.problem(
+                Code::Limit,
+                node,
+                format!("more than {MAX_CALLS} instances below it may call each other in a row"),
+            );
+        }
     }
 
     fn member(&mut self, id: NodeId, node: &'a Node, index: usize) -> Vec<Import> {
@@ -295,6 +363,14 @@ impl<'a> Checker<'a> {
                 comparison
                     .same_function(wanted, &theirs.exports()[export])
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
+                if let Some(resource) = foreign_resource(world, wanted) {
+                    return Err((
+                        Code::NotAValue,
+                        format!(
+                            "{file}: {module}.{name}: it passes handles of {resource}: only {FS_INTERFACE}.dir crosses from one nano-process to another"
+                        ),
+                    ));
+                }
                 fault_value(callee_node, theirs, export)
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
                 Ok(Outcome::Call { callee, import, export })
@@ -322,6 +398,44 @@ pub fn face(node: &Node) -> Option<&Member> {
 
 fn slots_of(node: &Node, kinds: &[CapKind]) -> Vec<String> {
     node.slots.iter().filter(|(_, slot)| kinds.contains(&slot.cap.kind())).map(|(name, _)| name.clone()).collect()
+}
+
+/// The resources of handles within these types, by interface and name.
+fn handles(world: &World, types: impl IntoIterator<Item = Type>) -> BTreeSet<(&str, &str)> {
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let mut open: Vec<Type> = types.into_iter().collect();
+    while let Some(ty) = open.pop() {
+        // Types share parts.
+        let Some(kind) = world.types().kind(ty).filter(|_| seen.insert(ty)) else { continue };
+        if let TypeKind::Own(id) | TypeKind::Borrow(id) = kind {
+            let resource = world.types().resource(*id);
+            found.insert((resource.interface.as_str(), resource.name.as_str()));
+        }
+        open.extend(kind.children());
+    }
+    found
+}
+
+/// A resource of handles that a function passes, which is no folder. An edge takes every handle for a descriptor: one that
+/// counts something else would hand over whatever folder has that number.
+fn foreign_resource(world: &World, function: &Function) -> Option<String> {
+    let types = function.params.iter().map(|(_, ty)| *ty).chain(function.result);
+    let found = handles(world, types);
+    let foreign = found.into_iter().find(|resource| *resource != (FS_INTERFACE, "dir"));
+    foreign.map(|(interface, name)| format!("{interface}.{name}"))
+}
+
+/// Whether modules of a group import from each other in a circle.
+fn is_circle(imports: &[Vec<Import>]) -> bool {
+    // Those are done that import from such only as are done.
+    let mut done = vec![false; imports.len()];
+    let ready = |done: &[bool], of: &[Import]| {
+        of.iter().all(|import| !matches!(import.outcome, Outcome::Member { member } if !done[member]))
+    };
+    while let Some(next) = (0..imports.len()).find(|&i| !done[i] && ready(&done, &imports[i])) {
+        done[next] = true;
+    }
+    done.contains(&false)
 }
 
 /// An edge with `on_fault = "error"` needs a value by which the caller learns of it.

@@ -16,7 +16,7 @@ pub struct Limits {
     pub table: Option<u64>,
     /// Open descriptors.
     pub descriptors: Option<u64>,
-    /// Handles that it holds.
+    /// Handles that it holds. Derived, and not yet enforced: what has it is refused.
     pub handles: Option<u64>,
     /// Time of one call over the edge, callees included.
     pub time: Option<Duration>,

@@ -207,6 +207,7 @@ impl Manifest {
         let text: ManifestText =
             toml::from_str(text).map_err(|e| ManifestError::Toml(e.to_string().trim_end().into()))?;
         name("package.name", &text.package.name)?;
+        plain("package.version", &text.package.version)?;
         let mut host = BTreeMap::new();
         for (slot, table) in text.host {
             let key = format!("host.{slot}");
@@ -237,6 +238,14 @@ fn name(key: &str, name: &str) -> Result<(), ManifestError> {
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
         let message = "a name has 1 to 64 letters, digits, `-`, `_` or `.`, and does not begin with `.`";
         return Err(ManifestError::value(key, message));
+    }
+    Ok(())
+}
+
+/// Text that is shown to people: a stranger's manifest must not drive their terminal.
+fn plain(key: &str, text: &str) -> Result<(), ManifestError> {
+    if text.chars().any(char::is_control) {
+        return Err(ManifestError::value(key, "it has a control character"));
     }
     Ok(())
 }
@@ -289,7 +298,9 @@ fn grants(key: &str, texts: BTreeMap<String, GrantText>) -> Result<BTreeMap<Stri
 fn at(key: &str, table: &mut Table) -> Result<Option<String>, ManifestError> {
     match table.remove("at") {
         None => Ok(None),
-        Some(toml::Value::String(at)) if !at.is_empty() && !at.contains('\0') && at.len() <= 1024 => Ok(Some(at)),
+        Some(toml::Value::String(at)) if !at.is_empty() && !at.contains(char::is_control) && at.len() <= 1024 => {
+            Ok(Some(at))
+        }
         Some(_) => Err(ManifestError::value(format!("{key}.at"), "it wants the name of a folder for the module")),
     }
 }
@@ -298,7 +309,10 @@ fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
     let kind = kind(key, &mut table)?;
     let why = match table.remove("why") {
         None => None,
-        Some(toml::Value::String(why)) => Some(why),
+        Some(toml::Value::String(why)) => {
+            plain(&format!("{key}.why"), &why)?;
+            Some(why)
+        }
         Some(_) => return Err(ManifestError::value(format!("{key}.why"), "it wants a sentence")),
     };
     let optional = match table.remove("optional") {
@@ -559,7 +573,9 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             let mut variables: BTreeMap<String, Option<String>> =
                 text.allow.unwrap_or_default().into_iter().map(|name| (name, None)).collect();
             variables.extend(text.set.into_iter().map(|(name, value)| (name, Some(value))));
-            if let Some(bad) = variables.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            if let Some(bad) =
+                variables.keys().find(|name| name.is_empty() || name.contains(|c: char| c == '=' || c.is_control()))
+            {
                 return Err(ManifestError::value(key, format!("{bad:?} is no name of a variable")));
             }
             Cap::Env(variables)

@@ -5,14 +5,16 @@
 //! | `cap.rs`, `net.rs`, `limits.rs` | what can be held, the order on it, and the one function that narrows |
 //! | `manifest.rs` | `bailiwick.toml`, read and checked value by value |
 //! | `plan.rs` | manifests to a tree of instances, each capability derived on the way |
+//! | `lent.rs` | folders that come with calls |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
-//! inert, or an error. No capability comes into being but by [`cap::derive`].
+//! inert, or an error. No capability comes into being but by [`cap::derive`](fn@cap::derive).
 
 pub mod cap;
 pub mod check;
 pub mod fault;
+pub mod lent;
 pub mod limits;
 pub mod live;
 pub mod manifest;

@@ -333,6 +333,13 @@ impl Builder<'_> {
                 "limits.fuel is not enforced yet, so it can't be relied on; leave it out, and use limits.time",
             );
         }
+        if handed.limits.handles.is_some() {
+            self.problem(
+                Code::NotYet,
+                path,
+                "limits.handles is not enforced yet, so it can't be relied on; leave it out, and use limits.descriptors: a handle of a folder is one",
+            );
+        }
         for (slot, held) in &handed.slots {
             if matches!(held.cap, Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_)) {
                 let message = format!(

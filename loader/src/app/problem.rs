@@ -79,7 +79,9 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn new(code: Code, edge: &str, message: impl Into<String>) -> Problem {
-        Problem { code, edge: edge.to_owned(), message: message.into() }
+        // What is quoted may be a stranger's: control characters could drive the reader's terminal.
+        let shown = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+        Problem { code, edge: edge.to_owned(), message: message.into().chars().map(shown).collect() }
     }
 }
 

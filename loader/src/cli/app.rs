@@ -54,14 +54,20 @@ impl Checked {
         self.plan.warnings.iter().chain(&self.wiring.warnings)
     }
 
-    /// Holds it against the lock beside its manifest, if there is one.
-    pub fn against_lock(&self, manifest: &Path) -> Result<(), Failure> {
+    /// What is not as the lock beside its manifest has it; without a lock, what may not be without one.
+    fn lock_problems(&self, manifest: &Path) -> Result<Vec<Problem>, Failure> {
         let file = manifest.with_file_name(lock::FILE);
-        if !file.exists() {
-            return Ok(());
+        // A link that leads nowhere is a lock that can't be read, and none that is not there.
+        if file.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(lock::unpinned(&self.plan));
         }
         let now = lock::lock(&self.plan, &self.wiring);
-        let problems = lock::verify(&read_lock(&file)?, &now);
+        Ok(lock::verify(&read_lock(&file)?, &now))
+    }
+
+    /// Holds it against the lock beside its manifest, if there is one.
+    pub fn against_lock(&self, manifest: &Path) -> Result<(), Failure> {
+        let problems = self.lock_problems(manifest)?;
         if problems.is_empty() { Ok(()) } else { Err(refused(&problems)) }
     }
 }
@@ -70,7 +76,7 @@ impl Checked {
 pub fn refused(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let unreadable = |problem: &Problem| matches!(problem.code, Code::Module | Code::Limit);
-    let message = lines.join("\nbailiwick: ");
+    let message = inert(&lines.join("\nbailiwick: "));
     if problems.iter().all(unreadable) { Failure::new(message) } else { Failure::refused(message) }
 }
 
@@ -83,14 +89,18 @@ pub fn manifest(path: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Splits positional arguments into the application, if the first is one, and the rest.
-fn split(arguments: &[String]) -> (PathBuf, &[String]) {
-    match arguments.split_first() {
-        Some((first, rest)) if first.ends_with(".toml") || Path::new(first).is_dir() => {
-            (manifest(Some(Path::new(first))), rest)
-        }
-        _ => (manifest(None), arguments),
+/// Splits positional arguments into the application, if the first is one, and the rest, of which there are up to `most`.
+///
+/// An instance often has the name of the folder that its library lies in: without a slash behind it, and with an application
+/// here, the instance is meant.
+fn split(arguments: &[String], most: usize) -> (PathBuf, &[String]) {
+    let Some((first, rest)) = arguments.split_first() else { return (manifest(None), arguments) };
+    let path = Path::new(first);
+    let clearly = arguments.len() > most || first.ends_with(".toml") || first.ends_with(['/', '.']);
+    if clearly || (path.is_dir() && !Path::new(MANIFEST).exists()) {
+        return (manifest(Some(path)), rest);
     }
+    (manifest(None), arguments)
 }
 
 /// Arguments of `bailiwick check`.
@@ -129,11 +139,7 @@ impl Check {
         if let Ok(checked) = &checked {
             instances = checked.plan.nodes.len();
             imports = checked.plan.iter().map(|(id, _)| checked.wiring.all(id).count()).sum();
-            let file = manifest.with_file_name(lock::FILE);
-            if file.exists() {
-                let now = lock::lock(&checked.plan, &checked.wiring);
-                problems.extend(lock::verify(&read_lock(&file)?, &now));
-            }
+            problems.extend(checked.lock_problems(&manifest)?);
         }
         let wrong = problems.iter().filter(|p| self.strict || !p.code.is_warning()).count();
         if self.json {
@@ -175,7 +181,7 @@ pub struct Explain {
 impl Explain {
     /// Says what instances may do.
     pub fn execute(self) -> Result<ExitCode, Failure> {
-        let (manifest, rest) = split(&self.arguments);
+        let (manifest, rest) = split(&self.arguments, 1);
         let checked = load(&manifest, Some(Sharing::Mapped)).map_err(|problems| refused(&problems))?;
         let Checked { plan, wiring } = &checked;
         let ids: Vec<NodeId> = match rest {
@@ -255,7 +261,7 @@ pub struct Why {
 impl Why {
     /// Answers.
     pub fn execute(self) -> Result<ExitCode, Failure> {
-        let (manifest, rest) = split(&self.arguments);
+        let (manifest, rest) = split(&self.arguments, 2);
         let [instance, what] = rest else {
             return Err(Failure::usage("it wants an instance and what it is asked about"));
         };
@@ -407,10 +413,26 @@ pub fn write_file(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Text of manifests and modules, as it can be shown: what would control a terminal, or turn the order of letters around,
+/// as its number. Nothing of that is in a program's input but within strings of JSON, where this is how it is written.
+pub fn inert(text: &str) -> String {
+    let turns =
+        |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\n' && c != '\t') || turns(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Prints; a reader who has gone away is no error of ours.
 pub fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(inert(text).as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(e) => Err(Failure::new(format!("can't write to standard output: {e}"))),
@@ -421,7 +443,18 @@ pub fn print(text: &str) -> Result<ExitCode, Failure> {
 pub fn note_warnings(checked: &Checked) {
     if std::io::stderr().is_terminal() {
         for warning in checked.warnings() {
-            let _ = writeln!(std::io::stderr(), "bailiwick: warning: {warning}");
+            let _ = writeln!(std::io::stderr(), "bailiwick: warning: {}", inert(&warning.to_string()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inert;
+
+    #[test]
+    fn what_a_manifest_says_does_not_reach_the_terminal_as_more_than_letters() {
+        assert_eq!(inert("a\u{1b}[2Jb\rc\u{9b}d\u{202e}e\u{7f}"), "a\\u001b[2Jb\\u000dc\\u009bd\\u202ee\\u007f");
+        assert_eq!(inert("ä → ö\n\tx"), "ä → ö\n\tx");
     }
 }

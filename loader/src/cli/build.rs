@@ -92,6 +92,16 @@ fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
     // What was written is what is looked at, not what it was written from.
     let built = load(&folder.join(super::app::MANIFEST), None).map_err(|problems| refused(&problems))?;
     let lock = lock::lock(&built.plan, &built.wiring);
+    let mut was = lock::lock(plan, &checked.wiring);
+    let mut is = lock.clone();
+    // Machine code is what this makes of WebAssembly, so that is what may differ.
+    for lock in [&mut was, &mut is] {
+        lock::forget_native(lock);
+    }
+    let differs = lock::verify(&was, &is);
+    if !differs.is_empty() {
+        return Err(refused(&differs));
+    }
     write_json(&folder.join(lock::FILE), &lock)?;
     write_json(&folder.join("grants.json"), &grants(&built.plan, &built))
 }

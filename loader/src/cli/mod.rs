@@ -32,7 +32,7 @@ const EXIT_CODES: &str = "\
 Exit status:
   the guest's own  when it ends by itself
   0    success
-  1    an error: the file can't be read, is damaged, does not link, …
+  1    an error: the file can't be read, is damaged, does not link, the audit can't be written, …
   2    wrong usage
   3    refused authority: the module wants what it was not granted, or a grant can't be made
   124  the guest was ended by --timeout

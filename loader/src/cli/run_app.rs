@@ -62,16 +62,26 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
         arguments: settings.arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
         environment: environment(),
         auditor: audit.as_ref().map(|audit| auditor(plan, audit, &interrupt)),
+        interrupt: Some(Arc::clone(&interrupt)),
     };
     let status = |error: AppError| failure(manifest, error);
-    let mut app = App::link(plan, wiring, &config).map_err(status)?;
-    let handle = app.interrupt_handle();
-    let _ = interrupt.set(handle.clone());
+    // Watched from here on: instances may run code as they are made.
     let deadline = settings.timeout.map(|timeout| {
         Deadline::start(timeout, move || {
-            let _ = handle.interrupt();
+            if let Some(interrupt) = interrupt.get() {
+                interrupt.interrupt();
+            }
         })
     });
+    let mut app = match App::link(plan, wiring, &config) {
+        Ok(app) => app,
+        Err(error) => {
+            if let Some(deadline) = deadline {
+                deadline.finished(manifest)?;
+            }
+            return Err(status(error));
+        }
+    };
     let result = app.run(plan);
     let root = Subject::of_instance(plan.nodes[0].path.clone(), plan.nodes[0].members.first().map(|m| &m.artifact));
     audit.map_or(Ok(()), |audit| audit.close(&root))?;
@@ -79,7 +89,8 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
         deadline.finished(manifest)?;
     }
     for (id, death) in app.deaths() {
-        let _ = writeln!(std::io::stderr(), "bailiwick: note: {} died: {}", plan.node(id).path, death.reason);
+        let reason = app::inert(&death.reason);
+        let _ = writeln!(std::io::stderr(), "bailiwick: note: {} died: {reason}", plan.node(id).path);
     }
     match result {
         Ok(status) => Ok(ExitCode::from(status as u8)),
@@ -135,7 +146,7 @@ fn auditor(
 
 /// How the application ended, as a status: 134 if the root trapped.
 fn failure(manifest: &Path, error: AppError) -> Failure {
-    let message = format!("{}: {error}", manifest.display());
+    let message = app::inert(&format!("{}: {error}", manifest.display()));
     match &error {
         AppError::Instance { source: Error::Trap(trap), .. } if trap.code() == TrapCode::Interrupt => {
             Failure::new(message)

@@ -4,7 +4,7 @@
 //! parameters, enters it and carries the result. Whoever breaks the contract ends: a caller that passes a wrong pointer
 //! traps, a callee that traps, lies or takes too long dies, and then the call returns as the edge's `on_fault` says.
 
-use super::deadline::Deadlines;
+use super::deadline::{Deadlines, Over};
 use super::learn;
 use super::node::{Body, Death, Node, Shut};
 use super::{AppError, NodeId, Plan};
@@ -13,14 +13,19 @@ use crate::app::fault::FaultValue;
 use crate::app::manifest::{OnFault, attenuation};
 use crate::app::marshal::{
     Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Ownership, Pairing, Passing, Prepared,
-    Side, Way,
+    Side, Stage, Way,
 };
 use crate::value::{FuncType, Val};
 use crate::wasi::{Dir, WasiCtx};
 use crate::{Caller, Error, Func, HostError, Imports, TrapCode, ValType};
 use bailiwick_runtime_abi::wit::world::{MEMORY, REALLOC};
 use bailiwick_runtime_abi::wit::{Function, World};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Handles that a receiver has to have room for in one call. If it has none for more, that is the fault of who passes so
+/// many: else anybody could end an instance that others call by passing it one folder often enough.
+const HANDLES_WITH_ROOM: usize = 16;
 
 /// An edge for one function.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(super) struct Edge {
     callee: Arc<Node>,
     /// The caller's descriptors, out of which handles are passed.
     caller_ctx: Arc<Mutex<WasiCtx>>,
+    /// Whether the caller's allocator or post-return function runs.
+    caller_tidying: Arc<AtomicBool>,
     export: usize,
     prepared: Prepared,
     /// The caller's world, and its import: by whose types it learns of a fault.
@@ -75,6 +82,7 @@ impl Edge {
         Ok(Arc::new(Edge {
             callee: Arc::clone(callee_node),
             caller_ctx: Arc::clone(&caller_node.ctx),
+            caller_tidying: Arc::clone(&caller_node.tidying),
             export,
             prepared,
             world: Arc::clone(own),
@@ -101,6 +109,10 @@ impl Edge {
     }
 
     fn call(&self, caller: &mut Caller<'_>, params: &[u64], results: &mut [u64]) -> Result<(), HostError> {
+        // So that calls nest no deeper than the plan says, whatever an allocator does.
+        if self.caller_tidying.load(Ordering::Relaxed) {
+            return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
+        }
         let mut body = match self.callee.enter() {
             Ok(body) => body,
             Err(Shut::Entered) => {
@@ -108,20 +120,29 @@ impl Edge {
             }
             Err(Shut::Dead(death)) => return self.learn(caller, &death, params, results),
         };
-        let running = self.deadlines.begin(&self.callee.interrupt, self.callee.time);
-        let result = match body.as_mut() {
+        let begun = self.deadlines.begin(&self.callee.interrupt, self.callee.time, self.callee.shared);
+        let running = begun.map_err(|Over| HostError::Trap(TrapCode::Interrupt, None))?;
+        let (result, ended) = match body.as_mut() {
             Some(body) => self.carry(caller, body, params, results),
             None => return Err(self.trap("it is gone".to_owned())),
         };
         let late = running.is_some_and(|running| running.end());
+        if matches!(&result, Err(fault) if fault.offender == Offender::Caller)
+            && let Some(reason) = ended
+        {
+            // The caller's fault came first, but what has ended is not entered again.
+            self.callee.die(Some(&mut body), format!("{}: {reason}", self.name));
+        }
+        let survives = result.as_ref().map_or_else(|fault| fault.offender == Offender::Caller, |()| true);
+        if late
+            && survives
+            && let Some(body) = body.as_mut()
+        {
+            // It was done before it noticed; whoever's time was over learns of it itself.
+            let _ = body.group.resume();
+        }
         match result {
-            Ok(()) => {
-                if late && let Some(body) = body.as_mut() {
-                    // It was done before it noticed; whoever's time was over learns of it itself.
-                    let _ = body.group.resume();
-                }
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(fault) if fault.offender == Offender::Caller => match fault.kind {
                 FaultKind::Interrupted => Err(HostError::Trap(TrapCode::Interrupt, None)),
                 _ => Err(self.trap(fault.to_string())),
@@ -140,15 +161,18 @@ impl Edge {
         }
     }
 
+    /// Carries the call out. Besides its outcome, says why the callee's post-return function did not return, if it did
+    /// not: of two faults, the outcome names the first.
     fn carry(
         &self,
         caller: &mut Caller<'_>,
         body: &mut Body,
         params: &[u64],
         results: &mut [u64],
-    ) -> Result<(), Fault> {
+    ) -> (Result<(), Fault>, Option<String>) {
         let export = body.exports.get(self.export).copied();
-        let mut handles = Passed { edge: self, lent: Vec::new() };
+        let mut handles = Passed { edge: self, lent: Vec::new(), moved: Vec::new(), passed: [0; 2] };
+        let mut callee_end = CalleeEnd { body, export, tidying: &self.callee.tidying, ended: None };
         let (flag, callee) = (caller.interrupt_handle(), self.callee.interrupt.clone());
         let interrupted = move || match (flag.requested(), callee.requested()) {
             (true, _) => Some(Side::Caller),
@@ -156,15 +180,18 @@ impl Edge {
             _ => None,
         };
         let call = Call {
-            caller: &mut CallerEnd { caller },
-            callee: &mut CalleeEnd { body, export },
+            caller: &mut CallerEnd { caller, tidying: &self.caller_tidying },
+            callee: &mut callee_end,
             handles: &mut handles,
             interrupted: &interrupted,
             limits: Limits::default(),
         };
         let result = call.run(&self.prepared, params, results);
         handles.give_back();
-        result
+        if let Err(fault) = &result {
+            handles.undo(fault);
+        }
+        (result, callee_end.ended)
     }
 
     /// What the caller learns of a callee that is dead.
@@ -177,7 +204,7 @@ impl Edge {
     ) -> Result<(), HostError> {
         let Some(value) = self.fault_value else { return Err(self.trap(format!("it is dead: {}", death.reason))) };
         let text = format!("{} is dead: {}", self.callee.path, death.reason);
-        let mut end = CallerEnd { caller };
+        let mut end = CallerEnd { caller, tidying: &self.caller_tidying };
         learn::store(&self.world, &self.import, value, &text, &mut end, params, results)
             .map_err(|reason| self.trap(reason))
     }
@@ -211,6 +238,15 @@ fn value(ty: ValType, bits: u64) -> Val {
 /// The end that calls.
 struct CallerEnd<'a, 'b> {
     caller: &'a mut Caller<'b>,
+    tidying: &'a AtomicBool,
+}
+
+/// Runs code of an instance that makes no calls over edges meanwhile.
+fn tidying<T>(flag: &AtomicBool, run: impl FnOnce() -> T) -> T {
+    let outer = flag.swap(true, Ordering::Relaxed);
+    let result = run();
+    flag.store(outer, Ordering::Relaxed);
+    result
 }
 
 impl End for CallerEnd<'_, '_> {
@@ -220,7 +256,7 @@ impl End for CallerEnd<'_, '_> {
 
     fn allocate(&mut self, align: u32, size: u32) -> Result<u32, Error> {
         let realloc = self.caller.instance().func(self.caller, REALLOC)?;
-        allocate(realloc.call(self.caller, &arguments(align, size))?)
+        allocate(tidying(self.tidying, || realloc.call(self.caller, &arguments(align, size)))?)
     }
 }
 
@@ -228,6 +264,9 @@ impl End for CallerEnd<'_, '_> {
 struct CalleeEnd<'a> {
     body: &'a mut Body,
     export: Option<super::node::Export>,
+    tidying: &'a AtomicBool,
+    /// Why its post-return function did not return.
+    ended: Option<String>,
 }
 
 impl CalleeEnd<'_> {
@@ -245,7 +284,7 @@ impl End for CalleeEnd<'_> {
 
     fn allocate(&mut self, align: u32, size: u32) -> Result<u32, Error> {
         let Some(realloc) = self.body.realloc else { return Err(self.missing(REALLOC)) };
-        allocate(realloc.call(&mut self.body.group, &arguments(align, size))?)
+        allocate(tidying(self.tidying, || realloc.call(&mut self.body.group, &arguments(align, size)))?)
     }
 }
 
@@ -266,7 +305,10 @@ impl Callee for CalleeEnd<'_> {
 
     fn post_return(&mut self, results: &[u64]) -> Result<(), Error> {
         match self.export.and_then(|export| export.post_return) {
-            Some(func) => enter(func, self.body, results, &mut []),
+            Some(func) => {
+                let returned = tidying(self.tidying, || enter(func, self.body, results, &mut []));
+                returned.inspect_err(|error| self.ended = Some(error.to_string()))
+            }
             None => Ok(()),
         }
     }
@@ -287,6 +329,10 @@ struct Passed<'a> {
     edge: &'a Edge,
     /// Descriptors of the callee that are lent to it, and the folders that they are.
     lent: Vec<(u32, Dir)>,
+    /// Descriptors that were handed over for good, by the way that they went.
+    moved: Vec<(Way, u32, Dir)>,
+    /// How many have gone to the callee and to the caller.
+    passed: [usize; 2],
 }
 
 impl Passed<'_> {
@@ -296,6 +342,20 @@ impl Passed<'_> {
             folder.revoke();
             let mut ctx = self.edge.callee.ctx.lock().unwrap_or_else(PoisonError::into_inner);
             ctx.take_back_folder(fd, &folder);
+        }
+    }
+
+    /// Takes back what was handed over to somebody who has not learned of it, since the call ended before: a descriptor
+    /// that nobody told it about is none of its own. The giver, whose fault it was, ends.
+    fn undo(&mut self, fault: &Fault) {
+        for (way, fd, folder) in self.moved.drain(..) {
+            let target = match (way, fault.stage, fault.offender) {
+                (Way::ToCallee, Stage::Params, Offender::Caller) => &self.edge.callee.ctx,
+                (Way::ToCaller, Stage::Result, Offender::Callee) => &self.edge.caller_ctx,
+                _ => continue,
+            };
+            folder.revoke();
+            target.lock().unwrap_or_else(PoisonError::into_inner).take_back_folder(fd, &folder);
         }
     }
 }
@@ -332,9 +392,18 @@ impl Handles for Passed<'_> {
             }
         };
         let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder);
-        let fd = fd.map_err(|e| refused(receiver, format!("can't take a handle: {e}")))?;
-        if !own {
-            self.lent.push((fd, folder));
+        let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
+        *passed += 1;
+        let fd = match fd {
+            Ok(fd) => fd,
+            Err(e) if *passed > HANDLES_WITH_ROOM => {
+                return Err(refused(giver, format!("passes more handles than there is room for: {e}")));
+            }
+            Err(e) => return Err(refused(receiver, format!("can't take a handle: {e}"))),
+        };
+        match own {
+            true => self.moved.push((passing.way, fd, folder)),
+            false => self.lent.push((fd, folder)),
         }
         Ok(fd)
     }

@@ -37,7 +37,7 @@ pub(super) fn store(
     let outer = types.variant(result).ok_or_else(internal)?;
     let payload = area + u64::from(outer.payload_offset);
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
-    let mut words: Vec<(u64, u64, u32)> = vec![(area, 1, u32::from(outer.discriminant_size))];
+    let mut words: Vec<(u64, u64, u32)> = vec![(area, 1, outer.discriminant_size)];
     let mut string = None;
     let error = match types.kind(result) {
         Some(Kind::Result { err, .. }) => *err,
@@ -49,7 +49,7 @@ pub(super) fn store(
         FaultValue::Text => string = Some(payload),
         FaultValue::EnumCase(case) | FaultValue::VariantCase(case) | FaultValue::VariantText(case) => {
             let inner = inner.ok_or_else(internal)?;
-            words.push((payload, case.into(), u32::from(inner.discriminant_size)));
+            words.push((payload, case.into(), inner.discriminant_size));
             if let FaultValue::VariantText(_) = value {
                 string = Some(payload + u64::from(inner.payload_offset));
             }

@@ -19,7 +19,7 @@ use edge::Edge;
 use node::{Body, Node};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub use node::Death;
 
@@ -35,6 +35,8 @@ pub struct AppConfig {
     pub environment: BTreeMap<String, Vec<u8>>,
     /// Is told of denials.
     pub auditor: Option<Auditor>,
+    /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
+    pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
 }
 
 impl std::fmt::Debug for AppConfig {
@@ -88,7 +90,7 @@ impl AppInterrupt {
     /// Interrupts every instance; says whether all could be.
     pub fn interrupt(&self) -> bool {
         // The one that runs is among them; each is asked, whatever the others said.
-        self.0.iter().map(|handle| handle.interrupt().is_ok()).fold(true, |all, one| all && one)
+        self.0.iter().filter(|handle| handle.interrupt().is_err()).count() == 0
     }
 }
 
@@ -115,6 +117,9 @@ impl App {
             }
         }
         let app = App { nodes, resources };
+        if let Some(interrupt) = &config.interrupt {
+            let _ = interrupt.set(app.interrupt_handle());
+        }
         let mut done = vec![false; plan.nodes.len()];
         for (id, _) in plan.iter() {
             app.instantiate(plan, wiring, &deadlines, id, &mut done)?;
@@ -142,6 +147,10 @@ impl App {
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut body = node.body();
         let Some(body) = body.as_mut() else { return Ok(()) };
+        // What runs as it is made has the time of a call.
+        let time = planned.limits.time.filter(|_| planned.parent.is_some());
+        let begun = deadlines.begin(&node.interrupt, time, false);
+        let running = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
         let mut instances = vec![None; planned.members.len()];
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
@@ -170,6 +179,9 @@ impl App {
                 initialize.call(&mut body.group, &[]).map_err(failed)?;
             }
             instances[index] = Some(instance);
+        }
+        if running.is_some_and(|running| running.end()) {
+            body.group.resume().map_err(failed)?;
         }
         body.face = instances.first().copied().flatten();
         body.find_exports(planned).map_err(failed)

@@ -19,6 +19,10 @@ pub struct Death {
 pub(super) struct Node {
     pub(super) path: String,
     pub(super) time: Option<Duration>,
+    /// Whether several instances call it.
+    pub(super) shared: bool,
+    /// Whether its allocator or a post-return function runs, which make no calls (CanonicalABI.md, `may_leave`).
+    pub(super) tidying: Arc<AtomicBool>,
     pub(super) ctx: Arc<Mutex<WasiCtx>>,
     pub(super) interrupt: InterruptHandle,
     body: Mutex<Option<Body>>,
@@ -78,6 +82,8 @@ impl Node {
         Node {
             path: node.path.clone(),
             time: node.limits.time,
+            shared: node.shared,
+            tidying: Arc::default(),
             ctx,
             interrupt: group.interrupt_handle(),
             body: Mutex::new(Some(Body { group, face: None, exports: Vec::new(), realloc: None })),

@@ -86,6 +86,24 @@ pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
         for call in calls.difference(&called) {
             change(Class::NewCall, format!("{version}: + calls {call}"));
         }
+        let native = |lock: &Value| texts(Some(&json!(field(lock, "native_sha256"))));
+        for hash in native(now).difference(&native(before)) {
+            let message = format!("{version}: + machine code that nothing confines, sha256 {hash}");
+            change(Class::WiderGrant, message);
+        }
+        for (key, what) in [("takes_off_handles", "takes off handles"), ("limits", "limits"), ("on_fault", "on_fault")]
+        {
+            let shown = |lock: &Value| lock.get(key).map(Value::to_string).unwrap_or_default();
+            let (was, is) = (shown(before), shown(now));
+            if was != is {
+                let class = match key {
+                    "on_fault" => Class::Code,
+                    _ if tighter(before.get(key), now.get(key)) => Class::Narrower,
+                    _ => Class::WiderGrant,
+                };
+                change(class, format!("{version}: {what}: {was} → {is}"));
+            }
+        }
         let empty = Map::new();
         let held =
             |lock: &Value| lock.get("holds").and_then(Value::as_object).cloned().unwrap_or_else(|| empty.clone());
@@ -155,6 +173,19 @@ fn described(import: &str) -> String {
         }
         _ => import.to_owned(),
     }
+}
+
+/// Whether every limit is the same or less, and what was taken off handles still is.
+fn tighter(before: Option<&Value>, now: Option<&Value>) -> bool {
+    let (Some(before), Some(now)) = (before.and_then(Value::as_object), now.and_then(Value::as_object)) else {
+        return false;
+    };
+    before.iter().all(|(key, old)| match (old, now.get(key)) {
+        (old, Some(new)) if old == new => true,
+        (Value::Null, Some(Value::Number(_))) => true,
+        (Value::Number(old), Some(Value::Number(new))) => new.as_u64() <= old.as_u64(),
+        _ => false,
+    })
 }
 
 /// Whether a grant allows no more than another. Only what is plainly less counts: fewer rights, a smaller limit, at the same

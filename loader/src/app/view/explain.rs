@@ -1,6 +1,6 @@
 //! `bailiwick explain`: what an instance may do, from whom it got that, what it may not.
 
-use super::words::{allowed, and, denied, origin};
+use super::words::{allowed, and, denied, lent, origin};
 use crate::app::cap::Cap;
 use crate::app::check::{Outcome, Wiring, face};
 use crate::app::manifest::OnFault;
@@ -32,6 +32,10 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
                 let _ = writeln!(out, "      No code of its own can use it.");
             }
         }
+    }
+    for clause in lent(plan, id) {
+        any = true;
+        let _ = writeln!(out, "  may {clause}.");
     }
     if !any {
         let _ = writeln!(out, "  may compute, and return what it computed: nothing was handed to it.");
@@ -90,6 +94,7 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
         "package": node.package.0,
         "version": node.package.1,
         "holds": slots,
+        "lent": lent(plan, id),
         "may_not": denied(plan, id),
         "calls": calls,
         "called_by": callers(plan, wiring, id),
@@ -183,7 +188,8 @@ fn limits(node: &Node) -> Vec<String> {
     words
 }
 
-fn limits_json(node: &Node) -> Value {
+/// Limits, for programs.
+pub(super) fn limits_json(node: &Node) -> Value {
     let limits = &node.limits;
     json!({
         "memory": limits.memory,

@@ -5,7 +5,7 @@
 //! is that of the strongest thing that it holds.
 
 use super::explain;
-use super::words::{allowed, and, denied, origin};
+use super::words::{allowed, and, denied, lent, origin};
 use crate::app::cap::{Cap, Stream};
 use crate::app::check::{Wiring, face};
 use crate::app::plan::{NodeId, Origin, Plan};
@@ -52,12 +52,15 @@ impl Strength {
         }
     }
 
-    fn of(cap: &Cap) -> Strength {
+    fn of_rights(rights: DirRights) -> Strength {
         let changes = DirRights::ALL.difference(DirRights::READ_ONLY);
+        if rights.intersects(changes) { Strength::Writes } else { Strength::Reads }
+    }
+
+    fn of(cap: &Cap) -> Strength {
         match cap {
             Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => Strength::Network,
-            Cap::Dir { grant, .. } if grant.rights.intersects(changes) => Strength::Writes,
-            Cap::Dir { .. } => Strength::Reads,
+            Cap::Dir { grant, .. } => Strength::of_rights(grant.rights),
             Cap::Stdio { stdin, stdout, stderr } => {
                 if [stdin, stdout, stderr].into_iter().any(|mode| *mode > Stream::Null) {
                     Strength::Talks
@@ -105,12 +108,15 @@ const LABEL_CHARS: usize = 31;
 const MAX_LABELS: usize = 5;
 
 fn strength(plan: &Plan, id: NodeId) -> Strength {
-    plan.node(id).slots.values().map(|slot| Strength::of(&slot.cap)).max().unwrap_or(Strength::Nothing)
+    let held = plan.node(id).slots.values().map(|slot| Strength::of(&slot.cap));
+    let lent = crate::app::lent::lent(plan, id).into_iter().map(|lent| Strength::of_rights(lent.rights()));
+    held.chain(lent).max().unwrap_or(Strength::Nothing)
 }
 
 fn rows(plan: &Plan, id: NodeId) -> Vec<String> {
     let node = plan.node(id);
-    let rows: Vec<String> = node.slots.keys().flat_map(|slot| allowed(plan, id, slot)).collect();
+    let held = node.slots.keys().flat_map(|slot| allowed(plan, id, slot));
+    let rows: Vec<String> = held.chain(lent(plan, id)).collect();
     if rows.is_empty() { vec!["holds nothing".to_owned()] } else { rows }
 }
 
@@ -426,6 +432,10 @@ pub fn html(plan: &Plan, wiring: &Wiring) -> String {
                 let _ =
                     writeln!(out, "<li>may {}; from {}{why}</li>", escaped(&clause), escaped(&origin(plan, id, slot)));
             }
+        }
+        for clause in lent(plan, id) {
+            any = true;
+            let _ = writeln!(out, "<li>may {}</li>", escaped(&clause));
         }
         if !any {
             out.push_str("<li>may compute, and return what it computed</li>\n");

@@ -1,11 +1,14 @@
 //! `bailiwick lock`: what an application was when somebody looked at it: hashes, what can be reached, what is granted.
 
-use super::explain::cap_json;
+use super::explain::{cap_json, limits_json};
 use crate::app::check::{Outcome, Wiring};
+use crate::app::manifest::OnFault;
 use crate::app::plan::Plan;
 use crate::app::problem::{Code, Problem};
+use bailiwick_runtime_abi::format::EXTENSION;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// The lock's file name, beside the manifest.
 pub const FILE: &str = "bailiwick.lock";
@@ -36,12 +39,18 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "sha256": hex(&member.artifact.view().header().source_sha256),
                 "interface": world,
                 "reaches": reachable,
+                // Machine code may claim to be made of anything: so of that, the bytes themselves.
+                "native_sha256": is_native(&member.file).then(|| hex(&Sha256::digest(member.artifact.bytes()))),
             }));
         }
         let holds: Map<String, Value> = node
             .slots
             .iter()
-            .map(|(name, slot)| (name.clone(), json!({"kind": slot.cap.kind().name(), "grant": cap_json(&slot.cap), "place": super::words::place(plan, id, name)})))
+            .map(|(name, slot)| {
+                let place = super::words::place(plan, id, name);
+                let kind = slot.cap.kind().name();
+                (name.clone(), json!({"kind": kind, "grant": cap_json(&slot.cap), "place": place, "at": slot.at}))
+            })
             .collect();
         let mut calls: Vec<String> = wiring
             .all(id)
@@ -65,6 +74,9 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "holds": holds,
                 "grants_sha256": digest,
                 "calls": calls,
+                "limits": limits_json(node),
+                "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
+                "takes_off_handles": node.call,
             }),
         );
     }
@@ -92,6 +104,9 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
             ("modules", "other bytes, or other imports that its code can reach,"),
             ("holds", "other grants"),
             ("calls", "other calls"),
+            ("limits", "other limits"),
+            ("on_fault", "another on_fault"),
+            ("takes_off_handles", "another narrowing of handles that are passed to it"),
         ] {
             if known.get(field) != found.get(field) {
                 let version = found.get("version").and_then(Value::as_str).unwrap_or_default();
@@ -114,6 +129,38 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
         ));
     }
     problems
+}
+
+/// Machine code that a library brings along, while there is no lock that names its bytes. WebAssembly can do what it was
+/// granted; machine code whatever the user can, so that somebody has to have looked at where it comes from.
+pub fn unpinned(plan: &Plan) -> Vec<Problem> {
+    let libraries = plan.nodes.iter().filter(|node| node.parent.is_some() && node.manifest.is_some());
+    let modules = libraries.flat_map(|node| node.members.iter().map(move |member| (node, member)));
+    modules
+        .filter(|(_, member)| is_native(&member.file))
+        .map(|(node, member)| {
+            let message = format!(
+                "{}: a library's module is machine code, which nothing confines but whoever made it; if you trust it as you would a program, let `bailiwick lock` name its bytes, else ask for the .wasm",
+                member.file.display()
+            );
+            Problem::new(Code::Lock, &node.path, message)
+        })
+        .collect()
+}
+
+/// Takes the hashes of machine code out of a lock: to compare what was compiled with what it was compiled from.
+pub fn forget_native(lock: &mut Value) {
+    let instances =
+        lock.get_mut("instances").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut());
+    let modules = instances.filter_map(|one| one.get_mut("modules").and_then(Value::as_array_mut)).flatten();
+    for module in modules.filter_map(Value::as_object_mut) {
+        module.remove("native_sha256");
+    }
+}
+
+/// Whether a module was compiled by somebody else: what is machine code is opened only if its name says so.
+fn is_native(file: &Path) -> bool {
+    file.extension().is_some_and(|e| e == EXTENSION)
 }
 
 /// Hexadecimal digits.

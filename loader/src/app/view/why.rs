@@ -1,9 +1,10 @@
 //! `bailiwick why`: by which grants an instance holds something, and by which of its code it can use it.
 
-use super::words::{allowed, place};
+use super::words::{allowed, lent, place};
 use crate::app::cap::{Cap, CapKind};
 use crate::app::check::{Import, Outcome, Wiring};
 use crate::app::plan::{Member, NodeId, Origin, Plan};
+use crate::app::preview1::{self, Way};
 use crate::wasi::DirRights;
 use bailiwick_runtime_abi::format::{Kind, NONE, Root};
 use serde_json::{Value, json};
@@ -47,6 +48,8 @@ impl Question {
 pub struct Answer {
     /// By slot: how the capability came to be held, the holder first.
     pub grants: Vec<Vec<String>>,
+    /// By parameter: which calls come with it.
+    pub lent: Vec<String>,
     /// By import: how control gets from outside to it.
     pub code: Vec<Vec<String>>,
 }
@@ -54,7 +57,7 @@ pub struct Answer {
 impl Answer {
     /// Whether it holds it and can use it.
     pub fn holds(&self) -> bool {
-        !self.grants.is_empty() || !self.code.is_empty()
+        !self.grants.is_empty() || !self.lent.is_empty() || !self.code.is_empty()
     }
 }
 
@@ -85,13 +88,24 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
         }
         answer.grants.push(steps);
     }
+    let asks_for_folder = |lent: &crate::app::lent::Lent| match question {
+        Question::Kind(kind) => *kind == CapKind::Dir,
+        Question::Right(right) => lent.rights().contains(*right),
+        Question::Function(_) => false,
+    };
+    if crate::app::lent::lent(plan, id).iter().any(asks_for_folder) {
+        answer.lent = lent(plan, id);
+    }
+    let by_call = !answer.lent.is_empty();
     for (index, member) in node.members.iter().enumerate() {
         for (number, import) in wiring.imports(id, index).iter().enumerate() {
             let asked = match (&import.outcome, question) {
                 (_, Question::Function(name)) => {
                     import.name == *name || format!("{}.{}", import.module, import.name) == *name
                 }
-                (Outcome::System { slots: ways, .. }, _) => ways.iter().any(|way| slots.contains(&way)),
+                (Outcome::System { slots: ways, .. }, _) => {
+                    ways.iter().any(|way| slots.contains(&way)) || by_call && leads_to_folders(import)
+                }
                 _ => false,
             };
             if asked && import.reachable {
@@ -100,6 +114,11 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
         }
     }
     answer
+}
+
+/// Whether a function of the system interface is a way to a folder, whoever lent it.
+fn leads_to_folders(import: &Import) -> bool {
+    matches!(preview1::way(&import.module, &import.name), Some(Way::To(kinds)) if kinds.contains(&CapKind::Dir))
 }
 
 /// The way from outside to an import, by the names of functions. It was computed by the compiler: a sound bound, and one
@@ -156,6 +175,9 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
             let _ = writeln!(out, "  {}{}{step}", "  ".repeat(depth), if depth == 0 { "" } else { "↳ " });
         }
     }
+    for clause in &answer.lent {
+        let _ = writeln!(out, "Lent:\n  {} may {clause}", node.path);
+    }
     if answer.code.is_empty() {
         let _ = writeln!(out, "Used: no code of {} can use it.", node.path);
     }
@@ -167,5 +189,5 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
 
 /// The answer for programs.
 pub fn json(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> Value {
-    json!({"instance": plan.node(id).path, "asked": asked, "granted": answer.grants, "code": answer.code})
+    json!({"instance": plan.node(id).path, "asked": asked, "granted": answer.grants, "lent": answer.lent, "code": answer.code})
 }

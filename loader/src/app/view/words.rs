@@ -1,6 +1,6 @@
 //! Capabilities in plain words.
 
-use crate::app::cap::{Cap, Clock, Random, Stream};
+use crate::app::cap::{Attenuation, Cap, Clock, Random, Stream};
 use crate::app::plan::{NodeId, Origin, Plan};
 use crate::wasi::DirRights;
 use bytesize::ByteSize;
@@ -96,6 +96,20 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
     }
 }
 
+/// What calls of an instance let it do, as what follows "may".
+pub fn lent(plan: &Plan, id: NodeId) -> Vec<String> {
+    let lent = crate::app::lent::lent(plan, id);
+    let clause = |lent: &crate::app::lent::Lent| {
+        let what = match lent.narrowed {
+            Some(Attenuation::Dir { rights: Some(rights), .. }) => verbs(rights),
+            _ => "do with files what its caller may".to_owned(),
+        };
+        let time = if lent.kept { "from then on" } else { "until it returns" };
+        format!("{what} below the folder {} that a call of {} brings, {time}", lent.parameter, lent.function)
+    };
+    lent.iter().map(clause).collect()
+}
+
 /// What nobody has handed an instance, as what follows "may not".
 pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
     let node = plan.node(id);
@@ -120,10 +134,11 @@ pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
             Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => net = true,
         }
     }
+    let but = if crate::app::lent::lent(plan, id).is_empty() { "" } else { " but below what a call lends it" };
     if !dir {
-        denied.push("open any file".to_owned());
+        denied.push(format!("open any file{but}"));
     } else if rights != DirRights::ALL {
-        denied.push(format!("{} anything", verbs_only(DirRights::ALL.difference(rights))));
+        denied.push(format!("{} anything{but}", verbs_only(DirRights::ALL.difference(rights))));
     }
     for (held, clause) in [
         (net, "use the network"),
