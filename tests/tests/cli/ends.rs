@@ -1,5 +1,6 @@
 //! How a run ends: statuses, traps, broken pipes, usage, deadlines and limits.
 
+use super::guest::guest;
 use super::*;
 
 #[test]
@@ -138,9 +139,25 @@ fn a_guest_that_takes_too_long_ends_with_124() {
     let stdin = child.stdin.take();
     let output = child.wait_with_output().unwrap();
     drop(stdin);
-    told(output).with(124).prints("");
+    told(output).with(124).prints("").says(&["--timeout"]);
     place.run(&["--timeout", "1h", "--invoke", "deep", file, "5"]).with(0).prints("5\n").silently();
     place.run(&["--timeout", "soon", file]).with(2);
+}
+
+#[test]
+fn a_guest_that_fills_standard_error_does_not_keep_the_process() {
+    let place = Place::new();
+    let body = "(loop $again (drop (call $write (i32.const 2) (i32.const 0) (i32.const 65536))) (br $again))";
+    let file = place.file("flood.wat", guest(b"", body));
+    let mut command = place.command();
+    command.args(["run", "--timeout", "300ms"]).arg(&file).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Nobody reads what it says.
+    let stderr = child.stderr.take();
+    let begun = std::time::Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(124));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+    drop(stderr);
 }
 
 #[test]

@@ -62,27 +62,6 @@ fn a_file_without_permission_is_refused_by_the_system() {
     }
 }
 
-/// Runs a shell script with a file system mounted noexec at `$1`; `None` where that is not allowed.
-fn on_noexec(place: &Place, script: &str, arguments: &[&Path]) -> Option<Ended> {
-    let mount = place.path("noexec");
-    fs::create_dir(&mount).unwrap();
-    let script = format!("mount -t tmpfs -o noexec none \"$1\" || exit 99\n{script}");
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"]).arg(&mount).args(arguments);
-    command.env("BAILIWICKC", program("bailiwickc", "BAILIWICKC")).stdin(Stdio::null());
-    let ended = match command.output() {
-        Ok(output) => told(output),
-        Err(_) => return None,
-    };
-    (ended.status != Some(99) && !ended.err.starts_with("unshare:")).then_some(ended)
-}
-
-fn runner() -> String {
-    let command = emulated(&program("bailiwick", "BAILIWICK"));
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|w| format!("'{}'", w.to_str().unwrap())).collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn an_artifact_on_a_noexec_mount_is_an_error_that_says_so() {
     // The same whether it would be mapped as it is or, since it can be written, from a copy.
@@ -90,7 +69,7 @@ fn an_artifact_on_a_noexec_mount_is_an_error_that_says_so() {
         let place = Place::new();
         let artifact = place.compiled(&place.file("hello.wat", HELLO));
         let script = format!("cp \"$2\" \"$1/a.bwk\" && {remount} && {} run \"$1/a.bwk\"", runner());
-        match on_noexec(&place, &script, &[&artifact]) {
+        match on_tmpfs(&place, "noexec", &script, &[&artifact]) {
             Some(ended) => drop(ended.with(1).prints("").says(&["noexec", "a.bwk"])),
             None => println!("not checked: no file system can be mounted here"),
         }
@@ -102,7 +81,7 @@ fn a_cache_on_a_noexec_mount_does_not_keep_a_program_from_running() {
     let place = Place::new();
     let hello = place.file("hello.wat", HELLO);
     let script = format!("XDG_CACHE_HOME=\"$1\" {} run \"$2\"", runner());
-    match on_noexec(&place, &script, &[&hello]) {
+    match on_tmpfs(&place, "noexec", &script, &[&hello]) {
         Some(ended) => drop(ended.with(0).prints("hello\n")),
         None => println!("not checked: no file system can be mounted here"),
     }

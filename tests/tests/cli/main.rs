@@ -1,12 +1,18 @@
 //! `bailiwick` as a user starts it: what it prints, what it grants, and how it ends.
 
+mod audit;
 mod cache;
 mod ends;
 mod files;
 mod folders;
+mod guest;
 mod guests;
+mod help;
 mod inspect;
 mod modules;
+mod sockets;
+mod sources;
+mod streams;
 
 use bailiwick_runtime_abi::format::HEADER_OFFSET;
 use bailiwick_runtime_abi::types::Arch;
@@ -153,4 +159,32 @@ fn with_input(command: &mut Command, input: &[u8]) -> Ended {
         scope.spawn(move || stdin.write_all(input));
         told(child.wait_with_output().unwrap())
     })
+}
+
+/// Runs a shell script with a file system of its own mounted at `$1`, with these options, and `arguments` from `$2` on;
+/// `None` where that is not allowed.
+fn on_tmpfs(place: &Place, options: &str, script: &str, arguments: &[&Path]) -> Option<Ended> {
+    let mount = place.path("mounted");
+    fs::create_dir(&mount).unwrap();
+    let options = if options.is_empty() { "rw" } else { options };
+    let script = format!("mount -t tmpfs -o {options} none \"$1\" || exit 99\n{script}");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"]).arg(&mount).args(arguments);
+    command.env("BAILIWICKC", program("bailiwickc", "BAILIWICKC")).stdin(Stdio::null());
+    // As for any other run: not the user's own.
+    if !script.contains("XDG_CACHE_HOME=") {
+        command.env("XDG_CACHE_HOME", place.path("cache"));
+    }
+    let ended = match command.output() {
+        Ok(output) => told(output),
+        Err(_) => return None,
+    };
+    (ended.status != Some(99) && !ended.err.starts_with("unshare:")).then_some(ended)
+}
+
+/// The program, for a shell script.
+fn runner() -> String {
+    let command = emulated(&program("bailiwick", "BAILIWICK"));
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|w| format!("'{}'", w.to_str().unwrap())).collect::<Vec<_>>().join(" ")
 }
