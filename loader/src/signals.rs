@@ -100,6 +100,26 @@ fn install() {
         // Fails only for a signal number that does not exist.
         assert_eq!(result, 0, "sigaction({signal})");
     }
+    outlive_long_files();
+}
+
+/// A file that becomes longer than the process may write (`RLIMIT_FSIZE`) would end the process, and with it every guest;
+/// what the guest that wrote it should get is `EFBIG`. An empty handler, because a program that is started later has the
+/// default again, as it would not if the signal were ignored. Whoever handles it already goes on doing so.
+fn outlive_long_files() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: the structures are plain; the handler does nothing.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGXFSZ, std::ptr::null(), &mut action) != 0 || action.sa_sigaction != libc::SIG_DFL {
+            return;
+        }
+        action = std::mem::zeroed();
+        action.sa_sigaction = nothing as *const () as usize;
+        action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(libc::SIGXFSZ, &action, std::ptr::null_mut());
+    }
 }
 
 /// A thread that blocks these signals would be killed by the first trap: the kernel does not deliver a fault that is

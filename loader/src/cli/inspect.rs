@@ -51,7 +51,7 @@ impl Inspect {
         let mut report = describe(&view).map_err(|e| fail(e.to_string()))?;
         report["sections"] = sections(&map);
         let text = if self.json {
-            serde_json::to_string_pretty(&report).map_err(|e| fail(e.to_string()))? + "\n"
+            super::app::inert(&serde_json::to_string_pretty(&report).map_err(|e| fail(e.to_string()))?) + "\n"
         } else {
             for_people(&report)
         };

@@ -213,6 +213,11 @@ impl Run {
         let has_folders = folders.writable();
         let first_socket = 3 + folders.count();
         let audit = self.audit.as_deref().map(Target::new);
+        if audit.as_ref().is_some_and(|target| target.path().is_none()) && self.streams.inherits_stderr() {
+            return Err(Failure::refused(
+                "--audit -: standard error is the guest's too, who could write lines of its own; give it another one by --stderr null or --stderr FILE",
+            ));
+        }
         folders.grant(builder, audit.as_ref().and_then(Target::path))?;
         let audit = audit.map(|target| Audit::open(&target, has_folders)).transpose()?;
         self.streams.grant(builder, audit.as_ref().and_then(Audit::identity))?;

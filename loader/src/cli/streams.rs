@@ -51,6 +51,11 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// Whether the guest has the host's standard error.
+    pub fn inherits_stderr(&self) -> bool {
+        matches!(Stream::new(self.stderr.as_ref()), Stream::Inherit)
+    }
+
     /// Opens what was asked for and grants it. None of the guest's output goes to `audit`.
     pub fn grant(&self, builder: &mut WasiCtxBuilder, audit: Option<Identity>) -> Result<(), Failure> {
         builder.stdin(match Stream::new(self.stdin.as_ref()) {

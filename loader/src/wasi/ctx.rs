@@ -2,7 +2,7 @@
 
 use super::audit::{Auditor, Denial};
 use super::clock::{ClockSource, Clocks};
-use super::descriptors::{Descriptor, Descriptors, Kind};
+use super::descriptors::{Descriptor, Descriptors, Kind, MAX_DESCRIPTORS};
 use super::dircap::{Dir, PreopenError};
 use super::errno::Errno;
 use super::memory::MAX_PATH_BYTES;
@@ -201,7 +201,8 @@ impl WasiCtxBuilder {
     }
 
     /// Limits how many descriptors a guest has at once, the three standard streams included whether they were granted or
-    /// not: 1024 unless said. `MFILE` beyond.
+    /// not. `MFILE` beyond. Unless said, half as many as this process may have when the context is made, and at most 1024:
+    /// a guest's descriptors are the process's too, and others need some.
     pub fn max_descriptors(&mut self, limit: u32) -> &mut Self {
         self.max_descriptors = Some(limit);
         self
@@ -269,8 +270,8 @@ impl WasiCtxBuilder {
             }
         }
         let mut descriptors = self.dirs;
-        let limited = self.max_descriptors.map_or(Ok(()), |limit| descriptors.set_limit(limit));
-        limited.map_err(|_| BuildError::TooManyDescriptors)?;
+        let limit = self.max_descriptors.unwrap_or_else(default_descriptors);
+        descriptors.set_limit(limit).map_err(|_| BuildError::TooManyDescriptors)?;
         for listener in self.listeners {
             descriptors.insert(Descriptor::listener(listener)).map_err(|_| BuildError::TooManyDescriptors)?;
         }
@@ -284,6 +285,12 @@ impl WasiCtxBuilder {
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
         Ok(WasiCtx { args: self.args, env, descriptors, clocks, randomness, auditor: self.auditor, denied: None })
     }
+}
+
+/// How many descriptors a guest has of which nothing is said.
+fn default_descriptors() -> u32 {
+    let may = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    may.map_or(MAX_DESCRIPTORS, |may| u32::try_from(may / 2).unwrap_or(u32::MAX).min(MAX_DESCRIPTORS))
 }
 
 #[cfg(test)]

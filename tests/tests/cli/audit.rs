@@ -96,7 +96,9 @@ fn an_audit_is_appended_to() {
 fn a_minus_is_standard_error() {
     let place = Place::new();
     let file = place.file("guest.wat", guest(b"x", OPEN));
-    let ended = ended(place.command().current_dir(place.folder.path()).args(["run", "--audit", "-"]).arg(&file));
+    let ended = ended(
+        place.command().current_dir(place.folder.path()).args(["run", "--audit", "-", "--stderr", "null"]).arg(&file),
+    );
     let ended = ended.with(BADF).prints("");
     assert_eq!(serde_json::from_str::<Value>(&ended.err).unwrap()["rule"], "no-descriptor");
     assert!(!place.path("-").exists());

@@ -179,8 +179,9 @@ fn no_exchange_opens_a_way_out() {
 fn an_interface_that_looks_first_and_acts_then_is_led_out() {
     // Emulated, the window is another; the call is the same.
     const CHUNK: usize = 2_000;
-    const CHUNKS: usize = times(500, 50);
-    let mut escapes = 0;
+    const CHUNKS: usize = times(250, 50);
+    // How many kinds got outside by each exchange.
+    let mut escapes = [0, 0, 0];
     for &(kind, swap) in KINDS {
         let world = world(swap, false);
         let exchange = exchange(&world, swap);
@@ -194,15 +195,17 @@ fn an_interface_that_looks_first_and_acts_then_is_led_out() {
         });
         match escaped {
             Some((rounds, leaked, changed)) => {
-                escapes += 1;
+                escapes[swap as usize] += 1;
                 println!("{kind}: within {rounds} rounds, {leaked} looks at the outside; outside changed: {changed}");
             }
-            None if EMULATED => println!("{kind}: the window was never met"),
+            // A walk's way up is a narrow one: one of those kinds meets it.
+            None if EMULATED || swap == Swap::Parent => println!("{kind}: the window was never met"),
             None => panic!("the attack is broken: {kind}"),
         }
     }
-    println!("{escapes} of {} kinds of call got outside", KINDS.len());
-    assert!(escapes > 0, "the attack is broken");
+    println!("{} of {} kinds of call got outside", escapes.iter().sum::<u32>(), KINDS.len());
+    let met = escapes.iter().filter(|kinds| **kinds > 0).count();
+    assert!(met == 3 || EMULATED && met > 0, "the attack is broken: {escapes:?}");
 }
 
 #[test]
