@@ -2,6 +2,7 @@
 
 use super::guest::guest;
 use super::*;
+use std::os::unix::process::CommandExt;
 
 /// Copies standard input to standard output, up to a page, and says its length in bytes.
 const COPY: &str = r#"(drop (call $read (i32.const 0) (i32.const 4096)))
@@ -113,6 +114,14 @@ fn waiting(place: &Place) -> (std::process::Child, std::process::ChildStdin) {
     let file = place.file("waits.wat", guest(b"", body));
     let mut command = place.command();
     command.arg("run").arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: between fork and exec, only a call that is allowed there: these tests may have been started in the
+    // background, where a shell ignores what Control-C sends, and programs inherit that.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     let mut child = command.spawn().unwrap();
     let mut line = [0; 17];
     std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
