@@ -40,6 +40,11 @@ fn compile_as(module: &str, text: &str, world: Option<&str>) -> Result<Vec<u8>, 
     compile(&binary(module), &Options { wit, jobs: Some(1), ..Options::default() })
 }
 
+/// The target that this test runs on: the compiler that it starts may be another machine's.
+fn target() -> String {
+    format!("{}-unknown-linux-gnu", bailiwick_tests::compile::host().name())
+}
+
 fn open(bytes: &[u8]) -> Artifact {
     Artifact::from_bytes(bytes, "test").unwrap()
 }
@@ -287,7 +292,8 @@ fn the_command_reads_a_file_or_a_folder_with_what_it_uses() {
     write("app/deps/other.wit", "package other:other; interface i {}");
     let compile = |arguments: &[&str]| {
         let mut command = bailiwickc();
-        run(command.current_dir(place.path()).args(["compile", "unzip.wat", "-o", "out.bwk"]).args(arguments))
+        command.current_dir(place.path()).args(["compile", "unzip.wat", "-o", "out.bwk", "--target", &target()]);
+        run(command.args(arguments))
     };
     let world = || open(&fs::read(at("out.bwk")).unwrap()).view().world().unwrap().map(|world| world.name().to_owned());
 
@@ -331,7 +337,7 @@ fn confined(place: &Path, input: &[u8], wit_bytes: usize, more: &[&str]) -> Resu
     fs::write(&from, input).unwrap();
     let mut command = bailiwickc();
     command.args(["compile", "--confined", "--input-fd", "0", "--output-fd", "1", "--input-name", "unzip.wasm"]);
-    command.args(["--wit-bytes", &wit_bytes.to_string(), "--wit-name", "wit"]).args(more);
+    command.args(["--wit-bytes", &wit_bytes.to_string(), "--wit-name", "wit", "--target", &target()]).args(more);
     let output = command
         .stdin(File::open(&from).unwrap())
         .stdout(File::create(&to).unwrap())
