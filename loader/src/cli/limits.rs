@@ -46,6 +46,11 @@ pub struct Bounds {
 }
 
 impl Limits {
+    /// Whether any of them was given but the time.
+    pub fn given_but_timeout(&self) -> bool {
+        [&self.max_memory, &self.max_stack, &self.max_table, &self.max_descriptors].into_iter().any(Option::is_some)
+    }
+
     /// What they say.
     pub fn read(&self) -> Result<Bounds, Failure> {
         fn read<T>(text: &Option<String>, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, Failure> {

@@ -33,6 +33,11 @@ const ADDRESS: Check = |text| checked(text, parse_address);
 pub struct Passed(Vec<OwnedFd>);
 
 impl Listeners {
+    /// Whether any of them was given.
+    pub fn given(&self) -> bool {
+        !self.tcp_listen.is_empty() || self.listen_fds
+    }
+
     /// Takes what a service manager passed, if that is granted.
     ///
     /// # Safety

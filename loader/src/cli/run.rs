@@ -172,9 +172,10 @@ impl Run {
     /// Runs an application: what it holds is in its manifest, and not on the command line.
     fn application(&self, manifest: &Path, arguments: &[OsString]) -> Result<ExitCode, Failure> {
         let granted = self.folders.read()?.count() > 0 || !self.env.is_empty() || !self.preload.is_empty();
-        if granted || self.invoke.is_some() || self.argv0.is_some() {
+        let granted = granted || self.streams.given() || self.sources.given() || self.listeners.given();
+        if granted || self.limits.given_but_timeout() || self.invoke.is_some() || self.argv0.is_some() {
             return Err(Failure::usage(format!(
-                "{}: an application's grants are in its manifest; of the options, --audit, --timeout and --no-cache apply",
+                "{}: an application's grants and limits are in its manifest; of the options, --audit, --timeout and --no-cache apply",
                 manifest.display()
             )));
         }

@@ -6,7 +6,7 @@ use super::cache::Sharing;
 use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
 use super::folders::guard_host;
-use bailiwick_loader::app::cap::Cap;
+use bailiwick_loader::app::cap::{Cap, Stream};
 use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
 use bailiwick_loader::app::plan::Plan;
 use bailiwick_loader::wasi::DirRights;
@@ -54,6 +54,13 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
         for member in plan.nodes.iter().flat_map(|node| &node.members) {
             interruptible(&member.file, &member.artifact)?;
         }
+    }
+    if target.as_ref().is_some_and(|target| target.path().is_none())
+        && plan.host.values().any(|r| prints_errors(&r.cap))
+    {
+        return Err(Failure::refused(
+            "--audit -: standard error is the application's too, which could write lines of its own; name a file",
+        ));
     }
     let writable = plan.host.values().any(|resource| changes(&resource.cap));
     let audit = target.map(|target| Audit::open(&target, writable)).transpose()?;
@@ -108,6 +115,11 @@ fn environment() -> BTreeMap<String, Vec<u8>> {
 /// Whether a capability allows for more than looking.
 fn changes(cap: &Cap) -> bool {
     matches!(cap, Cap::Dir { grant, .. } if !DirRights::READ_ONLY.contains(grant.rights))
+}
+
+/// Whether a capability reaches the host's standard error.
+fn prints_errors(cap: &Cap) -> bool {
+    matches!(cap, Cap::Stdio { stderr: Stream::Inherit, .. })
 }
 
 /// Refuses folders by which the application could change what runs, or what is written down about it.

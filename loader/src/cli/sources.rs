@@ -46,6 +46,11 @@ const CLOCK: Check = |text| checked(text, parse_clock);
 const RANDOM: Check = |text| checked(text, parse_random);
 
 impl Sources {
+    /// Whether any of them was given.
+    pub fn given(&self) -> bool {
+        self.clock.is_some() || self.random.is_some() || self.deterministic
+    }
+
     /// Grants what was asked for.
     pub fn grant(&self, builder: &mut WasiCtxBuilder) -> Result<(), Failure> {
         let (clock, random) = self.chosen()?;

@@ -51,6 +51,11 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// Whether any of them was given.
+    pub fn given(&self) -> bool {
+        [&self.stdin, &self.stdout, &self.stderr].into_iter().any(Option::is_some) || self.escapes.is_some()
+    }
+
     /// Whether the guest has the host's standard error.
     pub fn inherits_stderr(&self) -> bool {
         matches!(Stream::new(self.stderr.as_ref()), Stream::Inherit)

@@ -221,3 +221,22 @@ fn an_application_is_its_folder_or_its_manifest_or_here() {
     // A library is no application.
     app.bailiwick(&["check", "easydex"]).with(3).shows(&["needs.book: this is the application"]);
 }
+
+/// An option that had no effect would be taken for a defence.
+#[test]
+fn options_that_are_the_manifests_to_say_are_refused() {
+    let app = App::wallet();
+    for option in [
+        &["--max-memory", "1MiB"][..],
+        &["--stdout", "null"],
+        &["--escapes", "inert"],
+        &["--deterministic"],
+        &["--tcp-listen", "127.0.0.1:0"],
+        &["--dir", "."],
+        &["--env", "A=1"],
+    ] {
+        let arguments = [&["run"], option, &["."]].concat();
+        app.bailiwick(&arguments).with(2).prints("").says(&["an application's grants and limits are in its manifest"]);
+    }
+    app.bailiwick(&["run", "--audit", "-", "."]).with(3).prints("").says(&["standard error is the application's too"]);
+}
