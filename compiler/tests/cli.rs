@@ -175,12 +175,14 @@ fn an_interrupted_compiler_leaves_nothing_or_all() {
 #[test]
 fn a_reader_that_goes_away_is_no_news() {
     let folder = folder();
-    let mut child = bailiwickc(folder.path(), &["compile", "add.wat", "-o", "-"])
-        .stdout(Stdio::piped())
+    // Gone before the compiler starts: else a quick one has written everything before its reader leaves.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = bailiwickc(folder.path(), &["compile", "add.wat", "-o", "-"])
+        .stdout(writer)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(error(&output), (1, String::new()));
 }
