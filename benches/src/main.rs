@@ -1,15 +1,30 @@
 //! Measures what a user buys an ahead-of-time compiler for: start, loading, instantiation, calls, compilation.
 //!
-//! `cargo run --release -p bailiwick-benches -- [SUITE…] [--json]`. Every figure is the median of many rounds with the
-//! spread beside it, measured in one run on one machine; compare ratios, not figures of different machines. A peer that
-//! is not installed is named as missing.
+//! `cargo run --release -p bailiwick-benches -- [SUITE…] [--json] [--svg FILE]`. Every figure is the median of many
+//! rounds with the quartiles beside it, measured in one run on one machine; compare ratios, not figures of different
+//! machines. A peer that is not installed is named as missing.
+//!
+//! | file | room |
+//! |---|---|
+//! | `suites.rs` | the suites, and those that need no file of their own |
+//! | `edges/` | calls between modules, in place, in groups, over edges, beside other engines and processes |
+//! | `app_start.rs` | applications of many instances |
+//! | `apps.rs`, `peers.rs`, `scratch.rs` | applications, other programs, temporary files |
+//! | `figure.rs`, `report.rs`, `plot.rs` | what was measured; as a table, as JSON, as a plot |
 
+mod app_start;
+mod apps;
+mod edges;
+mod figure;
 mod peers;
+mod plot;
+mod report;
+mod scratch;
 mod suites;
 
 use clap::Parser;
-use serde_json::json;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Benchmarks of Bailiwick.
 #[derive(Debug, Parser)]
@@ -20,54 +35,37 @@ struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Draw the times, too
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Rounds of each measurement
     #[arg(long, default_value_t = 31)]
     rounds: usize,
+    /// Be the other process of a pipe: answer requests of a payload until they end
+    #[arg(long, hide = true, value_name = "PAYLOAD")]
+    answer: Option<String>,
+    /// Start the application in a folder, and print what that took
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    start_app: Option<PathBuf>,
 }
 
-/// One figure: a time in nanoseconds, or why there is none.
-#[derive(Debug)]
-pub struct Figure {
-    suite: &'static str,
-    name: String,
-    result: Result<Times, String>,
-}
-
-/// Times of one operation, in nanoseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    median: f64,
-    low: f64,
-    high: f64,
-}
-
-impl Times {
-    /// Runs `operation` in `rounds` rounds of `count`; median and the quartiles.
-    pub fn of(rounds: usize, count: u32, mut operation: impl FnMut()) -> Times {
-        let mut times: Vec<f64> = (0..rounds.max(3))
-            .map(|_| {
-                let begin = Instant::now();
-                for _ in 0..count {
-                    operation();
-                }
-                begin.elapsed().as_nanos() as f64 / f64::from(count)
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-        Times { median: at(0.5), low: at(0.25), high: at(0.75) }
-    }
-}
-
-fn show(nanoseconds: f64) -> String {
-    if nanoseconds < 1e3 {
-        return format!("{nanoseconds:.1} ns");
-    }
-    format!("{:.2?}", Duration::from_nanos(nanoseconds as u64))
-}
-
-fn main() {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let done = match (&arguments.answer, &arguments.start_app) {
+        (Some(payload), _) => edges::answer(payload),
+        (None, Some(folder)) => app_start::child(folder),
+        (None, None) => measure(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("bailiwick-benches: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<(), String> {
     let mut figures = Vec::new();
     for name in suites::NAMES {
         if arguments.suites.is_empty() || arguments.suites.iter().any(|s| s == name) {
@@ -75,24 +73,12 @@ fn main() {
             suites::run(name, arguments.rounds, &mut figures);
         }
     }
-    if arguments.json {
-        let list: Vec<_> = figures
-            .iter()
-            .map(|f| match &f.result {
-                Ok(t) => {
-                    json!({ "suite": f.suite, "name": f.name, "median_ns": t.median, "quartiles_ns": [t.low, t.high] })
-                }
-                Err(why) => json!({ "suite": f.suite, "name": f.name, "missing": why }),
-            })
-            .collect();
-        println!("{:#}", serde_json::Value::from(list));
-        return;
+    if let Some(file) = &arguments.svg {
+        std::fs::write(file, plot::svg(&figures)).map_err(|e| format!("{}: {e}", file.display()))?;
     }
-    for figure in &figures {
-        let result = match &figure.result {
-            Ok(t) => format!("{:>12}   ({} – {})", show(t.median), show(t.low), show(t.high)),
-            Err(why) => format!("     missing: {why}"),
-        };
-        println!("{:<12} {:<44} {result}", figure.suite, figure.name);
+    match arguments.json {
+        true => println!("{:#}", report::json(&figures)),
+        false => print!("{}", report::table(&figures)),
     }
+    Ok(())
 }

@@ -1,14 +1,16 @@
-//! The suites.
+//! The suites: which there are, and those that need no file of their own.
 
-use crate::{Figure, Times, peers};
+use crate::figure::{Figure, Spread};
+use crate::scratch::Scratch;
+use crate::{app_start, edges, peers};
 use bailiwick_compiler::{OptLevel, Options, binary, compile};
 use bailiwick_loader::{Artifact, Caller, Group, Imports};
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Their names.
-pub const NAMES: [&str; 5] = ["start", "load", "instantiate", "calls", "compile"];
+pub const NAMES: [&str; 7] = ["start", "load", "instantiate", "calls", "edges", "app-start", "compile"];
 
 /// A guest that writes a line: the smallest honest program.
 const HELLO: &str = r#"(module
@@ -28,8 +30,14 @@ const CALLS: &str = r#"(module
 
 /// Measures one suite.
 pub fn run(name: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
-    let mut figure = |what: &str, result: Result<Times, String>| {
-        figures.push(Figure { suite: name, name: what.to_owned(), result });
+    match name {
+        "edges" => return edges::measure(name, rounds, figures),
+        "app-start" => return app_start::measure(name, rounds, figures),
+        _ => {}
+    }
+    let mut figure = |by: By, what: &str, result: Result<Spread, String>| {
+        let figure = Figure::time(name, what, result);
+        figures.push(if by == By::Us { figure } else { figure.of_peer() });
     };
     match name {
         "start" => start(rounds, &mut figure),
@@ -40,49 +48,32 @@ pub fn run(name: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
     }
 }
 
-type Add<'a> = dyn FnMut(&str, Result<Times, String>) + 'a;
+/// Whose figure it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Us,
+    Peer,
+}
+
+type Add<'a> = dyn FnMut(By, &str, Result<Spread, String>) + 'a;
 
 fn artifact(text: &str) -> Vec<u8> {
     let wasm = binary(text.as_bytes()).expect("the benchmark's text is well-formed");
     compile(&wasm, &Options::default()).expect("the benchmark's module compiles")
 }
 
-/// A folder for this run's files, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Scratch {
-        let path = std::env::temp_dir().join(format!("bailiwick-benches-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
-        Scratch(path)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).expect("a temporary file can be written");
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Process start to exit, hello from an artifact.
 fn start(rounds: usize, figure: &mut Add<'_>) {
     let scratch = Scratch::new();
-    let hello = scratch.write("hello.bwk", &artifact(HELLO));
-    let beside = std::env::current_exe().ok().map(|me| me.with_file_name("bailiwick"));
+    let hello = scratch.write("hello.bwk", artifact(HELLO));
     let process = |program: &Path, arguments: &[&Path]| {
-        Times::of(rounds, 10, || peers::run(Command::new(program).args(arguments)))
+        Spread::times(rounds, 10, || peers::run(Command::new(program).args(arguments)))
     };
-    let ours = beside.filter(|p| p.is_file()).ok_or("build bailiwick with the same profile first".to_owned());
-    figure("bailiwick run hello.bwk", ours.map(|p| process(&p, &[Path::new("run"), &hello])));
-    figure("native static C", peers::native_hello(&scratch.0).map(|p| process(&p, &[])));
+    figure(By::Us, "bailiwick run hello.bwk", peers::bailiwick().map(|p| process(&p, &[Path::new("run"), &hello])));
+    figure(By::Peer, "native static C", peers::native_hello(scratch.path()).map(|p| process(&p, &[])));
     let text = scratch.write("hello.wat", HELLO.as_bytes());
     figure(
+        By::Peer,
         "wasmtime run hello.wat (cached)",
         peers::installed("wasmtime").map(|p| process(&p, &[Path::new("run"), &text])),
     );
@@ -98,14 +89,16 @@ fn load(rounds: usize, figure: &mut Add<'_>) {
         let path = scratch.write("a.bwk", &bytes);
         let size = bytes.len() / 1024;
         figure(
+            By::Us,
             &format!("{what}, {size} KiB, copied (we could write it)"),
-            Ok(Times::of(rounds, 200, || {
+            Ok(Spread::times(rounds, 200, || {
                 black_box(Artifact::open(&path).expect("it was just written"));
             })),
         );
         figure(
+            By::Us,
             &format!("{what}, {size} KiB, mapped as it is"),
-            Ok(Times::of(rounds, 200, || {
+            Ok(Spread::times(rounds, 200, || {
                 let file = std::fs::File::open(&path).expect("it was just written");
                 // SAFETY: nobody writes to the scratch folder's file meanwhile.
                 black_box(unsafe { Artifact::map(file, &path) }.expect("it is an artifact"));
@@ -119,8 +112,9 @@ fn instantiate(rounds: usize, figure: &mut Add<'_>) {
     let artifact =
         Artifact::from_bytes(&artifact("(module (memory 1) (data (i32.const 0) \"x\"))"), "bench").expect("it loads");
     figure(
+        By::Us,
         "group and instance, made and dropped",
-        Ok(Times::of(rounds, 200, || {
+        Ok(Spread::times(rounds, 200, || {
             let mut group = Group::new().expect("address space");
             black_box(group.instantiate(&artifact, &Imports::new()).expect("it instantiates"));
         })),
@@ -136,20 +130,21 @@ fn calls(rounds: usize, figure: &mut Add<'_>) {
     let instance = group.instantiate(&artifact, &imports).expect("it instantiates");
     let add = instance.typed_func::<(i32, i32), i32>(&mut group, "add").expect("it is exported");
     figure(
+        By::Us,
         "host to guest, typed",
-        Ok(Times::of(rounds, 100_000, || {
+        Ok(Spread::times(rounds, 100_000, || {
             black_box(add.call(&mut group, black_box((2, 3))).expect("it returns"));
         })),
     );
     const COUNT: i32 = 1_000_000;
     let host = instance.typed_func::<i32, ()>(&mut group, "host_calls").expect("it is exported");
-    let whole = Times::of(rounds, 1, || host.call(&mut group, COUNT).expect("it returns"));
-    let each = |t: f64| t / f64::from(COUNT);
-    figure("guest to host", Ok(Times { median: each(whole.median), low: each(whole.low), high: each(whole.high) }));
+    let whole = Spread::times(rounds, 1, || host.call(&mut group, COUNT).expect("it returns"));
+    figure(By::Us, "guest to host", Ok(whole.over(f64::from(COUNT))));
     let trap = instance.typed_func::<(), ()>(&mut group, "trap").expect("it is exported");
     figure(
+        By::Us,
         "trap, there and back",
-        Ok(Times::of(rounds, 1000, || {
+        Ok(Spread::times(rounds, 1000, || {
             black_box(trap.call(&mut group, ()).expect_err("it traps"));
         })),
     );
@@ -160,13 +155,14 @@ fn compilation(rounds: usize, figure: &mut Add<'_>) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/guests/demo/jsonfmt.wasm");
     let wasm = match std::fs::read(path) {
         Ok(wasm) => wasm,
-        Err(e) => return figure("jsonfmt.wasm", Err(e.to_string())),
+        Err(e) => return figure(By::Us, "jsonfmt.wasm", Err(e.to_string())),
     };
     for (name, opt_level) in [("none", OptLevel::None), ("speed", OptLevel::Speed)] {
         let options = Options { opt_level, jobs: Some(1), ..Options::default() };
         figure(
+            By::Us,
             &format!("jsonfmt.wasm, {} KiB, -O {name}, one thread", wasm.len() / 1024),
-            Ok(Times::of(rounds.min(7), 1, || {
+            Ok(Spread::times(rounds.min(7), 1, || {
                 black_box(compile(&wasm, &options).expect("it compiles"));
             })),
         );
