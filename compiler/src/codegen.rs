@@ -3,6 +3,7 @@
 //! Architecture invariant: a unit's code depends on the module and the options alone, never on the order in which
 //! units are compiled.
 
+use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
 use crate::emit::unit_name;
 use crate::error::{CompileError, Result};
@@ -73,6 +74,7 @@ pub(crate) struct Input<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub bodies: &'a [FunctionBody<'a>],
+    pub adapters: &'a Adapters,
     pub target: &'a Target,
     pub options: &'a Options<'a>,
 }
@@ -81,12 +83,13 @@ pub(crate) struct Input<'a> {
 const HUGE: usize = 512 << 10;
 
 /// All units of a module, in the order of their addresses.
-pub(crate) fn symbols(module: &Module<'_>, facts: &Facts) -> Vec<Symbol> {
+pub(crate) fn symbols(module: &Module<'_>, facts: &Facts, adapters: &Adapters) -> Vec<Symbol> {
     let functions = (module.imported_functions..module.functions.len() as u32).map(Symbol::Function);
     let thunks = facts.thunks.iter().map(|&i| Symbol::Thunk(i));
     let entries = facts.entry_types.iter().map(|&i| Symbol::Entry(i));
     let exits = facts.exit_types.iter().map(|&i| Symbol::Exit(i));
-    functions.chain(thunks).chain(entries).chain(exits).chain([Symbol::Denied]).collect()
+    let adapters = adapters.imports().map(Symbol::Adapter);
+    functions.chain(thunks).chain(entries).chain(exits).chain([Symbol::Denied]).chain(adapters).collect()
 }
 
 /// What a worker keeps from unit to unit.
@@ -110,11 +113,15 @@ impl Input<'_> {
 
     /// Compiles all units.
     pub fn compile(&self) -> Result<Vec<Unit>> {
-        self.each(|worker, symbol| {
+        let units = self.each(|worker, symbol| {
             self.build(worker, symbol)?;
             let code = self.lower(worker, symbol)?;
-            self.unit(worker, symbol, &code)
-        })
+            if matches!(symbol, Symbol::Adapter(_)) && frame_size(&code) > MAX_FRAME_SIZE {
+                return Ok(None);
+            }
+            self.unit(worker, symbol, &code).map(Some)
+        })?;
+        Ok(units.into_iter().flatten().collect())
     }
 
     /// Lists all units as text.
@@ -131,7 +138,7 @@ impl Input<'_> {
     }
 
     fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<R> + Sync) -> Result<Vec<R>> {
-        let symbols = symbols(self.module, self.facts);
+        let symbols = symbols(self.module, self.facts, self.adapters);
         let size = |symbol: Symbol| match symbol {
             Symbol::Function(i) => self.body(i).as_bytes().len(),
             _ => 0,
@@ -167,15 +174,19 @@ impl Input<'_> {
             Symbol::Function(index) => {
                 worker.effort = translate(&env, index, self.body(index), function, &mut worker.builder)?;
             }
+            Symbol::Adapter(import) => {
+                self.adapters.write(self.module, import, env.frontend_config, function, &mut worker.builder);
+            }
             stub_symbol => stub(&env, stub_symbol, function, &mut worker.builder),
         }
         Ok(())
     }
 
     fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
-        let isa = match worker.effort {
-            Effort::Full => &self.target.isa,
-            Effort::Little | Effort::Least => &self.target.quick,
+        let isa = match (symbol, worker.effort) {
+            (Symbol::Adapter(_), _) => &self.target.adapters,
+            (_, Effort::Full) => &self.target.isa,
+            (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
         let lowered = worker.context.compile(&**isa, &mut ControlPlane::default());
         lowered.map_err(|error| match error.inner {
@@ -203,6 +214,7 @@ impl Input<'_> {
             Symbol::Thunk(i) => (TextKind::Thunk, self.module.function_type(i)),
             Symbol::Entry(i) => (TextKind::Entry, &self.module.types[i as usize]),
             Symbol::Exit(i) => (TextKind::Exit, &self.module.types[i as usize]),
+            Symbol::Adapter(i) => (TextKind::Adapter, self.module.function_type(i)),
             Symbol::Denied | Symbol::CallTable(_) => return None,
         };
         Some(signature_tag(kind, ty.params.iter().copied(), ty.results.iter().copied()))
@@ -254,6 +266,11 @@ impl Input<'_> {
             unwind,
         })
     }
+}
+
+/// Bytes of a unit's frame below what it saves for its caller.
+fn frame_size(code: &CompiledCode) -> u32 {
+    code.buffer.frame_layout().map_or(u32::MAX, |layout| layout.frame_to_fp_offset)
 }
 
 /// Sites of a unit, ascending. `start` is the offset of a function's body in the binary, or [`NONE`] for a stub.

@@ -11,6 +11,7 @@
 //! | `wit` | WIT text beside a module → its world, checked against the module |
 //! | `analysis` | `Module` → `Facts`: immutable tables, constants, escapes, images |
 //! | `translate`, `stubs` | a function body, or a stub, → CLIF |
+//! | `adapters` | a function of the world that is imported → CLIF that carries its calls to another group |
 //! | `codegen` | CLIF → units of machine code, in parallel |
 //! | `link` | units → text |
 //! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format`, or an object for the C linker |
@@ -27,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod analysis;
 mod codegen;
 mod emit;
@@ -48,8 +50,10 @@ pub use error::{CompileError, Result, WorldProblem};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
 pub use wit::Wit;
 
+use adapters::Adapters;
 use analysis::{Facts, Uses};
 use codegen::{Input, Listing};
+use bailiwick_runtime_abi::wit::World;
 use emit::{Parts, unit_name};
 use module::Module;
 use sha2::{Digest, Sha256};
@@ -166,6 +170,7 @@ struct Front<'a> {
     module: Module<'a>,
     bodies: Vec<FunctionBody<'a>>,
     facts: Facts,
+    adapters: Adapters,
     /// The encoded world; empty without WIT.
     world: Vec<u8>,
 }
@@ -173,23 +178,37 @@ struct Front<'a> {
 impl<'a> Front<'a> {
     fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
         let (module, to_scan) = parse::parse(wasm)?;
-        let world = options.wit.map(|wit| world_of(&module, &wit)).transpose()?.unwrap_or_default();
+        let (adapters, encoded) = match options.wit {
+            Some(wit) => {
+                let world = world_of(&module, &wit)?;
+                let encoded = world.encode()?;
+                (Adapters::new(&module, world), encoded)
+            }
+            None => (Adapters::none(), Vec::new()),
+        };
         let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
         let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
         let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
-        Ok(Front { module, bodies, facts, world })
+        Ok(Front { module, bodies, facts, adapters, world: encoded })
     }
 
     fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
-        Input { module: &self.module, facts: &self.facts, bodies: &self.bodies, target, options }
+        Input {
+            module: &self.module,
+            facts: &self.facts,
+            bodies: &self.bodies,
+            adapters: &self.adapters,
+            target,
+            options,
+        }
     }
 }
 
-/// The bytes of the world that a module was found to be of.
-fn world_of(module: &Module<'_>, wit: &Wit<'_>) -> Result<Vec<u8>> {
+/// The world that a module was found to be of.
+fn world_of(module: &Module<'_>, wit: &Wit<'_>) -> Result<World> {
     let world = wit.world()?;
     wit::check(module, &world)?;
-    Ok(world.encode()?)
+    Ok(world)
 }
 
 /// Validates all bodies, and finds out what they use.

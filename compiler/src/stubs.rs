@@ -14,7 +14,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-/// Writes the stub that `symbol` names into `function`, which must be empty. A function of the module is none.
+/// Writes the stub that `symbol` names into `function`, which must be empty. Functions of the module and adapters are none.
 pub(crate) fn stub(env: &Env<'_>, symbol: Symbol, function: &mut Function, context: &mut FunctionBuilderContext) {
     function.name = UserFuncName::User(symbol.to_name());
     let c_conv = env.frontend_config.default_call_conv;
@@ -23,7 +23,9 @@ pub(crate) fn stub(env: &Env<'_>, symbol: Symbol, function: &mut Function, conte
         Symbol::Entry(_) => c_signature(c_conv, 3),
         Symbol::Exit(ty) => signature(&types[ty as usize]),
         Symbol::Thunk(import) => signature(env.module.function_type(import)),
-        Symbol::Denied | Symbol::Function(_) | Symbol::CallTable(_) => signature(&FuncType::default()),
+        Symbol::Denied | Symbol::Function(_) | Symbol::CallTable(_) | Symbol::Adapter(_) => {
+            signature(&FuncType::default())
+        }
     };
     let mut builder = FunctionBuilder::new(function, context);
     let block = builder.create_block();
@@ -34,7 +36,7 @@ pub(crate) fn stub(env: &Env<'_>, symbol: Symbol, function: &mut Function, conte
         Symbol::Entry(ty) => entry(&mut builder, &types[ty as usize]),
         Symbol::Exit(ty) => exit(&mut builder, &types[ty as usize], c_conv),
         Symbol::Thunk(import) => thunk(&mut builder, env, import),
-        Symbol::Denied | Symbol::Function(_) | Symbol::CallTable(_) => {
+        Symbol::Denied | Symbol::Function(_) | Symbol::CallTable(_) | Symbol::Adapter(_) => {
             builder.ins().trap(trap_code(TrapCode::Denied));
         }
     }

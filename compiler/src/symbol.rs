@@ -17,6 +17,8 @@ pub(crate) enum Symbol {
     Denied,
     /// The read-only call table of a table.
     CallTable(u32),
+    /// The adapter of an imported function.
+    Adapter(u32),
 }
 
 impl Symbol {
@@ -29,6 +31,7 @@ impl Symbol {
             Symbol::Exit(i) => (3, i),
             Symbol::Denied => (4, 0),
             Symbol::CallTable(i) => (5, i),
+            Symbol::Adapter(i) => (6, i),
         };
         UserExternalName { namespace, index }
     }
@@ -42,6 +45,7 @@ impl Symbol {
             3 => Symbol::Exit(name.index),
             4 => Symbol::Denied,
             5 => Symbol::CallTable(name.index),
+            6 => Symbol::Adapter(name.index),
             _ => return None,
         })
     }

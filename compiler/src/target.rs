@@ -14,6 +14,8 @@ pub(crate) struct Target {
     pub isa: OwnedTargetIsa,
     /// The same without optimisation: it takes time in proportion to a function's size, whatever the function.
     pub quick: OwnedTargetIsa,
+    /// Of adapters: always optimised, since their frames must be small.
+    pub adapters: OwnedTargetIsa,
     /// Bits of the CPU features that code may use.
     pub features: u64,
 }
@@ -31,7 +33,11 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
         }
         builder.finish(flags).map_err(defect)
     };
-    Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, features })
+    let for_adapters = match options.opt_level {
+        OptLevel::None => OptLevel::Speed,
+        level => level,
+    };
+    Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, adapters: isa(for_adapters)?, features })
 }
 
 fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetError> {

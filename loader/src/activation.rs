@@ -19,25 +19,78 @@ pub(crate) const ACTIVATION_EXIT_SP: usize = 8;
 pub(crate) const ACTIVATION_EXIT_FP: usize = 16;
 /// Offset of [`Activation::exit_pc`].
 pub(crate) const ACTIVATION_EXIT_PC: usize = 24;
+/// Offset of [`Activation::leave_sp`].
+pub(crate) const ACTIVATION_LEAVE_SP: usize = 32;
+/// Offset of [`Activation::leave`].
+pub(crate) const ACTIVATION_LEAVE: usize = 40;
+/// Offset of [`Activation::outer_in_group`].
+pub(crate) const ACTIVATION_OUTER_IN_GROUP: usize = 48;
+/// Offset of [`Activation::outer_in_thread`].
+pub(crate) const ACTIVATION_OUTER_IN_THREAD: usize = 56;
+/// Offset of [`Activation::group`].
+pub(crate) const ACTIVATION_GROUP: usize = 64;
+/// Offset of [`Activation::thread`].
+pub(crate) const ACTIVATION_THREAD: usize = 72;
+/// Offset of [`Activation::trap`]'s code.
+pub(crate) const ACTIVATION_TRAP_CODE: usize = 80;
+/// Offset of [`Activation::depth`].
+pub(crate) const ACTIVATION_DEPTH: usize = 104;
+/// Offset of [`GroupRecord::stack_top`].
+pub(crate) const RECORD_STACK_TOP: usize = 8;
 
-/// What belongs to one entry into a group. The first four fields are assembly's.
+/// What belongs to one entry into a group: from the host, or over an edge. Assembly uses all of its fields.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Activation {
-    /// The host's stack pointer, below which the registers that `enter` saved lie.
+    /// The host's stack pointer, below which nothing of the host's lies: that of the entry from the host that this is,
+    /// or that the edge's caller is in.
     host_sp: usize,
-    /// The guest's stack pointer, frame pointer and return address when it last called the host.
+    /// The guest's stack pointer, frame pointer and return address when it last called the host, or over an edge.
     exit_sp: usize,
     exit_fp: usize,
     exit_pc: usize,
+    /// Where to go on if the guest ends: the stack pointer, below which the registers that were saved lie, and the
+    /// code, which finds the activation's address in the first scratch register.
+    leave_sp: usize,
+    leave: usize,
     /// The next outer activation of this group.
     outer_in_group: *mut Activation,
     /// The next outer activation of this thread.
     outer_in_thread: *mut Activation,
     group: *const GroupRecord,
+    thread: *const Thread,
     /// Set by the signal handler: trap code byte (0: none), program counter, frame pointer.
     trap: Fault,
+    /// How many entries from the host are further out.
     depth: u32,
+}
+
+impl Activation {
+    /// One that an edge enters by, again and again: assembly fills in the rest.
+    pub(crate) fn of_edge() -> Activation {
+        Activation {
+            host_sp: 0,
+            exit_sp: 0,
+            exit_fp: 0,
+            exit_pc: 0,
+            leave_sp: 0,
+            leave: arch::leave_edge as *const () as usize,
+            outer_in_group: std::ptr::null_mut(),
+            outer_in_thread: std::ptr::null_mut(),
+            group: std::ptr::null(),
+            thread: std::ptr::null(),
+            trap: Fault::default(),
+            depth: 0,
+        }
+    }
+
+    /// Why it was left.
+    pub(crate) fn left(&self) -> Left {
+        match self.trap.code {
+            0 => Left::Host { pc: self.exit_pc, fp: self.exit_fp },
+            _ => Left::Fault(self.trap),
+        }
+    }
 }
 
 /// In [`Fault::code`]: an instruction trapped that has no record. No trap code has this number.
@@ -46,6 +99,7 @@ const _: () = assert!(TrapCode::from_byte(NO_SITE).is_none() && NO_SITE != 0);
 
 /// What the signal handler saw.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Fault {
     /// A trap code's byte; another one is a damaged record's; 0: nothing.
     pub code: u8,
@@ -53,12 +107,14 @@ pub(crate) struct Fault {
     pub fp: usize,
 }
 
-/// The part of a group that assembly and the signal handler read. `current` is assembly's.
+/// The part of a group that assembly and the signal handler read. The first two fields are assembly's.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct GroupRecord {
     /// The innermost activation; null while the group is not entered.
     pub current: *mut Activation,
+    /// Where the guest's stack begins: its end.
+    pub stack_top: usize,
     /// Text of the group's artifacts. Grows only while the owning thread is on the host's side.
     pub code: Vec<CodeRange>,
     /// Address ranges of memories with their guards.
@@ -82,11 +138,24 @@ const _: () = {
     assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
     assert!(std::mem::offset_of!(Activation, exit_fp) == ACTIVATION_EXIT_FP);
     assert!(std::mem::offset_of!(Activation, exit_pc) == ACTIVATION_EXIT_PC);
+    assert!(std::mem::offset_of!(Activation, leave_sp) == ACTIVATION_LEAVE_SP);
+    assert!(std::mem::offset_of!(Activation, leave) == ACTIVATION_LEAVE);
+    assert!(std::mem::offset_of!(Activation, outer_in_group) == ACTIVATION_OUTER_IN_GROUP);
+    assert!(std::mem::offset_of!(Activation, outer_in_thread) == ACTIVATION_OUTER_IN_THREAD);
+    assert!(std::mem::offset_of!(Activation, group) == ACTIVATION_GROUP);
+    assert!(std::mem::offset_of!(Activation, thread) == ACTIVATION_THREAD);
+    assert!(std::mem::offset_of!(Activation, trap) + std::mem::offset_of!(Fault, code) == ACTIVATION_TRAP_CODE);
+    assert!(std::mem::offset_of!(Activation, depth) == ACTIVATION_DEPTH);
     assert!(std::mem::offset_of!(GroupRecord, current) == 0);
+    assert!(std::mem::offset_of!(GroupRecord, stack_top) == RECORD_STACK_TOP);
+    assert!(std::mem::offset_of!(Thread, current) == 0);
 };
 
-/// What a thread that enters guests has. Initialised at compile time, so that a signal handler may read it.
-struct Thread {
+/// What a thread that enters guests has. Initialised at compile time, so that a signal handler may read it. The first
+/// field is assembly's.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Thread {
     /// The innermost activation.
     current: Cell<*mut Activation>,
     /// Lowest address of the thread's own stack that a host function may be entered at; 0: the thread is not prepared.
@@ -161,7 +230,7 @@ impl GroupRecord {
         // SAFETY: `this` is valid, and an activation that it names is alive: its frame is further up this stack.
         let (outer, guest_sp, stack_low) = unsafe {
             let outer = (*this).current;
-            let sp = if outer.is_null() { (*this).stack.end } else { (*outer).exit_sp };
+            let sp = if outer.is_null() { (*this).stack_top } else { (*outer).exit_sp };
             (outer, sp & !15, (*this).stack.start)
         };
         let outer_in_thread = thread.current.get();
@@ -180,9 +249,12 @@ impl GroupRecord {
             exit_sp: guest_sp,
             exit_fp: 0,
             exit_pc: 0,
+            leave_sp: 0,
+            leave: arch::leave_trapped as *const () as usize,
             outer_in_group: outer,
             outer_in_thread,
             group: this,
+            thread,
             trap: Fault::default(),
             depth,
         };
@@ -198,12 +270,8 @@ impl GroupRecord {
         if trapped == 0 {
             return Ok(Ok(()));
         }
-        // SAFETY: as above. The volatile reads see what the signal handler and assembly wrote.
-        let (fault, pc, fp) = unsafe {
-            let a = &*current;
-            (std::ptr::read_volatile(&a.trap), std::ptr::read_volatile(&a.exit_pc), std::ptr::read_volatile(&a.exit_fp))
-        };
-        Ok(Err(if fault.code != 0 { Left::Fault(fault) } else { Left::Host { pc, fp } }))
+        // SAFETY: as above. The volatile read sees what the signal handler and assembly wrote.
+        Ok(Err(unsafe { std::ptr::read_volatile(current) }.left()))
     }
 
     /// Where each activation of this group further out called the host, innermost first: return address and frame
@@ -251,12 +319,20 @@ fn host_stack_low(sp: usize) -> usize {
     }
 }
 
+/// Where a guest that has ended is left for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Landing {
+    pub activation: *mut Activation,
+    pub sp: usize,
+    pub code: usize,
+}
+
 /// What a signal's program counter and address mean for the thread it arrived on: where to resume, if the fault is
 /// the guest's. Async-signal-safe: no lock, no allocation.
 ///
 /// # Safety
 /// Called from a signal handler on the thread that faulted.
-pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<usize> {
+pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<Landing> {
     let current = THREAD.with(|thread| thread.current.get());
     if current.is_null() {
         return None;
@@ -280,5 +356,5 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
         None => recorded,
     };
     activation.trap = Fault { code: trap, pc: registers.pc, fp: registers.fp };
-    Some(activation.host_sp)
+    Some(Landing { activation: current, sp: activation.leave_sp, code: activation.leave })
 }

@@ -15,8 +15,8 @@ use std::ptr::NonNull;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Returned {
-    value: u64,
-    left: u64,
+    pub value: u64,
+    pub left: u64,
 }
 
 /// Runs `f` behind a barrier for panics; what it refuses with is kept for whoever entered.

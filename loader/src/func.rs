@@ -27,10 +27,10 @@ pub struct Func {
 
 /// What a call needs.
 #[derive(Clone, Copy, Debug)]
-struct Target {
-    stub: usize,
-    context: *mut u8,
-    code: usize,
+pub(crate) struct Target {
+    pub stub: usize,
+    pub context: *mut u8,
+    pub code: usize,
 }
 
 impl Func {
@@ -47,7 +47,7 @@ impl Func {
         inner.types.get(id as usize).cloned().ok_or(damaged("types", "a function has no type").into())
     }
 
-    fn target(self, inner: &Inner) -> Result<Target, Error> {
+    pub(crate) fn target(self, inner: &Inner) -> Result<Target, Error> {
         let funcref = self.funcref(inner)?;
         let instance = inner.instance_of(funcref.context)?;
         let local = instance.local_type(funcref.type_id)?;

@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     /// Boxed, because slots hold their addresses.
     #[allow(clippy::vec_box, reason = "slots hold their addresses")]
     pub hosts: Vec<Box<HostContext>>,
+    #[allow(clippy::vec_box, reason = "slots hold their addresses")]
+    pub edges: Vec<Box<crate::edge::EdgeRecord>>,
     pub memories: Vec<MemoryData>,
     pub tables: Vec<TableData>,
     pub globals: Vec<GlobalData>,
@@ -171,6 +173,7 @@ impl Group {
         let cell = Cell::new(config.stack_size)?;
         let record = GroupRecord {
             current: std::ptr::null_mut(),
+            stack_top: cell.stack().end,
             code: Vec::new(),
             memories: Vec::new(),
             polls: Vec::new(),
@@ -185,6 +188,7 @@ impl Group {
             type_ids: HashMap::new(),
             instances: Vec::new(),
             hosts: Vec::new(),
+            edges: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
@@ -286,7 +290,7 @@ impl Inner {
     }
 
     /// The error for an activation that was left.
-    fn error(&mut self, left: Left) -> Error {
+    pub(crate) fn error(&mut self, left: Left) -> Error {
         match left {
             Left::Fault(fault) => {
                 let Some(code) = TrapCode::from_byte(fault.code) else {

@@ -1,5 +1,6 @@
 //! Host functions: what a guest can be granted, and how its calls arrive.
 
+use crate::edge::EdgeHost;
 use crate::error::Error;
 use crate::func::Func;
 use crate::group::Inner;
@@ -54,6 +55,8 @@ type Dispatch = dyn Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError
 pub(crate) struct HostFunc {
     pub ty: FuncType,
     dispatch: Arc<Dispatch>,
+    /// If it stands for a function of another group: who decides about calls that compiled code makes by itself.
+    pub edge: Option<Arc<dyn EdgeHost>>,
 }
 
 impl std::fmt::Debug for HostFunc {
@@ -125,6 +128,11 @@ impl std::fmt::Debug for Caller<'_> {
 }
 
 impl Caller<'_> {
+    /// The guest that waits in `inner`. Whoever makes one is asked by it, as the only one.
+    pub(crate) fn new(inner: NonNull<Inner>, instance: u32) -> Self {
+        Caller { inner, instance, lifetime: PhantomData }
+    }
+
     /// The instance that was granted this function.
     pub fn instance(&mut self) -> Instance {
         Instance { group: crate::group::inner(self).id, index: self.instance }
@@ -209,6 +217,7 @@ macro_rules! into_host_func {
                 let ty = FuncType::new(<($($ty,)*)>::types(), R::types().as_ref().iter().copied());
                 HostFuncDefinition(HostFunc {
                     ty,
+                    edge: None,
                     dispatch: Arc::new(move |caller, cells| {
                         #[allow(non_snake_case, reason = "one name for a type and its value")]
                         let ($($ty,)*) = <($($ty,)*) as WasmTypes>::load(cells);
@@ -255,7 +264,16 @@ impl HostFunc {
             }
             Ok(())
         };
-        HostFunc { ty: own, dispatch: Arc::new(dispatch) }
+        HostFunc { ty: own, dispatch: Arc::new(dispatch), edge: None }
+    }
+
+    /// A function of another group, over cells.
+    pub(crate) fn edge(
+        ty: FuncType,
+        edge: Option<Arc<dyn EdgeHost>>,
+        f: impl Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError> + Send + Sync + 'static,
+    ) -> HostFunc {
+        HostFunc { ty, dispatch: Arc::new(f), edge }
     }
 }
 

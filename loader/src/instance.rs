@@ -20,7 +20,7 @@ pub(crate) struct ContextHeader {
     magic: u64,
     exit: usize,
     group: *const crate::activation::GroupRecord,
-    builtins: *const u8,
+    pub builtins: *const u8,
     pub owner: *mut u8,
     reserved: u64,
 }

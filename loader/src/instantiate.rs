@@ -2,6 +2,7 @@
 //! segments applied, and the start function run (WebAssembly 2.0, section 4.5.4).
 
 use crate::artifact::Artifact;
+use crate::edge::EdgeRecord;
 use crate::error::{Error, LinkError};
 use crate::func::Func;
 use crate::global::{GlobalData, GlobalType};
@@ -232,17 +233,29 @@ impl Inner {
             Ok(i) if i < most => Ok(i),
             _ => Err(Error::from(damaged("imports", "there are more imports of a kind than the context has"))),
         };
-        for import in resolved {
+        for (import, record) in resolved.into_iter().zip(view.imports()) {
             match import {
                 Resolved::Host(host) => {
                     let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
                     let function = view.record("functions", view.functions(), slot)?;
-                    let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
-                    let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
-                    let host = HostContext::new(self, host, index);
-                    let words: [usize; 2] = [code, (&raw const *host) as usize];
-                    self.hosts.push(host);
+                    let edge = match &host.edge {
+                        Some(edge) if record.adapter != NONE => EdgeRecord::new(self, index, edge),
+                        _ => None,
+                    };
+                    let words: [usize; 2] = if let Some(edge) = edge {
+                        let code = artifact.tagged_code(record.adapter, TextKind::Adapter, &host.ty)?;
+                        let words = [code, (&raw const *edge) as usize];
+                        self.edges.push(edge);
+                        words
+                    } else {
+                        let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
+                        let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
+                        let host = HostContext::new(self, host, index);
+                        let words = [code, (&raw const *host) as usize];
+                        self.hosts.push(host);
+                        words
+                    };
                     // SAFETY: the slot lies in the fresh context.
                     unsafe { *data.field(layout.slot(slot)) = words };
                 }

@@ -27,6 +27,7 @@ mod builtins;
 mod cell;
 mod consts;
 pub mod cpu;
+mod edge;
 mod error;
 mod func;
 mod global;

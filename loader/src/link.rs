@@ -103,6 +103,11 @@ impl Imports {
         self.insert(module, name, Definition::Host(HostFunc::untyped(ty, f)))
     }
 
+    /// Grants a function of another group.
+    pub(crate) fn edge(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
+        self.insert(module, name, Definition::Host(func))
+    }
+
     /// Grants something of the group that the module will be instantiated in.
     pub fn define(&mut self, module: &str, name: &str, item: impl Into<Extern>) -> &mut Self {
         self.insert(module, name, Definition::Extern(item.into()))

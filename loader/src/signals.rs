@@ -145,8 +145,8 @@ unsafe extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, co
         // Codes above 0 are the kernel's: a signal that was sent by kill(2) is nobody's trap.
         let synchronous = (*info).si_code > 0;
         let address = matches!(signal, libc::SIGSEGV | libc::SIGBUS).then(|| (*info).si_addr() as usize);
-        if synchronous && let Some(host_sp) = guest_fault(registers, address) {
-            arch::resume_at(&mut *context.cast::<libc::ucontext_t>(), host_sp);
+        if synchronous && let Some(landing) = guest_fault(registers, address) {
+            arch::resume_at(&mut *context.cast::<libc::ucontext_t>(), landing);
             return;
         }
         pass_on(signal, info, context, synchronous);

@@ -331,6 +331,8 @@ pub struct ImportRecord {
     pub kind: u32,
     /// Index in the index space of its kind.
     pub index: u32,
+    /// Offset in the text of the import's adapter ([`crate::edge`]), or [`NONE`].
+    pub adapter: u32,
 }
 
 /// An export.
@@ -375,6 +377,8 @@ pub enum TextKind {
     Exit = 3,
     /// The denied stub.
     Denied = 4,
+    /// An adapter ([`crate::edge`]); `index` in [`Table::Functions`].
+    Adapter = 5,
 }
 
 /// A stretch of text.

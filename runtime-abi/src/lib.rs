@@ -8,6 +8,7 @@
 //! | [`context`] | the context every compiled function receives, slot and record layouts |
 //! | [`builtins`] | the runtime functions that compiled code calls, in table order |
 //! | [`convention`] | entry, exit and thunk stubs: who calls whom, with which registers' meaning |
+//! | [`edge`] | calls from one group to another: adapters, the record they are given, what they call |
 //! | [`trap`] | trap codes and their messages |
 //! | [`types`] | encodings of value types and CPU features |
 //! | [`format`](mod@format) | the artifact: an ELF image with flat tables |
@@ -25,6 +26,7 @@ extern crate alloc;
 pub mod builtins;
 pub mod context;
 pub mod convention;
+pub mod edge;
 pub mod format;
 pub mod limits;
 pub mod trap;
@@ -33,11 +35,11 @@ pub mod view;
 pub mod wit;
 
 /// Version of the artifact's layout in bytes. Raised when [`format`](mod@format) changes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// One number that changes whenever a constant of the contract changes, so that a forgotten version
 /// bump is still refused. FNV-1a over the constants; it is no defence against forgery.
@@ -64,6 +66,11 @@ pub const FINGERPRINT: u64 = {
         core::mem::size_of::<format::Header>() as u64,
         format::TABLE_COUNT as u64,
         wit::ENCODING_VERSION as u64,
+        edge::RECORD_SIZE as u64,
+        edge::Routine::COUNT as u64,
+        edge::MAX_BYTES,
+        edge::MAX_ELEMENTS,
+        edge::MAX_PLACES as u64,
     ];
     let mut i = 0;
     while i < parts.len() {

@@ -53,5 +53,6 @@ pub(crate) fn unit_name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Exit(i) => format!("bailiwick::exit[{i}]"),
         Symbol::Denied => "bailiwick::denied".to_owned(),
         Symbol::CallTable(i) => format!("bailiwick::table[{i}]"),
+        Symbol::Adapter(i) => format!("bailiwick::adapter[{i}]"),
     }
 }

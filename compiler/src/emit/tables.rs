@@ -75,7 +75,7 @@ impl Tables {
         let mut tables = Tables { tables: std::array::from_fn(|_| Vec::new()), options: Range::default() };
         tables.options = tables.string(&parts.options.canonical()?);
         tables.types(parts, text);
-        tables.imports_and_exports(parts);
+        tables.imports_and_exports(parts, text);
         tables.functions(parts, text)?;
         tables.memories_and_globals(parts);
         tables.element_tables(parts);
@@ -104,11 +104,15 @@ impl Tables {
         }
     }
 
-    fn imports_and_exports(&mut self, parts: &Parts<'_>) {
+    fn imports_and_exports(&mut self, parts: &Parts<'_>, text: &Text) {
         for (import, reach) in parts.module.imports.iter().zip(&parts.facts.reaches) {
             let (kind, index) = kind(import.entity);
             let (module, name) = (self.string(import.module), self.string(import.name));
-            self.push(Table::Imports, ImportRecord { module, name, kind, index });
+            let adapter = match import.entity {
+                Entity::Function(i) => text.offset(Symbol::Adapter(i)).unwrap_or(NONE),
+                Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) => NONE,
+            };
+            self.push(Table::Imports, ImportRecord { module, name, kind, index, adapter });
             let path = self.extend(Table::ReachPaths, reach.path.iter().copied());
             self.push(Table::Reaches, ReachRecord { root: reach.root as u32, root_index: reach.index, path });
         }
@@ -128,6 +132,7 @@ impl Tables {
                 Symbol::Entry(i) => (TextKind::Entry, i),
                 Symbol::Exit(i) => (TextKind::Exit, i),
                 Symbol::Denied => (TextKind::Denied, 0),
+                Symbol::Adapter(i) => (TextKind::Adapter, i),
                 Symbol::CallTable(_) => return Err(CompileError::internal("a call table is no unit")),
             };
             if let Symbol::Function(i) | Symbol::Thunk(i) = place.symbol {

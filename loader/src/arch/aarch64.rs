@@ -1,8 +1,10 @@
 //! AArch64, AAPCS64: callee-saved x19–x28, x29 (frame pointer), x30 (link), d8–d15; stack aligned to 16 always.
 
 use super::Registers;
-use crate::activation::{ACTIVATION_EXIT_FP, ACTIVATION_EXIT_PC, ACTIVATION_EXIT_SP, ACTIVATION_HOST_SP, Activation};
+use crate::activation::*;
+use crate::edge::RECORD_ACTIVATION;
 use bailiwick_runtime_abi::context::GROUP;
+use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
 use std::arch::naked_asm;
 
 /// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
@@ -55,6 +57,7 @@ pub(crate) unsafe extern "C" fn enter(
         "2:",
         "mov x9, sp",
         "str x9, [x0, #{host_sp}]",
+        "str x9, [x0, #{leave_sp}]",
         "mov sp, x5",
         "mov x9, x1",
         "mov x0, x2",
@@ -67,6 +70,7 @@ pub(crate) unsafe extern "C" fn enter(
         "b {restore}",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
+        leave_sp = const ACTIVATION_LEAVE_SP,
         restore = sym restore,
     )
 }
@@ -93,11 +97,148 @@ unsafe extern "C" fn restore() {
     )
 }
 
-/// Continues behind the call in [`enter`], which then returns 1. Reached with the stack pointer at the
-/// activation's `host_sp`, by [`resume_at`] or from [`exit_common`].
+/// Continues behind the call in [`enter`], which then returns 1. Reached with the activation in x9 and the stack pointer
+/// at its `leave_sp`, by [`resume_at`] or from [`exit_common`].
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave_trapped() {
     naked_asm!("mov w0, #1", "b {restore}", restore = sym restore)
+}
+
+/// `Routine::Enter`: called by an adapter on its caller's stack, with the edge's record in x0, the offset of a target in
+/// it in x1 and the values in x2. Makes the record's activation current for the thread and for the target's group, and
+/// calls the target's entry stub on that group's stack. Returns 0, or 1 if the activation was left by [`leave_edge`].
+///
+/// That the caller's group is entered by the thread's innermost activation, and that the target's group is not in use but
+/// by an activation that waits at `exit_sp`, is what the gates are for.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn enter_edge() {
+    naked_asm!(
+        ".cfi_startproc",
+        "stp x29, x30, [sp, #-176]!",
+        "mov x29, sp",
+        ".cfi_def_cfa x29, 176",
+        ".cfi_offset x29, -176",
+        ".cfi_offset x30, -168",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        ".cfi_offset x19, -160",
+        ".cfi_offset x20, -152",
+        ".cfi_offset x21, -144",
+        ".cfi_offset x22, -136",
+        ".cfi_offset x23, -128",
+        ".cfi_offset x24, -120",
+        ".cfi_offset x25, -112",
+        ".cfi_offset x26, -104",
+        ".cfi_offset x27, -96",
+        ".cfi_offset x28, -88",
+        "add x9, x0, #{activation}",
+        "str x9, [sp, #160]",
+        // The caller waits here.
+        "ldr x10, [x0, #{group}]",
+        "ldr x10, [x10]",
+        "mov x11, sp",
+        "str x11, [x10, #{exit_sp}]",
+        "ldr x12, [x29]",
+        "str x12, [x10, #{exit_fp}]",
+        "str x30, [x10, #{exit_pc}]",
+        // What the new activation has of the caller's.
+        "ldr x12, [x10, #{host_sp}]",
+        "str x12, [x9, #{host_sp}]",
+        "ldr w12, [x10, #{depth}]",
+        "str w12, [x9, #{depth}]",
+        "ldr x13, [x10, #{thread}]",
+        "str x13, [x9, #{thread}]",
+        "str x10, [x9, #{outer_in_thread}]",
+        "str x11, [x9, #{leave_sp}]",
+        "strb wzr, [x9, #{trap_code}]",
+        // It is current for the group and for the thread.
+        "add x14, x0, x1",
+        "ldr x15, [x14, #{target_group}]",
+        "ldr x12, [x15]",
+        "str x12, [x9, #{outer_in_group}]",
+        "str x15, [x9, #{activation_group}]",
+        "str x9, [x15]",
+        "str x9, [x13]",
+        // The group's stack: from its beginning, or from where its outer activation waits.
+        "ldr x11, [x15, #{stack_top}]",
+        "cbz x12, 2f",
+        "ldr x11, [x12, #{exit_sp}]",
+        "and x11, x11, #-16",
+        "2:",
+        "mov sp, x11",
+        "str x11, [x9, #{exit_sp}]",
+        "ldr x9, [x14, #{target_stub}]",
+        "ldr x0, [x14, #{target_context}]",
+        "ldr x1, [x14, #{target_code}]",
+        "blr x9",
+        // The stub kept x29, as a C function must, and all that was saved besides.
+        "ldr x9, [x29, #160]",
+        "ldr x10, [x9, #{activation_group}]",
+        "ldr x11, [x9, #{outer_in_group}]",
+        "str x11, [x10]",
+        "ldr x10, [x9, #{thread}]",
+        "ldr x11, [x9, #{outer_in_thread}]",
+        "str x11, [x10]",
+        "mov w0, #0",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #176",
+        "ret",
+        ".cfi_endproc",
+        activation = const RECORD_ACTIVATION,
+        group = const GROUP,
+        exit_sp = const ACTIVATION_EXIT_SP,
+        exit_fp = const ACTIVATION_EXIT_FP,
+        exit_pc = const ACTIVATION_EXIT_PC,
+        host_sp = const ACTIVATION_HOST_SP,
+        leave_sp = const ACTIVATION_LEAVE_SP,
+        depth = const ACTIVATION_DEPTH,
+        thread = const ACTIVATION_THREAD,
+        trap_code = const ACTIVATION_TRAP_CODE,
+        outer_in_thread = const ACTIVATION_OUTER_IN_THREAD,
+        outer_in_group = const ACTIVATION_OUTER_IN_GROUP,
+        activation_group = const ACTIVATION_GROUP,
+        stack_top = const RECORD_STACK_TOP,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
+        target_group = const TARGET_GROUP,
+    )
+}
+
+/// Continues behind the call in [`enter_edge`], which then returns 1. Reached as [`leave_trapped`] is.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn leave_edge() {
+    naked_asm!(
+        "ldr x10, [x9, #{activation_group}]",
+        "ldr x11, [x9, #{outer_in_group}]",
+        "str x11, [x10]",
+        "ldr x10, [x9, #{thread}]",
+        "ldr x11, [x9, #{outer_in_thread}]",
+        "str x11, [x10]",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "ldp x29, x30, [sp], #176",
+        "mov w0, #1",
+        "ret",
+        thread = const ACTIVATION_THREAD,
+        outer_in_thread = const ACTIVATION_OUTER_IN_THREAD,
+        outer_in_group = const ACTIVATION_OUTER_IN_GROUP,
+        activation_group = const ACTIVATION_GROUP,
+    )
 }
 
 /// Called by compiled code on the guest's stack, with a context in x0, up to five more arguments, and in x16 the
@@ -131,16 +272,18 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "ldr x9, [x29, #24]",
         "ldr x9, [x9, #{group}]",
         "ldr x9, [x9]",
-        "ldr x9, [x9, #{host_sp}]",
-        "mov sp, x9",
-        "b {leave}",
+        "ldr x10, [x9, #{leave_sp}]",
+        "mov sp, x10",
+        "ldr x10, [x9, #{leave}]",
+        "br x10",
         ".cfi_endproc",
         group = const GROUP,
         host_sp = const ACTIVATION_HOST_SP,
         exit_sp = const ACTIVATION_EXIT_SP,
         exit_fp = const ACTIVATION_EXIT_FP,
         exit_pc = const ACTIVATION_EXIT_PC,
-        leave = sym leave_trapped,
+        leave_sp = const ACTIVATION_LEAVE_SP,
+        leave = const ACTIVATION_LEAVE,
     )
 }
 
@@ -166,10 +309,11 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: context.uc_mcontext.pc as usize, fp: context.uc_mcontext.regs[29] as usize }
 }
 
-/// When the handler returns, execution goes on at [`leave_trapped`] with this stack pointer.
-pub(crate) fn resume_at(context: &mut libc::ucontext_t, host_sp: usize) {
-    context.uc_mcontext.pc = leave_trapped as *const () as u64;
-    context.uc_mcontext.sp = host_sp as u64;
+/// When the handler returns, execution goes on where the activation is left for.
+pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
+    context.uc_mcontext.pc = landing.code as u64;
+    context.uc_mcontext.sp = landing.sp as u64;
+    context.uc_mcontext.regs[9] = landing.activation as u64;
     // PSTATE.BTYPE: a fault on the first instruction behind an indirect branch would have a guarded host page expect a
     // landing pad.
     context.uc_mcontext.pstate &= !0xc00;

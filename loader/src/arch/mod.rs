@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `enter` | host → guest: saves the host's registers, switches to the guest's stack, calls an entry stub |
 //! | `leave_trapped` | where a trap lands: restores what `enter` saved, and lets it return 1 |
+//! | `enter_edge` | guest → guest of another group, over an edge: the same, from stack to stack |
+//! | `leave_edge` | where a trap lands behind an edge: lets `enter_edge` return 1 |
 //! | `exit_common` | guest → host: switches to the host's stack, calls a function of the loader, comes back or lands |
 //! | `builtin!` | the address that compiled code calls for a builtin |
 //! | `signal_registers` | program counter, stack pointer and frame pointer at a signal |

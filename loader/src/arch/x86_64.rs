@@ -1,8 +1,10 @@
 //! x86-64, System V ABI (psABI 1.0): callee-saved rbx, rbp, r12–r15; stack aligned to 16 at a call.
 
 use super::Registers;
-use crate::activation::{ACTIVATION_EXIT_FP, ACTIVATION_EXIT_PC, ACTIVATION_EXIT_SP, ACTIVATION_HOST_SP, Activation};
+use crate::activation::*;
+use crate::edge::RECORD_ACTIVATION;
 use bailiwick_runtime_abi::context::GROUP;
+use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
 use std::arch::naked_asm;
 
 /// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
@@ -49,6 +51,7 @@ pub(crate) unsafe extern "C" fn enter(
         "ldmxcsr [rsp + 4]",
         "2:",
         "mov [rdi + {host_sp}], rsp",
+        "mov [rdi + {leave_sp}], rsp",
         "mov rsp, r9",
         "mov rax, rsi",
         "mov rdi, rdx",
@@ -61,6 +64,7 @@ pub(crate) unsafe extern "C" fn enter(
         "jmp {restore}",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
+        leave_sp = const ACTIVATION_LEAVE_SP,
         restore = sym restore,
     )
 }
@@ -86,11 +90,136 @@ unsafe extern "C" fn restore() {
     )
 }
 
-/// Continues behind the call in [`enter`], which then returns 1. Reached with the stack pointer at the
-/// activation's `host_sp`, by [`resume_at`] or from [`exit_common`].
+/// Continues behind the call in [`enter`], which then returns 1. Reached with the activation in rax and the stack pointer
+/// at its `leave_sp`, by [`resume_at`] or from [`exit_common`].
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave_trapped() {
     naked_asm!("mov eax, 1", "jmp {restore}", restore = sym restore)
+}
+
+/// `Routine::Enter`: called by an adapter on its caller's stack, with the edge's record in rdi, the offset of a target in
+/// it in rsi and the values in rdx. Makes the record's activation current for the thread and for the target's group, and
+/// calls the target's entry stub on that group's stack. Returns 0, or 1 if the activation was left by [`leave_edge`].
+///
+/// That the caller's group is entered by the thread's innermost activation, and that the target's group is not in use but
+/// by an activation that waits at `exit_sp`, is what the gates are for.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn enter_edge() {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "push rbx",
+        ".cfi_offset rbx, -24",
+        "push r12",
+        ".cfi_offset r12, -32",
+        "push r13",
+        ".cfi_offset r13, -40",
+        "push r14",
+        ".cfi_offset r14, -48",
+        "push r15",
+        ".cfi_offset r15, -56",
+        "lea rax, [rdi + {activation}]",
+        "push rax",
+        // The caller waits here.
+        "mov r8, [rdi + {group}]",
+        "mov r9, [r8]",
+        "mov [r9 + {exit_sp}], rsp",
+        "mov r10, [rbp]",
+        "mov [r9 + {exit_fp}], r10",
+        "mov r10, [rbp + 8]",
+        "mov [r9 + {exit_pc}], r10",
+        // What the new activation has of the caller's.
+        "mov r10, [r9 + {host_sp}]",
+        "mov [rax + {host_sp}], r10",
+        "mov r10d, [r9 + {depth}]",
+        "mov [rax + {depth}], r10d",
+        "mov r11, [r9 + {thread}]",
+        "mov [rax + {thread}], r11",
+        "mov [rax + {outer_in_thread}], r9",
+        "mov [rax + {leave_sp}], rsp",
+        "mov byte ptr [rax + {trap_code}], 0",
+        // It is current for the group and for the thread.
+        "mov rcx, [rdi + rsi + {target_group}]",
+        "mov r10, [rcx]",
+        "mov [rax + {outer_in_group}], r10",
+        "mov [rax + {activation_group}], rcx",
+        "mov [rcx], rax",
+        "mov [r11], rax",
+        // The group's stack: from its beginning, or from where its outer activation waits.
+        "mov rsp, [rcx + {stack_top}]",
+        "test r10, r10",
+        "jz 2f",
+        "mov rsp, [r10 + {exit_sp}]",
+        "and rsp, -16",
+        "2:",
+        "mov [rax + {exit_sp}], rsp",
+        "mov rax, [rdi + rsi + {target_stub}]",
+        "mov rcx, [rdi + rsi + {target_context}]",
+        "mov rsi, [rdi + rsi + {target_code}]",
+        "mov rdi, rcx",
+        "call rax",
+        // The stub kept rbp, as a C function must, and all that was saved besides.
+        "mov rcx, [rbp - 48]",
+        "mov rdx, [rcx + {activation_group}]",
+        "mov r8, [rcx + {outer_in_group}]",
+        "mov [rdx], r8",
+        "mov rdx, [rcx + {thread}]",
+        "mov r8, [rcx + {outer_in_thread}]",
+        "mov [rdx], r8",
+        "xor eax, eax",
+        "mov rsp, rbp",
+        "pop rbp",
+        "ret",
+        ".cfi_endproc",
+        activation = const RECORD_ACTIVATION,
+        group = const GROUP,
+        exit_sp = const ACTIVATION_EXIT_SP,
+        exit_fp = const ACTIVATION_EXIT_FP,
+        exit_pc = const ACTIVATION_EXIT_PC,
+        host_sp = const ACTIVATION_HOST_SP,
+        leave_sp = const ACTIVATION_LEAVE_SP,
+        depth = const ACTIVATION_DEPTH,
+        thread = const ACTIVATION_THREAD,
+        trap_code = const ACTIVATION_TRAP_CODE,
+        outer_in_thread = const ACTIVATION_OUTER_IN_THREAD,
+        outer_in_group = const ACTIVATION_OUTER_IN_GROUP,
+        activation_group = const ACTIVATION_GROUP,
+        stack_top = const RECORD_STACK_TOP,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
+        target_group = const TARGET_GROUP,
+    )
+}
+
+/// Continues behind the call in [`enter_edge`], which then returns 1. Reached as [`leave_trapped`] is.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn leave_edge() {
+    naked_asm!(
+        "mov rdx, [rax + {activation_group}]",
+        "mov r8, [rax + {outer_in_group}]",
+        "mov [rdx], r8",
+        "mov rdx, [rax + {thread}]",
+        "mov r8, [rax + {outer_in_thread}]",
+        "mov [rdx], r8",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "mov eax, 1",
+        "ret",
+        thread = const ACTIVATION_THREAD,
+        outer_in_thread = const ACTIVATION_OUTER_IN_THREAD,
+        outer_in_group = const ACTIVATION_OUTER_IN_GROUP,
+        activation_group = const ACTIVATION_GROUP,
+    )
 }
 
 /// Called by compiled code on the guest's stack, with a context in rdi, up to five more arguments, and in r10 the
@@ -125,15 +254,16 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "mov rdi, [rbp - 16]",
         "mov rax, [rdi + {group}]",
         "mov rax, [rax]",
-        "mov rsp, [rax + {host_sp}]",
-        "jmp {leave}",
+        "mov rsp, [rax + {leave_sp}]",
+        "jmp qword ptr [rax + {leave}]",
         ".cfi_endproc",
         group = const GROUP,
         host_sp = const ACTIVATION_HOST_SP,
         exit_sp = const ACTIVATION_EXIT_SP,
         exit_fp = const ACTIVATION_EXIT_FP,
         exit_pc = const ACTIVATION_EXIT_PC,
-        leave = sym leave_trapped,
+        leave_sp = const ACTIVATION_LEAVE_SP,
+        leave = const ACTIVATION_LEAVE,
     )
 }
 
@@ -159,11 +289,12 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: registers[libc::REG_RIP as usize] as usize, fp: registers[libc::REG_RBP as usize] as usize }
 }
 
-/// When the handler returns, execution goes on at [`leave_trapped`] with this stack pointer.
-pub(crate) fn resume_at(context: &mut libc::ucontext_t, host_sp: usize) {
+/// When the handler returns, execution goes on where the activation is left for.
+pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     let registers = &mut context.uc_mcontext.gregs;
-    registers[libc::REG_RIP as usize] = leave_trapped as *const () as i64;
-    registers[libc::REG_RSP as usize] = host_sp as i64;
+    registers[libc::REG_RIP as usize] = landing.code as i64;
+    registers[libc::REG_RSP as usize] = landing.sp as i64;
+    registers[libc::REG_RAX as usize] = landing.activation as i64;
     // The direction flag is clear at every function boundary (psABI 3.2.1); guests can't set it, but be sure.
     registers[libc::REG_EFL as usize] &= !0x400;
 }

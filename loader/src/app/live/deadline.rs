@@ -1,26 +1,46 @@
 //! The time that a call over an edge may take, callees included.
 //!
-//! The calls that are under way form a stack, since an application runs on one thread. When the time of one is over,
-//! the instance that it entered is interrupted, and so is everything that this has called: each dies, and its caller learns
-//! of it as its edge says. One exception: an instance that several share, and that has a time of its own, is given that
-//! time: else any of its callers could end it for the others by calling it when its own time is nearly over.
+//! Calls that have a limit form a stack, since an application runs on one thread; calls that have none leave no trace here.
+//! When the time of one is over, the instance that it entered is interrupted, and so is whatever this has called and is
+//! still being called: which is found by the gates, because edges form no circles. Each dies, and its caller learns of it
+//! as its edge says. One exception: an instance that several share has a time of its own, its limit or as much as its
+//! caller has for the whole call: else any of its callers could end it for the others by calling it when its own time is
+//! nearly over.
 
 use crate::InterruptHandle;
+use crate::edge::Gate;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The calls that are under way, and the thread that looks at the clock.
-#[derive(Debug, Default)]
+/// The calls with a limit that are under way, and the thread that looks at the clock.
+#[derive(Debug)]
 pub(super) struct Deadlines {
     shared: Arc<Shared>,
     /// Whether any edge has a limit: without one, nobody looks at the clock.
     any: bool,
 }
 
-#[derive(Debug, Default)]
+/// What has to be known of an instance to end it.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) interrupt: InterruptHandle,
+    pub(super) limit: Option<Duration>,
+    /// Whether several instances call it.
+    pub(super) shared: bool,
+    /// Those that it may call, by number.
+    pub(super) callees: Vec<usize>,
+}
+
+#[derive(Debug)]
 struct Shared {
+    /// By the plan's numbers.
+    instances: Vec<Watched>,
+    gates: Arc<[Gate]>,
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether the whole application was interrupted: what is, then stays so.
+    stopped: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -32,61 +52,76 @@ struct State {
 
 #[derive(Debug)]
 struct Call {
-    until: Option<Instant>,
-    callee: InterruptHandle,
-    /// Whether the end of an outer call's time leaves it its own.
-    own_time: bool,
-    /// Whether its time, or that of a call above it, is over.
+    until: Instant,
+    limit: Duration,
+    callee: usize,
+    /// Whether its time is over, or that of a call above it which it is part of.
     over: bool,
+    /// Whom that has interrupted.
+    interrupted: Vec<usize>,
 }
 
 /// The time of the caller is over.
 #[derive(Debug)]
 pub(super) struct Over;
 
-/// A call that is under way.
-#[derive(Debug)]
-pub(super) struct Running<'a> {
-    deadlines: &'a Deadlines,
-    ended: bool,
-}
-
 impl Deadlines {
-    pub(super) fn new(any: bool) -> Deadlines {
-        Deadlines { shared: Arc::default(), any }
+    /// For the instances of a plan, which have these gates.
+    pub(super) fn new(instances: Vec<Watched>, gates: Arc<[Gate]>, stopped: Arc<AtomicBool>) -> Deadlines {
+        let any = instances.iter().any(|instance| instance.limit.is_some());
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Deadlines { shared: Arc::new(Shared { instances, gates, state, changed, stopped }), any }
     }
 
-    /// Begins a call, which may take `limit`. `shared`: the callee has other callers too.
+    /// Whether calls of an instance have to be begun and ended.
+    pub(super) fn concern(&self, callee: usize) -> bool {
+        let callee = &self.shared.instances[callee];
+        self.any && (callee.limit.is_some() || callee.shared)
+    }
+
+    /// Begins a call of an instance. Says whether it must be ended.
     ///
     /// # Errors
-    /// [`Over`] if the time of the call that makes it is over: its interrupt may not have been noticed yet, and what it
-    /// calls now nobody would interrupt.
-    pub(super) fn begin(
-        &self,
-        callee: &InterruptHandle,
-        limit: Option<Duration>,
-        shared: bool,
-    ) -> Result<Option<Running<'_>>, Over> {
+    /// [`Over`] if the time of the call that makes it is over: its interrupt may not have been noticed yet.
+    pub(super) fn begin(&self, callee: usize) -> Result<bool, Over> {
         if !self.any {
-            return Ok(None);
+            return Ok(false);
         }
-        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let instance = &self.shared.instances[callee];
         let mut state = self.shared.locked();
         if state.calls.last().is_some_and(|call| call.over) {
             return Err(Over);
         }
-        let own_time = shared && until.is_some();
-        state.calls.push(Call { until, callee: callee.clone(), own_time, over: false });
-        if until.is_some() {
-            if !state.watched {
-                let shared = Arc::clone(&self.shared);
-                let spawned =
-                    std::thread::Builder::new().name("bailiwick-deadlines".to_owned()).spawn(move || shared.watch());
-                state.watched = spawned.is_ok();
-            }
-            self.shared.changed.notify_one();
+        let outer = state.calls.last().filter(|_| instance.shared).map(|call| call.limit);
+        let Some(limit) = instance.limit.or(outer) else { return Ok(false) };
+        let Some(until) = Instant::now().checked_add(limit) else { return Ok(false) };
+        state.calls.push(Call { until, limit, callee, over: false, interrupted: Vec::new() });
+        if !state.watched {
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new().name("bailiwick-deadlines".to_owned());
+            state.watched = thread.spawn(move || shared.watch()).is_ok();
         }
-        Ok(Some(Running { deadlines: self, ended: false }))
+        self.shared.changed.notify_one();
+        Ok(true)
+    }
+
+    /// Whether the time of the innermost call that has a limit is over.
+    pub(super) fn over(&self) -> bool {
+        self.any && self.shared.locked().calls.last().is_some_and(|call| call.over)
+    }
+
+    /// Ends a call that [`Deadlines::begin`] said must be; says whether its time was over. Whom that has interrupted, and
+    /// who went on all the same, or was not even called any more, is no longer.
+    pub(super) fn end(&self) -> bool {
+        let mut state = self.shared.locked();
+        let Some(call) = state.calls.pop() else { return false };
+        if !self.shared.stopped.load(Ordering::Acquire) {
+            for instance in call.interrupted {
+                // Should that fail, it stays interrupted, and ends when it is called.
+                let _ = self.shared.instances[instance].interrupt.interrupt.clear();
+            }
+        }
+        call.over
     }
 }
 
@@ -94,22 +129,6 @@ impl Drop for Deadlines {
     fn drop(&mut self) {
         self.shared.locked().closed = true;
         self.shared.changed.notify_one();
-    }
-}
-
-impl Running<'_> {
-    /// Ends the call; says whether its time was over.
-    pub(super) fn end(mut self) -> bool {
-        self.ended = true;
-        self.deadlines.shared.locked().calls.pop().is_some_and(|call| call.over)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.deadlines.shared.locked().calls.pop();
-        }
     }
 }
 
@@ -123,24 +142,43 @@ impl Shared {
         let mut state = self.locked();
         while !state.closed {
             let now = Instant::now();
-            if let Some(first) =
-                state.calls.iter().position(|call| !call.over && call.until.is_some_and(|until| until <= now))
-            {
-                let (over, inner) = state.calls[first..].split_at_mut(1);
-                for call in over.iter_mut().chain(inner.iter_mut().take_while(|call| !call.own_time)) {
-                    // Should that fail, because the kernel allows no more mappings, the next look tries again.
-                    call.over = call.callee.interrupt().is_ok();
+            for i in 0..state.calls.len() {
+                let (outer, rest) = state.calls.split_at_mut(i);
+                let call = &mut rest[0];
+                if call.over || call.until <= now {
+                    // Again and again, as long as it lasts: it may just have been calling somebody.
+                    call.over |= self.interrupt(call.callee, &mut call.interrupted);
                 }
+                call.over |= outer.iter().any(|outer| outer.interrupted.contains(&call.callee));
             }
-            let next = state.calls.iter().filter(|call| !call.over).filter_map(|call| call.until).min();
+            let over = state.calls.iter().any(|call| call.over || call.until <= now);
+            let next = state.calls.iter().map(|call| call.until).min();
             state = match next {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+                    let least = Duration::from_millis(1);
+                    let left = if over { least } else { until.saturating_duration_since(Instant::now()).max(least) };
                     self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
+    }
+
+    /// Interrupts an instance and whatever it is calling. Says whether it is itself interrupted: the kernel may allow no
+    /// more mappings, and then the next look tries again.
+    fn interrupt(&self, instance: usize, interrupted: &mut Vec<usize>) -> bool {
+        if !interrupted.contains(&instance) {
+            if self.instances[instance].interrupt.interrupt().is_err() {
+                return false;
+            }
+            interrupted.push(instance);
+        }
+        for &callee in &self.instances[instance].callees {
+            if self.gates[callee].entered() && !self.instances[callee].shared {
+                self.interrupt(callee, interrupted);
+            }
+        }
+        true
     }
 }
 
@@ -159,37 +197,79 @@ mod tests {
         handle.requested()
     }
 
+    /// Instances of which the first calls the second.
+    struct Two {
+        groups: [Group; 2],
+        gates: Arc<[Gate]>,
+        deadlines: Deadlines,
+    }
+
+    fn two(limits: [Option<Duration>; 2], shared: bool) -> Two {
+        let groups = [Group::new().unwrap(), Group::new().unwrap()];
+        let gates: Arc<[Gate]> = [Gate::default(), Gate::default()].into();
+        let watched = |i: usize| Watched {
+            interrupt: groups[i].interrupt_handle(),
+            limit: limits[i],
+            shared: shared && i == 1,
+            callees: if i == 0 { vec![1] } else { Vec::new() },
+        };
+        let deadlines = Deadlines::new(vec![watched(0), watched(1)], Arc::clone(&gates), Arc::default());
+        Two { groups, gates, deadlines }
+    }
+
     #[test]
     fn a_call_ends_with_its_time_and_so_does_what_it_has_called() {
-        let (outer, inner) = (Group::new().unwrap(), Group::new().unwrap());
-        let deadlines = Deadlines::new(true);
-        let first = deadlines.begin(&outer.interrupt_handle(), SOON, false).unwrap().unwrap();
-        let second = deadlines.begin(&inner.interrupt_handle(), None, true).unwrap().unwrap();
-        assert!(interrupted(&outer.interrupt_handle()) && interrupted(&inner.interrupt_handle()));
-        assert!(second.end() && first.end());
+        let two = two([SOON, None], false);
+        assert!(two.deadlines.begin(0).unwrap());
+        two.gates[0].set_entered(true);
+        assert!(!two.deadlines.begin(1).unwrap());
+        two.gates[1].set_entered(true);
+        assert!(two.groups.iter().all(|group| interrupted(&group.interrupt_handle())));
+        two.gates.iter().for_each(|gate| gate.set_entered(false));
+        assert!(two.deadlines.end());
+        assert!(!two.groups[1].interrupt_handle().requested(), "it may be called again");
+    }
+
+    #[test]
+    fn what_is_called_when_time_is_over_is_found_too() {
+        let two = two([SOON, None], false);
+        assert!(two.deadlines.begin(0).unwrap());
+        two.gates[0].set_entered(true);
+        assert!(interrupted(&two.groups[0].interrupt_handle()));
+        assert!(!two.groups[1].interrupt_handle().requested());
+        // Compiled code had looked just before.
+        two.gates[1].set_entered(true);
+        assert!(interrupted(&two.groups[1].interrupt_handle()));
     }
 
     #[test]
     fn who_is_late_calls_nobody_else() {
-        let (outer, inner) = (Group::new().unwrap(), Group::new().unwrap());
-        let deadlines = Deadlines::new(true);
-        let first = deadlines.begin(&outer.interrupt_handle(), SOON, false).unwrap().unwrap();
-        assert!(interrupted(&outer.interrupt_handle()));
-        // Begun now, it would run for ever: the look at the clock that ends the outer call is past.
-        assert!(deadlines.begin(&inner.interrupt_handle(), None, false).is_err());
-        assert!(first.end());
-        assert!(deadlines.begin(&inner.interrupt_handle(), None, false).is_ok(), "the next call is another");
+        let two = two([SOON, SOON], false);
+        assert!(two.deadlines.begin(0).unwrap());
+        assert!(interrupted(&two.groups[0].interrupt_handle()));
+        assert!(two.deadlines.over() && two.deadlines.begin(1).is_err());
+        assert!(two.deadlines.end());
+        assert!(two.deadlines.begin(1).is_ok(), "the next call is another");
     }
 
     #[test]
     fn what_others_share_keeps_its_own_time_when_that_of_a_caller_is_over() {
-        let (outer, inner) = (Group::new().unwrap(), Group::new().unwrap());
-        let deadlines = Deadlines::new(true);
-        let first = deadlines.begin(&outer.interrupt_handle(), SOON, false).unwrap().unwrap();
-        let own = Some(Duration::from_secs(60));
-        let second = deadlines.begin(&inner.interrupt_handle(), own, true).unwrap().unwrap();
-        assert!(interrupted(&outer.interrupt_handle()));
-        assert!(!second.end() && !inner.interrupt_handle().requested());
-        assert!(first.end());
+        for own in [None, Some(Duration::from_secs(60))] {
+            let two = two([SOON, own], true);
+            assert!(two.deadlines.begin(0).unwrap());
+            two.gates[0].set_entered(true);
+            assert!(two.deadlines.begin(1).unwrap());
+            two.gates[1].set_entered(true);
+            assert!(interrupted(&two.groups[0].interrupt_handle()));
+            if own.is_some() {
+                assert!(!two.groups[1].interrupt_handle().requested());
+                assert!(!two.deadlines.end());
+            } else {
+                // Its own, as long as its caller's whole time.
+                assert!(interrupted(&two.groups[1].interrupt_handle()));
+                assert!(two.deadlines.end());
+            }
+            assert!(two.deadlines.end());
+        }
     }
 }

@@ -1,42 +1,41 @@
 //! An edge: how one instance calls another, and what of the other's fate it learns.
 //!
-//! The order of a call: the callee is alive and not being called already; its time begins; the marshaller carries the
-//! parameters, enters it and carries the result. Whoever breaks the contract ends: a caller that passes a wrong pointer
+//! The order of a call: the callee is alive and not being called already; its time begins; the parameters are carried, the
+//! callee is entered and the result is carried. Whoever breaks the contract ends: a caller that passes a wrong pointer
 //! traps, a callee that traps, lies or takes too long dies, and then the call returns as the edge's `on_fault` says.
+//!
+//! Where the caller's artifact has an adapter for the import, compiled code carries and enters by itself ([`EdgeHost`]);
+//! else the marshaller does ([`Edge::call`]). What comes before and after is the same.
 
+use super::crossing::Crossed;
 use super::deadline::{Deadlines, Over};
 use super::learn;
 use super::node::{Body, Death, Node, Shut};
 use super::{AppError, NodeId, Plan};
-use crate::app::cap::{Attenuation, Cap, CapKind, SubPath, derive};
+use crate::app::cap::{Attenuation, CapKind};
 use crate::app::fault::FaultValue;
 use crate::app::manifest::{OnFault, attenuation};
 use crate::app::marshal::{
-    Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Ownership, Pairing, Passing, Prepared,
-    Side, Stage, Way,
+    Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Pairing, Passing, Prepared, Region, Side,
+    Stage,
 };
+use crate::edge::{Broken, EdgeCall, EdgeHost, Gate, Parts, Recorded};
+use crate::host::HostFunc;
 use crate::value::{FuncType, Val};
-use crate::wasi::{Dir, WasiCtx};
-use crate::{Caller, Error, Func, HostError, Imports, TrapCode, ValType};
+use crate::wasi::WasiCtx;
+use crate::{Caller, Error, Func, HostError, Imports, InterruptHandle, TrapCode, ValType};
+use bailiwick_runtime_abi::edge as abi;
 use bailiwick_runtime_abi::wit::world::{MEMORY, REALLOC};
-use bailiwick_runtime_abi::wit::{Function, World};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Handles that a receiver has to have room for in one call. If it has none for more, that is the fault of who passes so
-/// many: else anybody could end an instance that others call by passing it one folder often enough.
-const HANDLES_WITH_ROOM: usize = 16;
+use bailiwick_runtime_abi::wit::{CoreSignature, Function, World};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An edge for one function.
 #[derive(Debug)]
 pub(super) struct Edge {
     /// `wallet/easydex → notify: send`.
     name: String,
+    caller: Arc<Node>,
     callee: Arc<Node>,
-    /// The caller's descriptors, out of which handles are passed.
-    caller_ctx: Arc<Mutex<WasiCtx>>,
-    /// Whether the caller's allocator or post-return function runs.
-    caller_tidying: Arc<AtomicBool>,
     export: usize,
     prepared: Prepared,
     /// The caller's world, and its import: by whose types it learns of a fault.
@@ -46,6 +45,17 @@ pub(super) struct Edge {
     /// What is taken off a folder that is passed, by the position of the parameter.
     narrowed: Vec<(u32, Attenuation)>,
     deadlines: Arc<Deadlines>,
+    /// Of the call that compiled code is making.
+    under_way: Mutex<UnderWay>,
+}
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    crossed: Crossed,
+    /// Whether it has a limit of time.
+    timed: bool,
+    /// Why a handle did not cross.
+    refused: Option<HandleError>,
 }
 
 impl Edge {
@@ -80,9 +90,8 @@ impl Edge {
             OnFault::Error => FaultValue::of(own, wanted),
         };
         Ok(Arc::new(Edge {
+            caller: Arc::clone(caller_node),
             callee: Arc::clone(callee_node),
-            caller_ctx: Arc::clone(&caller_node.ctx),
-            caller_tidying: Arc::clone(&caller_node.tidying),
             export,
             prepared,
             world: Arc::clone(own),
@@ -90,75 +99,115 @@ impl Edge {
             fault_value,
             narrowed,
             deadlines: Arc::clone(deadlines),
+            under_way: Mutex::default(),
             name,
         }))
     }
 
-    /// Grants the call to a module, by the names of its import.
-    pub(super) fn grant(self: &Arc<Edge>, imports: &mut Imports, module: &str, name: &str) {
-        let signature = self.prepared.caller_signature();
-        let ty = FuncType::new(signature.params.iter().copied(), signature.results.iter().copied());
-        let results: Vec<ValType> = signature.results.clone();
+    /// Grants the call to a module, by the names of its import. `interpreted`: not to compiled code.
+    pub(super) fn grant(self: &Arc<Edge>, imports: &mut Imports, module: &str, name: &str, interpreted: bool) {
+        let ty = func_type(self.prepared.caller_signature());
+        let (params, results) = (ty.params().len(), ty.results().len());
         let edge = Arc::clone(self);
-        imports.func_untyped(module, name, ty, move |caller, arguments| {
-            let params: Vec<u64> = arguments.iter().map(bits).collect();
+        let host = (!interpreted).then(|| Arc::clone(self) as Arc<dyn EdgeHost>);
+        let func = HostFunc::edge(ty, host, move |caller, cells| {
+            let params: Vec<u64> = cells[..params].iter().map(|cell| cell[0]).collect();
             let mut values = [0; 1];
-            edge.call(caller, &params, &mut values[..results.len()])?;
-            Ok(results.iter().zip(values).map(|(ty, bits)| value(*ty, bits)).collect())
+            edge.call(caller, &params, &mut values[..results])?;
+            for (cell, value) in cells.iter_mut().zip(&values[..results]) {
+                *cell = [*value, 0];
+            }
+            Ok(())
         });
+        imports.edge(module, name, func);
     }
 
-    fn call(&self, caller: &mut Caller<'_>, params: &[u64], results: &mut [u64]) -> Result<(), HostError> {
+    /// Whether a call may begin; what the caller learns, if not.
+    fn open(&self) -> Result<Option<Arc<Death>>, HostError> {
         // So that calls nest no deeper than the plan says, whatever an allocator does.
-        if self.caller_tidying.load(Ordering::Relaxed) {
+        if self.caller.gate().closed() {
             return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
         }
-        let mut body = match self.callee.enter() {
-            Ok(body) => body,
-            Err(Shut::Entered) => {
-                return Err(self.trap("it is being called already, and nobody enters it twice".to_owned()));
+        match self.callee.open() {
+            Ok(()) => Ok(None),
+            Err(Shut::Dead(death)) => Ok(Some(death)),
+            Err(Shut::Entered) => Err(self.entered()),
+        }
+    }
+
+    /// Carries a call out, by the marshaller.
+    fn call(&self, caller: &mut Caller<'_>, params: &[u64], results: &mut [u64]) -> Result<(), HostError> {
+        let area = area(self.prepared.caller_signature(), params);
+        if let Some(death) = self.open()? {
+            return self.learn(caller, &death, area, results.first_mut());
+        }
+        let timed = self.begin_time(caller)?;
+        let Ok(mut body) = self.callee.enter() else {
+            if timed {
+                self.deadlines.end();
             }
-            Err(Shut::Dead(death)) => return self.learn(caller, &death, params, results),
+            return Err(self.entered());
         };
-        let begun = self.deadlines.begin(&self.callee.interrupt, self.callee.time, self.callee.shared);
-        let running = begun.map_err(|Over| HostError::Trap(TrapCode::Interrupt, None))?;
+        let mut crossed = Crossed::default();
         let (result, ended) = match body.as_mut() {
-            Some(body) => self.carry(caller, body, params, results),
-            None => return Err(self.trap("it is gone".to_owned())),
+            Some(body) => self.carry(caller, body, &mut crossed, params, results),
+            None => (Err(Fault { offender: Offender::Host, ..self.gone() }), None),
         };
-        let late = running.is_some_and(|running| running.end());
-        if matches!(&result, Err(fault) if fault.offender == Offender::Caller)
-            && let Some(reason) = ended
-        {
-            // The caller's fault came first, but what has ended is not entered again.
-            self.callee.die(Some(&mut body), format!("{}: {reason}", self.name));
-        }
-        let survives = result.as_ref().map_or_else(|fault| fault.offender == Offender::Caller, |()| true);
-        if late
-            && survives
-            && let Some(body) = body.as_mut()
-        {
-            // It was done before it noticed; whoever's time was over learns of it itself.
-            let _ = body.group.resume();
-        }
-        match result {
-            Ok(()) => Ok(()),
-            Err(fault) if fault.offender == Offender::Caller => match fault.kind {
-                FaultKind::Interrupted => Err(HostError::Trap(TrapCode::Interrupt, None)),
-                _ => Err(self.trap(fault.to_string())),
-            },
-            Err(fault) => {
-                let reason = match self.callee.time {
-                    Some(limit) if late => {
-                        format!("a call of it took more than {}", humantime::format_duration(limit))
-                    }
-                    _ => fault.to_string(),
-                };
-                let death = self.callee.die(Some(&mut body), format!("{}: {reason}", self.name));
-                drop(body);
-                self.learn(caller, &death, params, results)
+        crossed.give_back(&self.callee);
+        let result = match result {
+            Ok(()) => {
+                if timed {
+                    self.deadlines.end();
+                }
+                return Ok(());
             }
+            Err(fault) => fault,
+        };
+        self.conclude(caller, &mut body, (result, ended), (crossed, timed), area, results.first_mut())
+    }
+
+    /// Begins the callee's time; says whether it must be ended.
+    fn begin_time(&self, caller: &mut Caller<'_>) -> Result<bool, HostError> {
+        let interrupted = || HostError::Trap(TrapCode::Interrupt, None);
+        if caller.interrupt_handle().requested() {
+            return Err(interrupted());
         }
+        self.deadlines.begin(self.callee.id().0).map_err(|Over| interrupted())
+    }
+
+    /// After a call has failed: who is to blame ends, and the caller learns of it. `ended`: why the callee's post-return
+    /// function did not return, if that came besides.
+    fn conclude(
+        &self,
+        caller: &mut Caller<'_>,
+        body: &mut Option<Body>,
+        (fault, ended): (Fault, Option<String>),
+        (mut crossed, timed): (Crossed, bool),
+        area: u32,
+        result: Option<&mut u64>,
+    ) -> Result<(), HostError> {
+        crossed.give_back(&self.callee);
+        crossed.undo(&fault, &self.caller, &self.callee);
+        let late = timed && self.deadlines.end();
+        if fault.offender == Offender::Caller {
+            let mut text = fault.to_string();
+            if let Some(reason) = ended {
+                // The caller's fault came first, but what has ended is not entered again.
+                text = format!("{text}; and then the callee ended: {}", first_line(&reason));
+                self.callee.die(Some(body), first_line(&reason).to_owned(), format!("{}: {reason}", self.name));
+            }
+            return Err(match fault.kind {
+                FaultKind::Interrupted => HostError::Trap(TrapCode::Interrupt, None),
+                _ => self.trap(text),
+            });
+        }
+        let text = fault.to_string();
+        let reason = match self.callee.time {
+            Some(limit) if late => format!("a call of it took more than {}", humantime::format_duration(limit)),
+            _ => first_line(&text).to_owned(),
+        };
+        let death = self.callee.die(Some(body), reason, format!("{}: {text}", self.name));
+        self.learn(caller, &death, area, result)
     }
 
     /// Carries the call out. Besides its outcome, says why the callee's post-return function did not return, if it did
@@ -167,12 +216,12 @@ impl Edge {
         &self,
         caller: &mut Caller<'_>,
         body: &mut Body,
+        crossed: &mut Crossed,
         params: &[u64],
         results: &mut [u64],
     ) -> (Result<(), Fault>, Option<String>) {
         let export = body.exports.get(self.export).copied();
-        let mut handles = Passed { edge: self, lent: Vec::new(), moved: Vec::new(), passed: [0; 2] };
-        let mut callee_end = CalleeEnd { body, export, tidying: &self.callee.tidying, ended: None };
+        let mut callee_end = CalleeEnd { body, export, gate: self.callee.gate(), ended: None };
         let (flag, callee) = (caller.interrupt_handle(), self.callee.interrupt.clone());
         let interrupted = move || match (flag.requested(), callee.requested()) {
             (true, _) => Some(Side::Caller),
@@ -180,17 +229,13 @@ impl Edge {
             _ => None,
         };
         let call = Call {
-            caller: &mut CallerEnd { caller, tidying: &self.caller_tidying },
+            caller: &mut CallerEnd { caller, gate: self.caller.gate() },
             callee: &mut callee_end,
-            handles: &mut handles,
+            handles: &mut Passed { edge: self, crossed },
             interrupted: &interrupted,
             limits: Limits::default(),
         };
         let result = call.run(&self.prepared, params, results);
-        handles.give_back();
-        if let Err(fault) = &result {
-            handles.undo(fault);
-        }
         (result, callee_end.ended)
     }
 
@@ -199,13 +244,13 @@ impl Edge {
         &self,
         caller: &mut Caller<'_>,
         death: &Death,
-        params: &[u64],
-        results: &mut [u64],
+        area: u32,
+        result: Option<&mut u64>,
     ) -> Result<(), HostError> {
-        let Some(value) = self.fault_value else { return Err(self.trap(format!("it is dead: {}", death.reason))) };
-        let text = format!("{} is dead: {}", self.callee.path, death.reason);
-        let mut end = CallerEnd { caller, tidying: &self.caller_tidying };
-        learn::store(&self.world, &self.import, value, &text, &mut end, params, results)
+        let text = format!("{} is dead: {}", self.callee.name, death.reason);
+        let Some(value) = self.fault_value else { return Err(self.trap(text)) };
+        let mut end = CallerEnd { caller, gate: self.caller.gate() };
+        learn::store(&self.world, &self.import, value, &text, &mut end, area, result)
             .map_err(|reason| self.trap(reason))
     }
 
@@ -213,6 +258,219 @@ impl Edge {
     fn trap(&self, reason: String) -> HostError {
         HostError::Trap(TrapCode::HostError, Some(format!("{}: {reason}", self.name)))
     }
+
+    fn entered(&self) -> HostError {
+        self.trap("it is being called already, and nobody enters it twice".to_owned())
+    }
+
+    fn gone(&self) -> Fault {
+        let kind = FaultKind::Ended(Box::new(Error::trap(TrapCode::HostError)));
+        Fault { offender: Offender::Callee, stage: Stage::Params, place: String::new(), kind }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fills the record of compiled code in.
+    fn link(&self, call: &mut EdgeCall<'_>) -> Result<(), HostError> {
+        let failed = |e: Error| self.trap(format!("it can't be linked: {e}"));
+        let mut body = self.callee.body();
+        let Some(body) = body.as_mut() else { return Err(self.trap("it is gone".to_owned())) };
+        let Some(export) = body.exports.get(self.export).copied() else {
+            return Err(self.trap("it was not instantiated yet".to_owned()));
+        };
+        let signature = self.prepared.callee_signature();
+        let post_return = FuncType::new(signature.results.iter().copied(), []);
+        let memory = match body.face {
+            Some(face) => face.memory(&mut body.group, MEMORY).ok(),
+            None => None,
+        };
+        let parts = Parts {
+            function: (export.func, func_type(signature)),
+            post_return: export.post_return.map(|func| (func, post_return)),
+            realloc: body.realloc,
+            memory,
+            caller_realloc: call.caller.export(REALLOC),
+        };
+        // What the canonical ABI needs was exported when the modules were compiled; compiled code relies on it.
+        let (caller, callee) = (self.prepared.caller_needs(), self.prepared.callee_needs());
+        let missing = |side: &str, what: &str| Err(self.trap(format!("the {side} exports no {what}")));
+        if callee.memory && parts.memory.is_none() {
+            return missing("callee", MEMORY);
+        }
+        if callee.realloc && parts.realloc.is_none() {
+            return missing("callee", REALLOC);
+        }
+        if caller.memory && call.caller.memory_handle().is_none() {
+            return missing("caller", MEMORY);
+        }
+        if caller.realloc && parts.caller_realloc.is_none() {
+            return missing("caller", REALLOC);
+        }
+        call.link(&mut body.group, parts).map_err(failed)
+    }
+
+    /// What compiled code says went wrong, as the marshaller would have said it.
+    fn explain(&self, call: &mut EdgeCall<'_>, broken: &Broken) -> Fault {
+        let side = if broken.callee { Side::Callee } else { Side::Caller };
+        let stage = match broken.stage {
+            0 => Stage::Params,
+            1 => Stage::Function,
+            2 => Stage::Result,
+            _ => Stage::PostReturn,
+        };
+        let region = match broken.region {
+            1 => Region::String,
+            2 => Region::List,
+            3 => Region::Params,
+            4 => Region::Result,
+            5 => Region::Allocation,
+            _ => Region::Part,
+        };
+        let place = self.prepared.place(broken.place).map(|place| place.text).unwrap_or_default();
+        let (a, b) = (broken.a, broken.b);
+        let fault = |side: Side, kind| Fault { offender: side.into(), stage, place: place.clone(), kind };
+        let code = broken.code;
+        if code == abi::Code::Ended as u8 {
+            let side = if a == abi::Target::CallerRealloc as u64 { Side::Caller } else { Side::Callee };
+            return fault(side, FaultKind::Ended(Box::new(call.ended(a))));
+        }
+        let kind = if code == abi::Code::Recorded as u8 {
+            match broken.recorded {
+                Some(Recorded::NotText(offset)) => FaultKind::NotUtf8 { offset },
+                Some(Recorded::Interrupted { callee }) => {
+                    return fault(if callee { Side::Callee } else { Side::Caller }, FaultKind::Interrupted);
+                }
+                None => match self.under_way().refused.take() {
+                    Some(error) => return fault(error.offender, FaultKind::Handle(error)),
+                    None => return Fault { offender: Offender::Host, ..self.gone() },
+                },
+            }
+        } else if code == abi::Code::NoMemory as u8 {
+            FaultKind::NoMemory
+        } else if code == abi::Code::OutOfBounds as u8 {
+            let memory = call.memory_len(broken.callee).unwrap_or_default();
+            FaultKind::OutOfBounds { region, address: a, size: b, memory }
+        } else if code == abi::Code::Misaligned as u8 {
+            FaultKind::Misaligned { region, address: a as u32, align: b as u32 }
+        } else if code == abi::Code::TooLong as u8 {
+            FaultKind::TooLong { region, size: a }
+        } else if code == abi::Code::NotChar as u8 {
+            FaultKind::NotChar(a as u32)
+        } else if code == abi::Code::NoSuchCase as u8 {
+            FaultKind::NoSuchCase { index: a as u32, cases: b as u32 }
+        } else if code == abi::Code::Bytes as u8 {
+            FaultKind::Limit { unit: "bytes", limit: abi::MAX_BYTES }
+        } else if code == abi::Code::Elements as u8 {
+            FaultKind::Limit { unit: "elements", limit: abi::MAX_ELEMENTS }
+        } else {
+            return Fault { offender: Offender::Host, ..self.gone() };
+        };
+        fault(side, kind)
+    }
+}
+
+impl EdgeHost for Edge {
+    fn gates(&self) -> [&Gate; 2] {
+        [self.caller.gate(), self.callee.gate()]
+    }
+
+    fn callee_interrupt(&self) -> &InterruptHandle {
+        &self.callee.interrupt
+    }
+
+    fn begin(&self, call: &mut EdgeCall<'_>, area: u32, result: &mut u64) -> Result<bool, HostError> {
+        if let Some(death) = self.open()? {
+            self.learn(&mut call.caller, &death, area, Some(result))?;
+            return Ok(true);
+        }
+        if !call.linked() {
+            self.link(call)?;
+        }
+        let timed = self.begin_time(&mut call.caller)?;
+        if !timed && self.callee.interrupt.requested() {
+            if self.deadlines.over() {
+                return Err(HostError::Trap(TrapCode::Interrupt, None));
+            }
+            // Code that does not poll at its entry would run to its end.
+            let fault = Fault { kind: FaultKind::Interrupted, ..self.gone() };
+            let mut body = self.callee.body();
+            let crossed = (Crossed::default(), false);
+            self.conclude(&mut call.caller, &mut body, (fault, None), crossed, area, Some(result))?;
+            return Ok(true);
+        }
+        let begin = if self.deadlines.concern(self.callee.id().0) { abi::BEGIN } else { 0 };
+        call.set_flags(begin | if timed { abi::FINISH } else { 0 });
+        *self.under_way() = UnderWay { timed, ..UnderWay::default() };
+        Ok(false)
+    }
+
+    fn pass(&self, place: u32, handle: u32) -> Option<u32> {
+        let mut under_way = self.under_way();
+        let passing = self.prepared.place(place)?.passing?;
+        match under_way.crossed.pass((&self.caller, &self.callee), &self.narrowed, passing, handle) {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                under_way.refused = Some(error);
+                None
+            }
+        }
+    }
+
+    fn returned(&self) -> bool {
+        let mut under_way = self.under_way();
+        under_way.crossed.give_back(&self.callee);
+        under_way.crossed.forget_moved_there();
+        true
+    }
+
+    fn fault(
+        &self,
+        call: &mut EdgeCall<'_>,
+        broken: Broken,
+        area: u32,
+        result: &mut u64,
+    ) -> Result<(), HostError> {
+        let fault = self.explain(call, &broken);
+        let mut body = self.callee.body();
+        let mut ended = None;
+        if fault.offender == Offender::Caller
+            && fault.stage == Stage::Result
+            && let Some(body) = body.as_mut()
+        {
+            // The callee has done its part, and goes on.
+            let export = body.exports.get(self.export).copied();
+            let mut callee = CalleeEnd { body, export, gate: self.callee.gate(), ended: None };
+            let returned = &[broken.returned][..self.prepared.callee_signature().results.len().min(1)];
+            let _ = callee.post_return(returned);
+            ended = callee.ended;
+        }
+        let UnderWay { crossed, timed, .. } = std::mem::take(&mut *self.under_way());
+        // Nobody is in it any more; if it dies, nobody will be.
+        self.callee.gate().set_entered(false);
+        self.conclude(&mut call.caller, &mut body, (fault, ended), (crossed, timed), area, Some(result))
+    }
+
+    fn finish(&self) {
+        let timed = std::mem::take(&mut self.under_way().timed);
+        if timed {
+            self.deadlines.end();
+        }
+    }
+}
+
+fn func_type(signature: &CoreSignature) -> FuncType {
+    FuncType::new(signature.params.iter().copied(), signature.results.iter().copied())
+}
+
+/// Where the caller wants its result, if it says so.
+fn area(signature: &CoreSignature, params: &[u64]) -> u32 {
+    if signature.result_by_pointer { params.last().map_or(0, |&pointer| pointer as u32) } else { 0 }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn bits(value: &Val) -> u64 {
@@ -238,14 +496,14 @@ fn value(ty: ValType, bits: u64) -> Val {
 /// The end that calls.
 struct CallerEnd<'a, 'b> {
     caller: &'a mut Caller<'b>,
-    tidying: &'a AtomicBool,
+    gate: &'a Gate,
 }
 
 /// Runs code of an instance that makes no calls over edges meanwhile.
-fn tidying<T>(flag: &AtomicBool, run: impl FnOnce() -> T) -> T {
-    let outer = flag.swap(true, Ordering::Relaxed);
+fn tidying<T>(gate: &Gate, run: impl FnOnce() -> T) -> T {
+    let outer = gate.set_closed(true);
     let result = run();
-    flag.store(outer, Ordering::Relaxed);
+    gate.set_closed(outer);
     result
 }
 
@@ -256,7 +514,7 @@ impl End for CallerEnd<'_, '_> {
 
     fn allocate(&mut self, align: u32, size: u32) -> Result<u32, Error> {
         let realloc = self.caller.instance().func(self.caller, REALLOC)?;
-        allocate(tidying(self.tidying, || realloc.call(self.caller, &arguments(align, size)))?)
+        allocate(tidying(self.gate, || realloc.call(self.caller, &arguments(align, size)))?)
     }
 }
 
@@ -264,7 +522,7 @@ impl End for CallerEnd<'_, '_> {
 struct CalleeEnd<'a> {
     body: &'a mut Body,
     export: Option<super::node::Export>,
-    tidying: &'a AtomicBool,
+    gate: &'a Gate,
     /// Why its post-return function did not return.
     ended: Option<String>,
 }
@@ -284,7 +542,7 @@ impl End for CalleeEnd<'_> {
 
     fn allocate(&mut self, align: u32, size: u32) -> Result<u32, Error> {
         let Some(realloc) = self.body.realloc else { return Err(self.missing(REALLOC)) };
-        allocate(tidying(self.tidying, || realloc.call(&mut self.body.group, &arguments(align, size)))?)
+        allocate(tidying(self.gate, || realloc.call(&mut self.body.group, &arguments(align, size)))?)
     }
 }
 
@@ -306,7 +564,7 @@ impl Callee for CalleeEnd<'_> {
     fn post_return(&mut self, results: &[u64]) -> Result<(), Error> {
         match self.export.and_then(|export| export.post_return) {
             Some(func) => {
-                let returned = tidying(self.tidying, || enter(func, self.body, results, &mut []));
+                let returned = tidying(self.gate, || enter(func, self.body, results, &mut []));
                 returned.inspect_err(|error| self.ended = Some(error.to_string()))
             }
             None => Ok(()),
@@ -324,92 +582,20 @@ fn enter(func: Func, body: &mut Body, params: &[u64], results: &mut [u64]) -> Re
     Ok(())
 }
 
-/// Handles that have crossed in a call.
+/// How handles cross in a call that the marshaller carries out.
 struct Passed<'a> {
     edge: &'a Edge,
-    /// Descriptors of the callee that are lent to it, and the folders that they are.
-    lent: Vec<(u32, Dir)>,
-    /// Descriptors that were handed over for good, by the way that they went.
-    moved: Vec<(Way, u32, Dir)>,
-    /// How many have gone to the callee and to the caller.
-    passed: [usize; 2],
-}
-
-impl Passed<'_> {
-    /// Takes back what was lent: the descriptors close, and whatever was opened through them is dead.
-    fn give_back(&mut self) {
-        for (fd, folder) in self.lent.drain(..) {
-            folder.revoke();
-            let mut ctx = self.edge.callee.ctx.lock().unwrap_or_else(PoisonError::into_inner);
-            ctx.take_back_folder(fd, &folder);
-        }
-    }
-
-    /// Takes back what was handed over to somebody who has not learned of it, since the call ended before: a descriptor
-    /// that nobody told it about is none of its own. The giver, whose fault it was, ends.
-    fn undo(&mut self, fault: &Fault) {
-        for (way, fd, folder) in self.moved.drain(..) {
-            let target = match (way, fault.stage, fault.offender) {
-                (Way::ToCallee, Stage::Params, Offender::Caller) => &self.edge.callee.ctx,
-                (Way::ToCaller, Stage::Result, Offender::Callee) => &self.edge.caller_ctx,
-                _ => continue,
-            };
-            folder.revoke();
-            target.lock().unwrap_or_else(PoisonError::into_inner).take_back_folder(fd, &folder);
-        }
-    }
+    crossed: &'a mut Crossed,
 }
 
 impl Handles for Passed<'_> {
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError> {
-        let (source, target) = match passing.way {
-            Way::ToCallee => (&self.edge.caller_ctx, &self.edge.callee.ctx),
-            Way::ToCaller => (&self.edge.callee.ctx, &self.edge.caller_ctx),
-        };
-        let refused = |offender: Side, reason: String| HandleError { offender, reason: reason.into() };
-        let (giver, receiver) = (passing.way.source(), passing.way.target());
-        let own = passing.ownership == Ownership::Own;
-        let folder = {
-            let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
-            let folder = source.folder(handle);
-            let folder = folder.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
-            if own {
-                source.drop_folder(handle).map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
-            }
-            folder
-        };
-        let asked = self.edge.narrowed.iter().find(|(position, _)| passing.parameter == Some(*position));
-        let folder = match asked.filter(|_| passing.way == Way::ToCallee) {
-            None => folder,
-            Some((_, asked)) => {
-                let held = Cap::Dir { path: SubPath::default(), grant: folder.grant() };
-                let Ok(Cap::Dir { path, grant }) = derive(&held, asked) else {
-                    let message = format!("passes handle {handle}, which holds less than the edge hands over");
-                    return Err(refused(giver, message));
-                };
-                let narrowed = folder.derive(&path.to_string(), grant);
-                narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
-            }
-        };
-        let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder);
-        let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
-        *passed += 1;
-        let fd = match fd {
-            Ok(fd) => fd,
-            Err(e) if *passed > HANDLES_WITH_ROOM => {
-                return Err(refused(giver, format!("passes more handles than there is room for: {e}")));
-            }
-            Err(e) => return Err(refused(receiver, format!("can't take a handle: {e}"))),
-        };
-        match own {
-            true => self.moved.push((passing.way, fd, folder)),
-            false => self.lent.push((fd, folder)),
-        }
-        Ok(fd)
+        let edge = self.edge;
+        self.crossed.pass((&edge.caller, &edge.callee), &edge.narrowed, passing, handle)
     }
 
     fn end_of_call(&mut self) -> Result<(), HandleError> {
-        self.give_back();
+        self.crossed.give_back(&self.edge.callee);
         Ok(())
     }
 }

@@ -7,8 +7,8 @@ use bailiwick_runtime_abi::wit::{Direction, Function, Kind, World};
 /// Most bytes of the text that a caller gets.
 const MAX_TEXT: usize = 1024;
 
-/// Stores the error value as the result of a call of `function`, an import of `world`. `params` and `results` are the core
-/// values of the import.
+/// Stores the error value as the result of a call of `function`, an import of `world`: at `area`, or, if its result is a
+/// core value, as `result_value`.
 ///
 /// # Errors
 /// What is wrong with the caller: its pointer, or its allocator.
@@ -18,18 +18,18 @@ pub(super) fn store(
     value: FaultValue,
     text: &str,
     caller: &mut dyn End,
-    params: &[u64],
-    results: &mut [u64],
+    area: u32,
+    result_value: Option<&mut u64>,
 ) -> Result<(), String> {
     let types = world.types();
     let internal = || "its result type has no room for an error".to_owned();
     let result = function.result.ok_or_else(internal)?;
     if !world.signature(function, Direction::Lower).result_by_pointer {
         // A result without payloads: one number, 1 for `err`.
-        results.first_mut().map(|result| *result = 1).ok_or_else(internal)?;
+        *result_value.ok_or_else(internal)? = 1;
         return Ok(());
     }
-    let area = u64::from(params.last().copied().unwrap_or_default() as u32);
+    let area = u64::from(area);
     let layout = types.layout(result);
     if area % u64::from(layout.align.max(1)) != 0 {
         return Err(format!("it wants its result at address {area}, which is no multiple of {}", layout.align));

@@ -4,6 +4,7 @@
 //! callee's memory, enters the callee's group and marshals back; what goes wrong in the callee ends there.
 
 mod context;
+mod crossing;
 mod deadline;
 mod edge;
 mod learn;
@@ -11,14 +12,16 @@ mod node;
 
 use super::check::{Outcome, Wiring};
 use super::plan::{NodeId, Plan};
+use crate::edge::Gate;
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
-use deadline::Deadlines;
+use deadline::{Deadlines, Watched};
 use edge::Edge;
 use node::{Body, Node};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 pub use node::Death;
@@ -35,6 +38,9 @@ pub struct AppConfig {
     pub environment: BTreeMap<String, Vec<u8>>,
     /// Is told of denials.
     pub auditor: Option<Auditor>,
+    /// Carries values over edges by the interpreter even where the caller's artifact has compiled code for it: slower, and
+    /// what that code is compared with.
+    pub interpret_edges: bool,
     /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
     pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
 }
@@ -80,17 +86,23 @@ pub enum AppError {
 pub struct App {
     nodes: Vec<Arc<Node>>,
     resources: Resources,
+    stopped: Arc<AtomicBool>,
 }
 
 /// Ends every instance of an application, from any thread.
 #[derive(Clone, Debug)]
-pub struct AppInterrupt(Vec<InterruptHandle>);
+pub struct AppInterrupt {
+    instances: Vec<InterruptHandle>,
+    stopped: Arc<AtomicBool>,
+}
 
 impl AppInterrupt {
     /// Interrupts every instance; says whether all could be.
     pub fn interrupt(&self) -> bool {
+        // So that nobody lets them run again.
+        self.stopped.store(true, Ordering::Release);
         // The one that runs is among them; each is asked, whatever the others said.
-        self.0.iter().filter(|handle| handle.interrupt().is_err()).count() == 0
+        self.instances.iter().filter(|handle| handle.interrupt().is_err()).count() == 0
     }
 }
 
@@ -101,28 +113,37 @@ impl App {
     /// [`AppError`]
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
-        let any_limit = plan.nodes.iter().any(|node| node.limits.time.is_some());
-        let deadlines = Arc::new(Deadlines::new(any_limit));
+        let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
             let ctx = Arc::new(Mutex::new(resources.context(plan, id, config)?));
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
-            nodes.push(Arc::new(Node::new(plan, id, ctx, group, resources.dirs_of(id).cloned().collect())));
+            let dirs = resources.dirs_of(id).cloned().collect();
+            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs)));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
                 nodes[parent.0].adopt(&nodes[id.0]);
             }
         }
-        let app = App { nodes, resources };
+        let stopped = Arc::new(AtomicBool::new(false));
+        let watched = plan.iter().map(|(id, node)| Watched {
+            interrupt: nodes[id.0].interrupt.clone(),
+            // Nobody calls the root.
+            limit: node.limits.time,
+            shared: node.shared,
+            callees: node.callees.values().map(|callee| callee.0).collect(),
+        });
+        let deadlines = Arc::new(Deadlines::new(watched.collect(), gates, Arc::clone(&stopped)));
+        let app = App { nodes, resources, stopped };
         if let Some(interrupt) = &config.interrupt {
             let _ = interrupt.set(app.interrupt_handle());
         }
         let mut done = vec![false; plan.nodes.len()];
         for (id, _) in plan.iter() {
-            app.instantiate(plan, wiring, &deadlines, id, &mut done)?;
+            app.instantiate((plan, wiring, config), &deadlines, id, &mut done)?;
         }
         Ok(app)
     }
@@ -130,27 +151,57 @@ impl App {
     /// Instantiates a node, after those that it calls.
     fn instantiate(
         &self,
-        plan: &Plan,
-        wiring: &Wiring,
+        of: (&Plan, &Wiring, &AppConfig),
         deadlines: &Arc<Deadlines>,
         id: NodeId,
         done: &mut [bool],
     ) -> Result<(), AppError> {
+        let (plan, _, _) = of;
         if std::mem::replace(&mut done[id.0], true) {
             return Ok(());
         }
         let planned = plan.node(id);
         for &callee in planned.callees.values() {
-            self.instantiate(plan, wiring, deadlines, callee, done)?;
+            self.instantiate(of, deadlines, callee, done)?;
         }
         let node = &self.nodes[id.0];
-        let failed = |source| AppError::Instance { instance: described(planned), source };
-        let mut body = node.body();
-        let Some(body) = body.as_mut() else { return Ok(()) };
+        let mut body = node.own();
+        let Some(inside) = body.as_mut() else { return Ok(()) };
         // What runs as it is made has the time of a call.
-        let time = planned.limits.time.filter(|_| planned.parent.is_some());
-        let begun = deadlines.begin(&node.interrupt, time, false);
-        let running = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
+        let begun = if planned.parent.is_some() { deadlines.begin(id.0) } else { Ok(false) };
+        let timed = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
+        let made = self.make(of, deadlines, id, inside);
+        let late = timed && deadlines.end();
+        match made {
+            // What it did was its own doing: it dies alone, before anybody has called it.
+            Err(AppError::Instance { source, .. })
+                if planned.parent.is_some()
+                    && matches!(source, Error::Trap(_) | Error::Exit(_) | Error::Host(_))
+                    && !self.stopped.load(Ordering::Acquire) =>
+            {
+                let text = source.to_string();
+                let reason = match planned.limits.time {
+                    Some(limit) if late => format!("it took more than {}", humantime::format_duration(limit)),
+                    _ => text.lines().next().unwrap_or_default().to_owned(),
+                };
+                node.die(Some(&mut body), format!("as it was made: {reason}"), text);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Makes the members of a node, the face last, and runs their `_initialize`.
+    fn make(
+        &self,
+        (plan, wiring, config): (&Plan, &Wiring, &AppConfig),
+        deadlines: &Arc<Deadlines>,
+        id: NodeId,
+        body: &mut Body,
+    ) -> Result<(), AppError> {
+        let planned = plan.node(id);
+        let node = &self.nodes[id.0];
+        let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
@@ -169,7 +220,7 @@ impl App {
                     Outcome::Call { callee, import: wanted, export } => {
                         let to = &self.nodes[callee.0];
                         let edge = Edge::new(plan, (id, index, wanted), (callee, export), node, to, deadlines)?;
-                        edge.grant(&mut imports, &import.module, &import.name);
+                        edge.grant(&mut imports, &import.module, &import.name, config.interpret_edges);
                     }
                 }
             }
@@ -179,9 +230,6 @@ impl App {
                 initialize.call(&mut body.group, &[]).map_err(failed)?;
             }
             instances[index] = Some(instance);
-        }
-        if running.is_some_and(|running| running.end()) {
-            body.group.resume().map_err(failed)?;
         }
         body.face = instances.first().copied().flatten();
         body.find_exports(planned).map_err(failed)
@@ -193,7 +241,7 @@ impl App {
     /// [`AppError`]
     pub fn run(&mut self, plan: &Plan) -> Result<i32, AppError> {
         let root = plan.node(NodeId(0));
-        let mut body = self.nodes[0].body();
+        let mut body = self.nodes[0].own();
         let Some(Body { group, face: Some(face), .. }) = body.as_mut() else {
             return Err(AppError::Internal("the root is not alive".to_owned()));
         };
@@ -211,7 +259,8 @@ impl App {
 
     /// A handle by which any thread can end the application.
     pub fn interrupt_handle(&self) -> AppInterrupt {
-        AppInterrupt(self.nodes.iter().map(|node| node.interrupt.clone()).collect())
+        let instances = self.nodes.iter().map(|node| node.interrupt.clone()).collect();
+        AppInterrupt { instances, stopped: Arc::clone(&self.stopped) }
     }
 
     /// The instances that died, and why, in the order of the plan.

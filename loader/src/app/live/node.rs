@@ -1,8 +1,10 @@
 //! An instance of an application: alive, or dead for a reason.
 
 use super::{AppError, NodeId, Plan};
+use crate::edge::Gate;
 use crate::wasi::{Dir, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::time::Duration;
@@ -10,19 +12,21 @@ use std::time::Duration;
 /// Why an instance is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// In words: a trap, an exit, a limit, the death of its parent.
+    /// In one line: a trap, an exit, a limit, the death of its parent.
     pub reason: String,
+    /// Which call it was that it died in, if it was one, and where its code was.
+    pub detail: String,
 }
 
 /// One nano-process.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) path: String,
+    /// As its parent calls it.
+    pub(super) name: String,
     pub(super) time: Option<Duration>,
-    /// Whether several instances call it.
-    pub(super) shared: bool,
-    /// Whether its allocator or a post-return function runs, which make no calls (CanonicalABI.md, `may_leave`).
-    pub(super) tidying: Arc<AtomicBool>,
+    gates: Arc<[Gate]>,
+    id: NodeId,
     pub(super) ctx: Arc<Mutex<WasiCtx>>,
     pub(super) interrupt: InterruptHandle,
     body: Mutex<Option<Body>>,
@@ -77,13 +81,22 @@ pub(super) enum Shut {
 }
 
 impl Node {
-    pub(super) fn new(plan: &Plan, id: NodeId, ctx: Arc<Mutex<WasiCtx>>, group: Group, dirs: Vec<Dir>) -> Node {
+    /// `gates`: one for each instance of the plan.
+    pub(super) fn new(
+        plan: &Plan,
+        id: NodeId,
+        gates: Arc<[Gate]>,
+        ctx: Arc<Mutex<WasiCtx>>,
+        group: Group,
+        dirs: Vec<Dir>,
+    ) -> Node {
         let node = plan.node(id);
         Node {
+            gates,
+            id,
             path: node.path.clone(),
+            name: node.name.clone(),
             time: node.limits.time,
-            shared: node.shared,
-            tidying: Arc::default(),
             ctx,
             interrupt: group.interrupt_handle(),
             body: Mutex::new(Some(Body { group, face: None, exports: Vec::new(), realloc: None })),
@@ -99,19 +112,42 @@ impl Node {
         self.children.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(child));
     }
 
-    /// The inside, for whoever owns the application.
+    /// Which of the plan's instances it is.
+    pub(super) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Whether it may be entered, and may call others: what compiled code looks at.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gates[self.id.0]
+    }
+
+    /// The inside, while nobody can call it: for whoever owns the application.
+    pub(super) fn own(&self) -> Entry<'_> {
+        let body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        Entry::new(self.gate(), body)
+    }
+
+    /// The inside, for a call that compiled code makes, which has marked it as entered.
     pub(super) fn body(&self) -> MutexGuard<'_, Option<Body>> {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The inside, for a call.
-    pub(super) fn enter(&self) -> Result<MutexGuard<'_, Option<Body>>, Shut> {
+    /// Whether a call may be made now.
+    pub(super) fn open(&self) -> Result<(), Shut> {
         if self.dead.load(Ordering::Acquire) {
-            return Err(Shut::Dead(self.death().unwrap_or_else(|| Arc::new(Death { reason: "it died".to_owned() }))));
+            let lost = || Death { reason: "it died".to_owned(), detail: String::new() };
+            return Err(Shut::Dead(self.death().unwrap_or_else(|| Arc::new(lost()))));
         }
+        if self.gate().entered() { Err(Shut::Entered) } else { Ok(()) }
+    }
+
+    /// The inside, for a call.
+    pub(super) fn enter(&self) -> Result<Entry<'_>, Shut> {
+        self.open()?;
         match self.body.try_lock() {
-            Ok(body) => Ok(body),
-            Err(TryLockError::Poisoned(body)) => Ok(body.into_inner()),
+            Ok(body) => Ok(Entry::new(self.gate(), body)),
+            Err(TryLockError::Poisoned(body)) => Ok(Entry::new(self.gate(), body.into_inner())),
             Err(TryLockError::WouldBlock) => Err(Shut::Entered),
         }
     }
@@ -123,29 +159,67 @@ impl Node {
 
     /// Ends it for good: its memory goes, its descriptors close, its folders and all that was derived from them are revoked,
     /// and those die that held what it handed them.
-    pub(super) fn die(&self, body: Option<&mut Option<Body>>, reason: String) -> Arc<Death> {
-        let death = Arc::clone(self.death.get_or_init(|| Arc::new(Death { reason })));
+    ///
+    /// `body`: its inside, from whoever has it, when no code of it runs any more.
+    pub(super) fn die(&self, body: Option<&mut Option<Body>>, reason: String, detail: String) -> Arc<Death> {
+        let death = Arc::clone(self.death.get_or_init(|| Arc::new(Death { reason, detail })));
         if self.dead.swap(true, Ordering::AcqRel) {
             return death;
         }
+        self.gate().set_dead();
         for dir in &self.dirs {
             dir.revoke();
         }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
         match body {
             Some(body) => *body = None,
+            // It is on the stack above us: interrupted, it can't go on, and goes with the application.
+            None if self.gate().entered() => drop(self.interrupt.interrupt()),
             None => match self.body.try_lock() {
                 Ok(mut body) => *body = None,
                 Err(TryLockError::Poisoned(body)) => *body.into_inner() = None,
-                // It is on the stack above us: interrupted, it can't go on, and is dropped when it has been left.
                 Err(TryLockError::WouldBlock) => drop(self.interrupt.interrupt()),
             },
         }
         let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
         for child in children.iter().filter_map(Weak::upgrade) {
-            child.die(None, format!("{}, which handed it what it held, is dead: {}", self.path, death.reason));
+            let reason = format!("its parent is dead: {}", death.reason);
+            child.die(None, reason, format!("{}, which handed it what it held, is dead", self.path));
         }
         death
+    }
+}
+
+/// The inside of an instance, marked as entered meanwhile.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    gate: &'a Gate,
+    body: MutexGuard<'a, Option<Body>>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(gate: &'a Gate, body: MutexGuard<'a, Option<Body>>) -> Entry<'a> {
+        gate.set_entered(true);
+        Entry { gate, body }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.gate.set_entered(false);
+    }
+}
+
+impl Deref for Entry<'_> {
+    type Target = Option<Body>;
+    fn deref(&self) -> &Option<Body> {
+        &self.body
+    }
+}
+
+impl DerefMut for Entry<'_> {
+    fn deref_mut(&mut self) -> &mut Option<Body> {
+        &mut self.body
     }
 }
 

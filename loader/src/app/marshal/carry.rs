@@ -2,10 +2,11 @@
 
 use super::fault::{Fault, FaultKind, Region, Stage};
 use super::meter::{Meter, PIECE_SIZE, Stop};
+use super::places::part_name;
 use super::prepare::{Shape, ShapeKind};
 use super::scalar::check_case;
 use super::{End, Handles, MAX_CONTENT_SIZE, Passing, Side, Way};
-use bailiwick_runtime_abi::wit::{Kind, Type, World};
+use bailiwick_runtime_abi::wit::{Type, World};
 
 /// What is carried, or a fault: in a box, because most calls have none, and steps that go deep are to be small.
 pub(super) type Carried<T> = Result<T, Box<Fault>>;
@@ -266,19 +267,7 @@ impl Carry<'_, '_> {
     /// A fault in part `index` of a value of type `ty`.
     #[cold]
     fn within(&self, fault: Box<Fault>, ty: Type, index: usize) -> Box<Fault> {
-        let types = self.world.types();
-        let name = match types.kind(ty) {
-            Some(Kind::Record(fields)) => fields.get(index).map(|field| field.name.as_str()),
-            Some(Kind::Variant(cases)) => cases.get(index).map(|case| case.name.as_str()),
-            Some(Kind::Option(_)) => Some("some"),
-            Some(Kind::Result { .. }) => Some(if index == 0 { "ok" } else { "err" }),
-            Some(Kind::List(_)) => return fault.within(&format!("[{index}]")),
-            _ => None,
-        };
-        match name {
-            Some(name) => fault.within(&format!(".{name}")),
-            None => fault.within(&format!(".{index}")),
-        }
+        fault.within(&part_name(self.world, ty, Some(index)))
     }
 }
 

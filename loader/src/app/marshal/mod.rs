@@ -18,6 +18,7 @@
 //! | `scalar.rs` | values of a fixed size, without pointers or handles |
 //! | `meter.rs` | how much a call may move, and who is to end meanwhile |
 //! | `fault.rs` | whose fault it was, where and what |
+//! | `places.rs` | places in types by number, for what is compiled |
 //!
 //! # Invariants
 //! * No unsafe code. Nothing on the heap but the text of a fault: what a call takes of the host's memory is in
@@ -48,6 +49,7 @@ mod call;
 mod carry;
 mod fault;
 mod meter;
+mod places;
 mod prepare;
 mod scalar;
 #[cfg(test)]
@@ -59,6 +61,7 @@ use bailiwick_runtime_abi::wit::ResourceId;
 pub use call::Call;
 pub use fault::{Fault, FaultKind, Offender, Region, Stage};
 pub use meter::Limits;
+pub use places::Place;
 pub use prepare::{MAX_PARTS, Pairing, PrepareError, Prepared};
 
 /// Most bytes of a string, and of the elements of a list (CanonicalABI.md, "Loading", `MAX_STRING_BYTE_LENGTH`,

@@ -1,0 +1,110 @@
+//! Handles that cross in a call: out of one instance's descriptors, into the other's.
+
+use super::node::Node;
+use crate::app::cap::{Attenuation, Cap, SubPath, derive};
+use crate::app::marshal::{Fault, HandleError, Offender, Ownership, Passing, Side, Stage, Way};
+use crate::wasi::Dir;
+use std::sync::PoisonError;
+
+/// Handles that a receiver has to have room for in one call. If it has none for more, that is the fault of who passes so
+/// many: else anybody could end an instance that others call by passing it one folder often enough.
+const HANDLES_WITH_ROOM: usize = 16;
+
+/// Handles that have crossed in a call.
+#[derive(Debug, Default)]
+pub(super) struct Crossed {
+    /// Descriptors of the callee that are lent to it, and the folders that they are.
+    lent: Vec<(u32, Dir)>,
+    /// Descriptors that were handed over for good, by the way that they went.
+    moved: Vec<(Way, u32, Dir)>,
+    /// How many have gone to the callee and to the caller.
+    passed: [usize; 2],
+}
+
+impl Crossed {
+    /// Takes back what was lent: the descriptors close, and whatever was opened through them is dead.
+    pub(super) fn give_back(&mut self, callee: &Node) {
+        for (fd, folder) in self.lent.drain(..) {
+            folder.revoke();
+            let mut ctx = callee.ctx.lock().unwrap_or_else(PoisonError::into_inner);
+            ctx.take_back_folder(fd, &folder);
+        }
+    }
+
+    /// Takes back what was handed over to somebody who has not learned of it, since the call ended before: a descriptor
+    /// that nobody told it about is none of its own. The giver, whose fault it was, ends.
+    pub(super) fn undo(&mut self, fault: &Fault, caller: &Node, callee: &Node) {
+        for (way, fd, folder) in self.moved.drain(..) {
+            let target = match (way, fault.stage, fault.offender) {
+                (Way::ToCallee, Stage::Params, Offender::Caller) => &callee.ctx,
+                (Way::ToCaller, Stage::Result, Offender::Callee) => &caller.ctx,
+                _ => continue,
+            };
+            folder.revoke();
+            target.lock().unwrap_or_else(PoisonError::into_inner).take_back_folder(fd, &folder);
+        }
+    }
+
+    /// The callee has returned: what was handed over to it is its own.
+    pub(super) fn forget_moved_there(&mut self) {
+        self.moved.retain(|(way, ..)| *way == Way::ToCaller);
+    }
+
+    /// Lets a handle cross, from the caller to the callee or back. `narrowed` is what is taken off a folder on its way to
+    /// the callee, by the position of the parameter.
+    ///
+    /// # Errors
+    /// Whose fault it is that it does not cross.
+    pub(super) fn pass(
+        &mut self,
+        (caller, callee): (&Node, &Node),
+        narrowed: &[(u32, Attenuation)],
+        passing: Passing,
+        handle: u32,
+    ) -> Result<u32, HandleError> {
+        let (source, target) = match passing.way {
+            Way::ToCallee => (&caller.ctx, &callee.ctx),
+            Way::ToCaller => (&callee.ctx, &caller.ctx),
+        };
+        let refused = |offender: Side, reason: String| HandleError { offender, reason: reason.into() };
+        let (giver, receiver) = (passing.way.source(), passing.way.target());
+        let own = passing.ownership == Ownership::Own;
+        let folder = {
+            let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
+            let folder = source.folder(handle);
+            let folder = folder.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
+            if own {
+                source.drop_folder(handle).map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
+            }
+            folder
+        };
+        let asked = narrowed.iter().find(|(position, _)| passing.parameter == Some(*position));
+        let folder = match asked.filter(|_| passing.way == Way::ToCallee) {
+            None => folder,
+            Some((_, asked)) => {
+                let held = Cap::Dir { path: SubPath::default(), grant: folder.grant() };
+                let Ok(Cap::Dir { path, grant }) = derive(&held, asked) else {
+                    let message = format!("passes handle {handle}, which holds less than the edge hands over");
+                    return Err(refused(giver, message));
+                };
+                let narrowed = folder.derive(&path.to_string(), grant);
+                narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
+            }
+        };
+        let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder);
+        let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
+        *passed += 1;
+        let fd = match fd {
+            Ok(fd) => fd,
+            Err(e) if *passed > HANDLES_WITH_ROOM => {
+                return Err(refused(giver, format!("passes more handles than there is room for: {e}")));
+            }
+            Err(e) => return Err(refused(receiver, format!("can't take a handle: {e}"))),
+        };
+        match own {
+            true => self.moved.push((passing.way, fd, folder)),
+            false => self.lent.push((fd, folder)),
+        }
+        Ok(fd)
+    }
+}
