@@ -3,12 +3,13 @@
 use crate::arch::builtin;
 use crate::error::Error;
 use crate::group::Inner;
-use crate::host::{HostError, catching, host_call};
+use crate::host::{HostError, host_call, panicked};
 use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
 use bailiwick_runtime_abi::builtins::{ALL, Builtin, COUNT};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::mem::offset_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// What `exit_common` expects: a value, and whether to go back to the guest (0) or to leave the activation.
@@ -21,14 +22,18 @@ pub(crate) struct Returned {
 
 /// Runs `f` behind a barrier for panics; what it refuses with is kept for whoever entered.
 pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, HostError>) -> Returned {
-    match catching(f) {
+    let refused = |error: HostError| {
+        // SAFETY: the group is alive, and `f` with its references is over.
+        unsafe { (*inner.as_ptr()).pending = Some(error) };
+        Returned { value: 0, left: 1 }
+    };
+    // Two words are all that goes through the barrier: the error is large, and moving it about where there is none would
+    // cost more than the rest of the way.
+    let outcome = catch_unwind(AssertUnwindSafe(|| match f() {
         Ok(value) => Returned { value, left: 0 },
-        Err(error) => {
-            // SAFETY: the group is alive, and `f` with its references is over.
-            unsafe { (*inner.as_ptr()).pending = Some(error) };
-            Returned { value: 0, left: 1 }
-        }
-    }
+        Err(error) => refused(error),
+    }));
+    outcome.unwrap_or_else(|panic| refused(panicked(panic)))
 }
 
 builtin!(exit_entry => host_call);

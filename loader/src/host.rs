@@ -10,7 +10,6 @@ use crate::memory::Memory;
 use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -277,16 +276,15 @@ impl HostFunc {
     }
 }
 
-/// Runs `f`; a panic becomes the guest's trap, and everybody else goes on.
-pub(crate) fn catching<T>(f: impl FnOnce() -> Result<T, HostError>) -> Result<T, HostError> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("");
-        let message = format!("panic in a host function: {text}");
-        // The payload's own destructor may panic too.
-        std::mem::forget(panic);
-        Err(HostError::Trap(TrapCode::HostError, Some(message)))
-    })
+/// The trap that a panic becomes, so that everybody else goes on.
+#[cold]
+pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> HostError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("");
+    let message = format!("panic in a host function: {text}");
+    // The payload's own destructor may panic too.
+    std::mem::forget(panic);
+    HostError::Trap(TrapCode::HostError, Some(message))
 }
 
 const _: () = assert!(size_of::<RawValue>() == size_of::<[u64; 2]>());
