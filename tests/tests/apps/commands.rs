@@ -77,6 +77,53 @@ fn what_a_call_lends_is_shown_where_what_is_held_is_shown() {
 }
 
 #[test]
+fn what_a_call_returns_is_shown_where_what_is_held_is_shown() {
+    let app = App::empty();
+    app.file("app.wat", "(module (import \"demo:give/give\" \"get\" (func $get (result i32))) (func (export \"_start\") (drop (call $get))))");
+    app.file("app.wit", "package demo:app; world app { import demo:give/give; } package demo:give { interface give { use bailiwick:fs/types.{dir}; get: func() -> own<dir>; } }");
+    app.file("lib.wat", "(module (func (export \"demo:give/give#get\") (result i32) (i32.const 3)))");
+    app.file("lib.wit", "package demo:give; interface give { use bailiwick:fs/types.{dir}; get: func() -> own<dir>; } world one { export give; }");
+    app.file(
+        "bailiwick.toml",
+        "[package]\nname = \"app\"\nmodule = \"app.wat\"\n[host]\nd = { kind = \"dir\", path = \"data\" }\n\
+         [deps.lib]\nmodule = \"lib.wat\"\ngrants.d = \"d\"\n",
+    );
+    app.file("data/x", "");
+    let said = "may list and read files below the folder that demo:give/give.get of app/lib returns, from then on";
+    app.bailiwick(&["explain", "app"])
+        .with(0)
+        .shows(&[&format!("  {said}.\n"), "may not open any file but below what a call returns to it, use"]);
+    app.bailiwick(&["why", "app", "dir.read"]).with(0).shows(&[&format!("Lent:\n  app {said}\n")]);
+    app.bailiwick(&["why", "app", "dir.write"]).with(0).shows(&["nobody handed it dir.write"]);
+    app.bailiwick(&["graph", "--svg"]).with(0).shows(&["reads files (2)"]);
+    app.bailiwick(&["graph", "--dot"]).with(0).shows(&["of app/lib returns, from then on"]);
+}
+
+#[test]
+fn many_that_are_alike_are_drawn_as_one() {
+    let app = App::empty();
+    let mut manifest =
+        "[package]\nname = \"app\"\nmodule = \"app.wat\"\n[host]\nd = { kind = \"dir\", path = \".\" }\n".to_owned();
+    for i in 0..300 {
+        manifest
+            .push_str(&format!("[deps.lib{i}]\nmodule = \"lib.wat\"\ngrants.d = {{ from = \"d\", sub = \"s{i}\" }}\n"));
+    }
+    manifest.push_str("[deps.other]\nmodule = \"lib.wat\"\n");
+    app.file("bailiwick.toml", manifest);
+    app.file("app.wat", "(module (func (export \"_start\")))");
+    app.file("lib.wat", "(module)");
+    let svg = app.bailiwick(&["graph"]).with(0).out;
+    elements(&svg);
+    assert_eq!(svg.matches("<g id=").count(), 3, "{svg}");
+    for shown in ["(302 instances)", ">300 instances<", "lib0: list and read files below ./s0", "reads files (300)"] {
+        assert!(svg.contains(shown), "{shown}: {svg}");
+    }
+    assert!(svg.contains("and 276 more: `bailiwick explain` has all"), "{svg}");
+    // Nobody is left out of what is said in words.
+    assert_eq!(app.bailiwick(&["graph", "--html"]).with(0).out.matches("<section").count(), 302);
+}
+
+#[test]
 fn why_names_the_grants_and_the_code() {
     let app = App::wallet();
     app.bailiwick(&["why", "log", "dir.write"]).with(0).shows(&[
@@ -121,7 +168,9 @@ fn graph_draws_everybody_and_every_edge() {
     let app = App::wallet();
     let svg = app.bailiwick(&["graph", "--svg"]).with(0).out;
     assert!(svg.starts_with("<svg xmlns=") && elements(&svg) > 60, "{svg}");
-    for shown in ["notify 1.0.0", "log 1.0.0 · shared", "extract()", "read data/orders/templates"] {
+    for shown in
+        ["notify 1.0.0", "log 1.0.0 · shared", "extract(dst: create+write)", "read data/orders/templates, ≤ 64.0 KiB"]
+    {
         assert!(svg.contains(shown), "{shown}: {svg}");
     }
     app.bailiwick(&["graph", "--svg", "-o", "picture.svg"]).with(0).prints("");

@@ -26,7 +26,7 @@ fn attack_17_a_module_that_is_replaced_after_the_check_does_not_run() {
 
     // Control: without the lock it runs.
     fs::remove_file(app.path("bailiwick.lock")).unwrap();
-    app.run(&[]).with(0).shows(&["wallet/unzipper/inflate is dead"]);
+    app.run(&[]).with(0).shows(&["inflate is dead"]);
 }
 
 #[test]
@@ -114,6 +114,164 @@ fn a_new_dependency_is_a_breaking_change() {
     app.file("bailiwick.toml", format!("{text}\n[deps.more]\nmodule = \"inflate/bailiwick.toml\"\n"));
     app.bailiwick(&["diff"]).with(3).shows(&["! wallet/more a new instance, inflate 1.3.0"]);
     app.run(&[]).with(3).says(&["E-LOCK wallet → more: it is not in the lock"]);
+}
+
+/// An application that holds something of each kind, and its lock.
+fn holding() -> App {
+    let app = App::empty();
+    app.file("app.wat", "(module (func (export \"_start\")))");
+    app.file("lib.wat", "(module)");
+    for folder in ["data/sub", "other"] {
+        fs::create_dir_all(app.path(folder)).unwrap();
+    }
+    app.file(
+        "bailiwick.toml",
+        "[package]\nname = \"app\"\nversion = \"1\"\nmodule = \"app.wat\"\n[host]\n\
+         data = { kind = \"dir\", path = \"data\", rights = [\"list\", \"read\", \"write\"], max_bytes = \"1MiB\" }\n\
+         out = { kind = \"stdio\", stdin = \"null\", stdout = { file = \"out.txt\" }, stderr = \"inherit\" }\n\
+         env = { kind = \"env\", allow = [\"LANG\", \"HOME\"], set = { A = \"1\" } }\n\
+         args = { kind = \"args\", command_line = true }\n\
+         clock = { kind = \"clock\", resolution = \"1ms\" }\n\
+         random = { kind = \"random\", seed = \"s\" }\n\
+         [grants]\nout = \"out\"\nenv = \"env\"\nargs = \"args\"\nclock = \"clock\"\nrandom = \"random\"\n\
+         [deps.lib]\nmodule = \"lib.wat\"\ngrants.data = { from = \"data\", sub = \"sub\", max_bytes = \"64KiB\" }\n\
+         limits = { memory = \"16MiB\", descriptors = 16, time = \"2s/call\" }\n",
+    );
+    app.bailiwick(&["lock"]).with(0);
+    app.bailiwick(&["check"]).with(0);
+    app.bailiwick(&["diff"]).with(0).prints("no difference\n");
+    app
+}
+
+#[test]
+fn everything_that_is_granted_is_locked_and_more_is_told_from_less() {
+    let (breaks, not) = (3, 0);
+    for (from, to, status, shown) in [
+        // What was once read is not a line of another place, stream, name or seed.
+        (
+            "path = \"data\"",
+            "path = \"other\"",
+            breaks,
+            "[host] data dir data (max_bytes 1.0 MiB; list, read, write) → dir other",
+        ),
+        ("file = \"out.txt\"", "file = \"other.txt\"", breaks, "stdout is \"other.txt\""),
+        ("seed = \"s\"", "seed = \"t\"", breaks, "slot random: random"),
+        ("seed = \"s\"", "source = \"host\"", breaks, "source host"),
+        ("A = \"1\"", "A = \"2\"", breaks, "slot env: env"),
+        ("\"LANG\", \"HOME\"", "\"LANG\", \"HOME\", \"PATH\"", breaks, "PATH of the host"),
+        ("\"LANG\", \"HOME\"", "\"LANG\"", not, "slot env: env"),
+        (
+            "resolution = \"1ms\"",
+            "resolution = \"1us\"",
+            breaks,
+            "resolution_ns 1000000; time host) → clock (resolution_ns 1000; time host)",
+        ),
+        ("resolution = \"1ms\"", "resolution = \"1s\"", not, "slot clock"),
+        ("resolution = \"1ms\"", "virtual = true", not, "time virtual"),
+        ("stderr = \"inherit\"", "stderr = \"null\"", not, "stderr null"),
+        ("stdin = \"null\"", "stdin = \"inherit\"", breaks, "stdin inherit"),
+        ("command_line = true", "command_line = false", not, "slot args"),
+        ("command_line = true", "command_line = true, fixed = [\"x\"]", breaks, "slot args"),
+        // The sum of what all may write.
+        ("max_bytes = \"1MiB\"", "max_bytes = \"2MiB\"", breaks, "! [host] data dir data (max_bytes 1.0 MiB"),
+        ("max_bytes = \"1MiB\"", "max_bytes = \"512KiB\"", not, "[host] data"),
+        (
+            "max_bytes = \"64KiB\"",
+            "max_bytes = \"65KiB\"",
+            breaks,
+            "! app/lib slot data: dir data/sub (max_bytes 64.0 KiB; ",
+        ),
+        ("max_bytes = \"64KiB\"", "max_bytes = \"63KiB\"", not, "  app/lib slot data"),
+        ("max_bytes = \"64KiB\"", "max_bytes = \"64KiB\", rights = [\"read\"]", not, "  app/lib slot data"),
+        ("sub = \"sub\"", "sub = \".\"", breaks, "! app/lib slot data"),
+        ("sub = \"sub\"", "sub = \"sub/x\"", not, "dir data/sub/x"),
+        // Limits: smaller ones are no more authority.
+        ("memory = \"16MiB\"", "memory = \"8MiB\"", not, "  app/lib limits.memory: 16.0 MiB → 8.0 MiB\n"),
+        ("memory = \"16MiB\"", "memory = \"17MiB\"", breaks, "! app/lib limits.memory: 16.0 MiB → 17.0 MiB\n"),
+        ("memory = \"16MiB\", ", "", breaks, "! app/lib limits.memory: 16.0 MiB → the default\n"),
+        (
+            "time = \"2s/call\"",
+            "time = \"1s/call\", table = 10",
+            not,
+            "  app/lib limits.table: the default → 10, limits.time: 2s → 1s\n",
+        ),
+        (
+            "time = \"2s/call\"",
+            "time = \"1s/call\", stack = \"16MiB\"",
+            breaks,
+            "! app/lib limits.stack: the default → 16.0 MiB",
+        ),
+        (", time = \"2s/call\" }", " }\non_fault = \"error\"", breaks, "! app/lib on_fault: trap → error\n"),
+    ] {
+        let app = holding();
+        app.edit("bailiwick.toml", from, to);
+        let ended = app.bailiwick(&["diff"]);
+        assert_eq!(ended.status, Some(status), "{from} → {to}: {ended:#?}");
+        assert!(ended.out.contains(shown), "{from} → {to} shows no {shown:?}: {ended:#?}");
+        // Whether more or less: the lock has something else.
+        app.bailiwick(&["check"]).with(3).shows(&["E-LOCK app"]);
+        app.bailiwick(&["diff", "--accept"]).with(0);
+        app.bailiwick(&["check"]).with(0);
+        app.bailiwick(&["diff"]).with(0).prints("no difference\n");
+    }
+}
+
+#[test]
+fn what_is_taken_off_a_handle_is_compared_too() {
+    let call = "call.extract.dst = { rights = [\"create\", \"write\"] }";
+    for (to, status, mark) in [
+        ("call.extract.dst = { rights = [\"create\"] }", 0, "  wallet/unzipper "),
+        ("call.extract.dst = { rights = [\"write\", \"create\"], max_bytes = \"1KiB\" }", 0, "  wallet/unzipper "),
+        ("call.extract.dst = { rights = [\"create\", \"write\", \"read\"] }", 3, "! wallet/unzipper "),
+        (
+            "",
+            3,
+            "! wallet/unzipper unzipper 1.2.0: the handle extract.dst is at most: dir (write, create) → all that its caller has\n",
+        ),
+    ] {
+        let app = locked();
+        app.edit("bailiwick.toml", call, to);
+        app.bailiwick(&["diff"]).with(status).shows(&[mark]);
+    }
+}
+
+#[test]
+fn other_code_under_the_same_version_is_told_loudly() {
+    let app = locked();
+    app.update("notify", "notify_sweep");
+    let said = "OTHER CODE UNDER THE SAME VERSION";
+    let ended = app.bailiwick(&["diff"]).shows(&["? wallet/easydex/format/notify notify 1.0.0: ", said]);
+    assert_eq!(ended.out.lines().filter(|line| line.contains(said)).count(), 1);
+    let changes = serde_json::from_str::<serde_json::Value>(&app.bailiwick(&["diff", "--json"]).out).unwrap();
+    assert!(changes["changes"].as_array().unwrap().iter().any(|change| change["class"] == "same-version"), "{changes}");
+    // With a version of its own it is an update as any.
+    app.edit("notify/bailiwick.toml", "1.0.0", "1.0.1");
+    app.bailiwick(&["diff"]).without(said);
+}
+
+#[test]
+fn another_package_in_the_same_place_is_a_breaking_change() {
+    let app = locked();
+    app.edit("notify/bailiwick.toml", "name = \"notify\"", "name = \"notlfy\"");
+    app.bailiwick(&["diff"])
+        .with(3)
+        .shows(&["! wallet/easydex/format/notify notify 1.0.0 → notlfy 1.0.0: another package"]);
+    app.run(&[]).with(3).says(&["another package than the lock has"]);
+}
+
+#[test]
+fn a_lock_of_an_earlier_version_says_what_to_do() {
+    let app = locked();
+    let text = app.read("bailiwick.lock").replace("\"bailiwick_lock\": 2", "\"bailiwick_lock\": 1");
+    app.file("bailiwick.lock", text);
+    for command in [&["check"][..], &["run", "."], &["diff"], &["build", "-o", "out"]] {
+        app.bailiwick(command).with(1).prints("").says(&[
+            "bailiwick.lock: written by an earlier version of bailiwick, which locked less (lock version 1, now 2)",
+            "then write it anew with `bailiwick lock`",
+        ]);
+    }
+    app.bailiwick(&["lock"]).with(0);
+    app.bailiwick(&["check"]).with(0);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod checklist;
 mod commands;
+mod files;
 mod honest;
 mod inflate;
 mod locks;

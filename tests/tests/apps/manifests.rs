@@ -156,7 +156,9 @@ fn a_circle() {
     library(&app, "app", "[deps.a]\nmodule = \"a.toml\"\n");
     library(&app, "a", "[deps.b]\nmodule = \"b.toml\"\n");
     library(&app, "b", "[deps.a]\nmodule = \"a.toml\"\n");
-    app.bailiwick(&["check", "app.toml"]).with(3).shows(&["E-CYCLE app → a → b → a: it depends on itself"]);
+    app.bailiwick(&["check", "app.toml"])
+        .with(3)
+        .shows(&["E-CYCLE app → a → b → a: it depends on itself: a.toml → b.toml → a.toml"]);
     library(&app, "b", "[deps.app]\nmodule = \"app.toml\"\n");
     app.bailiwick(&["check", "app.toml"]).with(3).shows(&["E-CYCLE app → a → b → app"]);
 }
@@ -189,7 +191,7 @@ fn an_import_that_nobody_answers() {
     let text = app.read("bailiwick.toml");
     app.file("bailiwick.toml", text.split("[deps.unzipper]").next().unwrap());
     app.bailiwick(&["check"]).with(3).shows(&[
-        "E-UNKNOWN-IMPORT wallet: ./wallet.wasm: demo:unzip/archives.extract: nothing that it may call exports \
+        "E-UNKNOWN-IMPORT wallet: wallet.wasm: demo:unzip/archives.extract: nothing that it may call exports \
          `extract: func(dst: borrow<dir>, archive: list<u8>) -> result<u32, string>`; it may call: easydex, log",
     ]);
 
@@ -199,10 +201,10 @@ fn an_import_that_nobody_answers() {
     app.file("bailiwick.toml", "[package]\nname = \"app\"\nmodule = \"app.wat\"\n");
     app.bailiwick(&["check"])
         .with(3)
-        .shows(&["E-UNKNOWN-IMPORT app: ./app.wat: env.steal: nothing that it holds answers it"]);
+        .shows(&["E-UNKNOWN-IMPORT app: app.wat: env.steal: nothing that it holds answers it"]);
     // Nothing of the system interface but what is known.
     app.file("app.wat", "(module (import \"wasi_snapshot_preview1\" \"proc_spawn\" (func)))");
-    app.bailiwick(&["check"]).with(3).shows(&["E-UNKNOWN-IMPORT app: ./app.wat: wasi_snapshot_preview1.proc_spawn"]);
+    app.bailiwick(&["check"]).with(3).shows(&["E-UNKNOWN-IMPORT app: app.wat: wasi_snapshot_preview1.proc_spawn"]);
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn only_values_and_handles_cross_an_edge() {
             "[package]\nname = \"app\"\nmodule = \"app.wat\"\n[deps.lib]\nmodule = \"lib.wat\"\n",
         );
         app.bailiwick(&["check"]).with(3).shows(&[&format!(
-            "E-NOT-A-VALUE app: ./app.wat: it imports the {kind} lib.it: only values of WIT types and handles cross"
+            "E-NOT-A-VALUE app: app.wat: it imports the {kind} lib.it: only values of WIT types and handles cross"
         )]);
         app.run(&[]).with(3);
 
@@ -278,7 +280,7 @@ fn only_values_and_handles_cross_an_edge() {
     app.file("app.wat", "(module (import \"lib\" \"it\" (func (param funcref))) (func (export \"_start\")))");
     app.file("lib.wat", "(module (func (export \"it\") (param funcref)))");
     app.file("bailiwick.toml", "[package]\nname = \"app\"\nmodule = \"app.wat\"\n[deps.lib]\nmodule = \"lib.wat\"\n");
-    app.bailiwick(&["check"]).with(3).shows(&["E-UNKNOWN-IMPORT app: ./app.wat: lib.it"]);
+    app.bailiwick(&["check"]).with(3).shows(&["E-UNKNOWN-IMPORT app: app.wat: lib.it"]);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn attack_1c_a_scan_of_memory_finds_nothing_and_a_forged_pointer_ends_only_its_m
     assert!(out.contains("loot: none\n") && !out.contains("it was let"), "{out}");
     // It is dead; its caller has an error, and everybody else goes on.
     assert!(!out.contains("[notify]"), "{out}");
-    assert!(out.contains("wallet: nobody was told: wallet/easydex/format/notify is dead: "), "{out}");
+    assert!(out.contains("wallet: nobody was told: notify is dead: "), "{out}");
     assert!(out.contains("out of bounds memory access"), "{out}");
     assert!(out.contains("wallet: order 1, at 4200\n"), "{out}");
     assert!(out.ends_with("wallet: statements.zip: 3 files\nwallet: the seed is as it was\n"), "{out}");

@@ -275,6 +275,15 @@ impl App {
     }
 }
 
+impl Drop for App {
+    /// Edges know both of their ends, and are kept by the group of the first: that circle ends here.
+    fn drop(&mut self) {
+        for node in &self.nodes {
+            *node.own() = None;
+        }
+    }
+}
+
 /// The members of a group, each after those that it imports from.
 fn order(plan: &Plan, wiring: &Wiring, id: NodeId) -> Result<Vec<usize>, AppError> {
     fn visit(wiring: &Wiring, id: NodeId, member: usize, state: &mut [u8], order: &mut Vec<usize>) -> bool {
