@@ -29,6 +29,8 @@ pub struct GroupConfig {
     pub stack_size: usize,
     /// Most bytes of each linear memory. Default: 4 GiB, the most there can be.
     pub max_memory: u64,
+    /// Most bytes of all linear memories together. Default: no limit but that of each.
+    pub max_total_memory: u64,
     /// Most elements of all tables together. Default, and at most, 10 million.
     pub max_table_elements: u64,
     /// Most instances in the group. Default 10 000.
@@ -42,6 +44,7 @@ impl Default for GroupConfig {
         GroupConfig {
             stack_size: DEFAULT_STACK_SIZE as usize,
             max_memory: MEMORY_RESERVATION,
+            max_total_memory: u64::MAX,
             max_table_elements: MAX_TABLE_ELEMENTS,
             max_instances: 10_000,
             max_extern_refs: 1_000_000,
@@ -53,7 +56,7 @@ impl Default for GroupConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
-    /// [`GroupConfig::max_memory`], in bytes.
+    /// [`GroupConfig::max_memory`] or [`GroupConfig::max_total_memory`], in bytes.
     MemoryBytes(u64),
     /// [`GroupConfig::max_table_elements`].
     TableElements(u64),

@@ -76,12 +76,23 @@ impl MemoryData {
 }
 
 impl Inner {
+    /// Bytes by which memories may still grow together.
+    fn room_for_memory(&self) -> u64 {
+        self.config.max_total_memory.saturating_sub(self.memories.iter().map(MemoryData::len).sum())
+    }
+
     /// Makes a memory whose definition will lie at `def`.
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
         if ty.minimum > MEMORY32_MAX_PAGES {
             return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
         }
         let bytes = ty.minimum * WASM_PAGE_SIZE;
+        if bytes > self.room_for_memory() {
+            return Err(Error::Limit {
+                what: "bytes of all memories together (GroupConfig::max_total_memory)",
+                limit: self.config.max_total_memory,
+            });
+        }
         if bytes > self.config.max_memory {
             return Err(Error::Limit {
                 what: "bytes of a memory (GroupConfig::max_memory, --max-memory)",
@@ -113,12 +124,15 @@ impl Inner {
         let old = data.len();
         let most = data.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
         let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
-        if new > most.min(self.config.max_memory) {
+        let limit = self.config.max_memory.min(self.room_for_memory().saturating_add(old));
+        if new > most.min(limit) {
             if new <= most {
-                self.refused = Some(Refused::MemoryBytes(self.config.max_memory));
+                let config = &self.config;
+                self.refused = Some(Refused::MemoryBytes(config.max_memory.min(config.max_total_memory)));
             }
             return None;
         }
+        let data = self.memories.get(index as usize)?;
         let (place, offset) = data.place(&self.cell);
         place.commit(offset + old as usize, (new - old) as usize, "memory").ok()?;
         // SAFETY: the definition is the group's, and its owner waits for this call.

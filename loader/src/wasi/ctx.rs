@@ -23,6 +23,8 @@ pub struct WasiCtx {
     /// `NAME=value`, as the guest reads it.
     pub(super) env: Vec<Vec<u8>>,
     pub(super) descriptors: Descriptors,
+    /// How many descriptors it may have at once that came from other guests.
+    pub(super) max_handles: Option<u32>,
     pub(super) clocks: Clocks,
     pub(super) randomness: Randomness,
     /// Is told of denials.
@@ -51,6 +53,7 @@ impl WasiCtx {
             args: Vec::new(),
             env: Vec::new(),
             descriptors: Descriptors::default(),
+            max_handles: None,
             clocks: ClockSource::Virtual { start_ns: 0 }.into(),
             randomness: Randomness::Host,
             auditor: None,
@@ -107,6 +110,7 @@ pub struct WasiCtxBuilder {
     dirs: Descriptors,
     listeners: Vec<Socket>,
     max_descriptors: Option<u32>,
+    max_handles: Option<u32>,
     clock: Option<ClockSource>,
     random: Option<RandomSource>,
     auditor: Option<Auditor>,
@@ -208,6 +212,13 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Limits how many folders a guest holds at once that other guests passed to it, among its descriptors. Unless said,
+    /// they are bounded as descriptors are.
+    pub fn max_handles(&mut self, limit: u32) -> &mut Self {
+        self.max_handles = Some(limit);
+        self
+    }
+
     /// Grants a TCP or Unix stream socket that listens, to accept connections on. It is set to be non-blocking. Listeners
     /// have the guest's numbers after those of the directories, in the order in which they are granted: without
     /// directories the first is 3.
@@ -283,7 +294,8 @@ impl WasiCtxBuilder {
         let inert = WasiCtx::inert();
         let clocks = self.clock.map_or(inert.clocks, Clocks::from);
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
-        Ok(WasiCtx { args: self.args, env, descriptors, clocks, randomness, auditor: self.auditor, denied: None })
+        let (args, max_handles, auditor) = (self.args, self.max_handles, self.auditor);
+        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, auditor, denied: None })
     }
 }
 

@@ -151,6 +151,12 @@ impl Descriptors {
         self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(NO_DESCRIPTOR)
     }
 
+    /// How many came from other guests.
+    pub(super) fn handed(&self) -> usize {
+        let handed = |descriptor: &&Descriptor| matches!(&descriptor.kind, Kind::Dir(dir) if dir.handed.is_some());
+        self.slots.iter().flatten().filter(handed).count()
+    }
+
     /// The bytes that are held for listings of directories.
     pub(super) fn held_bytes(&self) -> usize {
         let held = |descriptor: &Descriptor| match &descriptor.kind {

@@ -69,20 +69,31 @@ pub(super) struct OpenDir {
     pub(super) preopen: Option<Vec<u8>>,
     /// How far it was listed.
     pub(super) stream: DirStream,
+    /// How another guest gave it to this one, if it did.
+    pub(super) handed: Option<Handed>,
     /// What was granted is not counted.
     _counted: Option<OpenTicket>,
+}
+
+/// How a guest got a descriptor from another guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// For good. Its capability was made for it, and is nobody else's.
+    Over,
+    /// For a call.
+    Lent,
 }
 
 impl OpenDir {
     /// A directory that was opened.
     pub(super) fn new(opened: Opened, cap: Arc<DirCap>, counted: OpenTicket) -> Result<OpenDir, Errno> {
         let host = HostFile::opened(opened)?;
-        Ok(OpenDir { host, cap, preopen: None, stream: DirStream::default(), _counted: Some(counted) })
+        Ok(OpenDir { host, cap, preopen: None, stream: DirStream::default(), handed: None, _counted: Some(counted) })
     }
 
     /// One that is granted under a name.
     pub(super) fn granted(host: HostFile, cap: Arc<DirCap>, name: Vec<u8>) -> OpenDir {
-        OpenDir { host, cap, preopen: Some(name), stream: DirStream::default(), _counted: None }
+        OpenDir { host, cap, preopen: Some(name), stream: DirStream::default(), handed: None, _counted: None }
     }
 
     /// The directory, for one call. `STALE` if its capability was revoked.

@@ -163,6 +163,9 @@ impl Resources {
         if let Some(descriptors) = node.limits.descriptors {
             builder.max_descriptors(u32::try_from(descriptors).unwrap_or(u32::MAX));
         }
+        if let Some(handles) = node.limits.handles {
+            builder.max_handles(u32::try_from(handles).unwrap_or(u32::MAX));
+        }
         if let Some(auditor) = &config.auditor {
             let (auditor, path) = (Arc::clone(auditor), node.path.clone());
             builder.auditor(move |denial: &Denial<'_>| auditor(&path, denial));

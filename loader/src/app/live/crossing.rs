@@ -71,12 +71,8 @@ impl Crossed {
         let own = passing.ownership == Ownership::Own;
         let folder = {
             let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
-            let folder = source.folder(handle);
-            let folder = folder.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
-            if own {
-                source.drop_folder(handle).map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?;
-            }
-            folder
+            let folder = if own { source.hand_over_folder(handle) } else { source.folder(handle) };
+            folder.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
         };
         let asked = narrowed.iter().find(|(position, _)| passing.parameter == Some(*position));
         let folder = match asked.filter(|_| passing.way == Way::ToCallee) {
@@ -91,7 +87,7 @@ impl Crossed {
                 narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
             }
         };
-        let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder);
+        let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder, !own);
         let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
         *passed += 1;
         let fd = match fd {

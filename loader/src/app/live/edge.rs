@@ -44,6 +44,8 @@ pub(super) struct Edge {
     fault_value: Option<FaultValue>,
     /// What is taken off a folder that is passed, by the position of the parameter.
     narrowed: Vec<(u32, Attenuation)>,
+    /// Whether handles are among its types.
+    handles: bool,
     deadlines: Arc<Deadlines>,
     /// Of the call that compiled code is making.
     under_way: Mutex<UnderWay>,
@@ -85,6 +87,8 @@ impl Edge {
                 narrowed.push((position as u32, asked));
             }
         }
+        let handles = wanted.params.iter().map(|&(_, ty)| ty).chain(wanted.result);
+        let handles = handles.into_iter().any(|ty| own.types().layout(ty).has_handles);
         let fault_value = match to.on_fault {
             OnFault::Trap => None,
             OnFault::Error => FaultValue::of(own, wanted),
@@ -98,6 +102,7 @@ impl Edge {
             import: wanted.clone(),
             fault_value,
             narrowed,
+            handles,
             deadlines: Arc::clone(deadlines),
             under_way: Mutex::default(),
             name,
@@ -400,8 +405,10 @@ impl EdgeHost for Edge {
             self.conclude(&mut call.caller, &mut body, (fault, None), crossed, area, Some(result))?;
             return Ok(true);
         }
-        let begin = if self.deadlines.concern(self.callee.id().0) { abi::BEGIN } else { 0 };
-        call.set_flags(begin | if timed { abi::FINISH } else { 0 });
+        // What is kept of a call is for that call alone.
+        let begin = self.handles || self.deadlines.concern(self.callee.id().0);
+        let finish = self.handles || timed;
+        call.set_flags(if begin { abi::BEGIN } else { 0 } | if finish { abi::FINISH } else { 0 });
         *self.under_way() = UnderWay { timed, ..UnderWay::default() };
         Ok(false)
     }
@@ -453,8 +460,7 @@ impl EdgeHost for Edge {
     }
 
     fn finish(&self) {
-        let timed = std::mem::take(&mut self.under_way().timed);
-        if timed {
+        if std::mem::take(&mut *self.under_way()).timed {
             self.deadlines.end();
         }
     }

@@ -320,6 +320,7 @@ fn config_of(limits: &super::limits::Limits) -> GroupConfig {
     let mut config = GroupConfig::default();
     if let Some(bytes) = limits.memory {
         config.max_memory = bytes;
+        config.max_total_memory = bytes;
     }
     if let Some(bytes) = limits.stack {
         config.stack_size = usize::try_from(bytes).unwrap_or(usize::MAX);
