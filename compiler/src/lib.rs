@@ -52,8 +52,8 @@ pub use wit::Wit;
 
 use adapters::Adapters;
 use analysis::{Facts, Uses};
-use codegen::{Input, Listing};
 use bailiwick_runtime_abi::wit::World;
+use codegen::{Input, Listing};
 use emit::{Parts, unit_name};
 use module::Module;
 use sha2::{Digest, Sha256};

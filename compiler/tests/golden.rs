@@ -1,27 +1,34 @@
 //! The code of small modules, as the last comment of each file in `tests/golden`.
 //!
 //! A file's first lines say what to list: `;;! asm x86_64`, `;;! clif aarch64 polls`, and so on; then, if not all functions
-//! of the module, which: `;;! functions: NAME …`. Without `polls`, code does not poll for interruption, so that what is
+//! of the module, which: `;;! functions: NAME …`; and `;;! wit: FILE` if there is WIT beside it. Without `polls`, code does not poll for interruption, so that what is
 //! shown is what the file is about. `BAILIWICK_BLESS=1 cargo test` rewrites the comments; review what it wrote.
 
-use bailiwick_compiler::{Options, binary, emit_asm, emit_clif, parse_target};
+use bailiwick_compiler::{Options, Source, Wit, binary, emit_asm, emit_clif, parse_target};
 use std::path::Path;
 
-/// The listings that a file asks for, as comment lines.
-fn listing(name: &str, source: &str) -> String {
+/// Directives that do not ask for a listing.
+const ABOUT: [&str; 2] = ["functions: ", "wit: "];
+
+/// The listings that a file in `folder` asks for, as comment lines.
+fn listing(folder: &Path, name: &str, source: &str) -> String {
     let directives = || source.lines().map_while(|line| line.strip_prefix(";;! "));
     let only: Option<Vec<&str>> =
         directives().find_map(|line| line.strip_prefix("functions: ")).map(|names| names.split(' ').collect());
+    let wit = directives().find_map(|line| line.strip_prefix("wit: "));
+    let text = wit.map(|file| std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")));
+    let sources: Vec<Source<'_>> = text.iter().map(|text| Source { path: "world.wit", text }).collect();
+    let wit = wit.map(|folder| Wit { sources: &sources, folder, world: None });
     let wasm = binary(source.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut lines = Vec::new();
-    for directive in directives().filter(|line| !line.starts_with("functions: ")) {
+    for directive in directives().filter(|line| !ABOUT.iter().any(|about| line.starts_with(about))) {
         let words: Vec<&str> = directive.split(' ').collect();
         let (kind, target, interruptible) = match words[..] {
             [kind, target] => (kind, target, false),
             [kind, target, "polls"] => (kind, target, true),
             _ => panic!("{name}: {directive}"),
         };
-        let options = Options { target: parse_target(target).unwrap(), interruptible, ..Options::default() };
+        let options = Options { target: parse_target(target).unwrap(), interruptible, wit, ..Options::default() };
         let text = match kind {
             "asm" => emit_asm(&wasm, &options),
             "clif" => emit_clif(&wasm, &options),
@@ -63,7 +70,7 @@ fn golden_files_are_up_to_date() {
     let bless = std::env::var_os("BAILIWICK_BLESS").is_some();
     let mut files = 0;
     let mut failures = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "wat") {
             continue;
@@ -72,7 +79,7 @@ fn golden_files_are_up_to_date() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let source = std::fs::read_to_string(&path).unwrap();
         let module = without_last_comment(&source);
-        let expected = format!("{}\n\n{}", module.trim_end(), listing(&name, &source));
+        let expected = format!("{}\n\n{}", module.trim_end(), listing(&folder, &name, &source));
         if source != expected {
             if bless {
                 std::fs::write(&path, expected).unwrap();

@@ -308,3 +308,74 @@ fn bounded(total: u32, more: Option<u32>) -> Option<u32> {
 pub fn cells(import: (&[ValType], &[ValType]), export: (&[ValType], &[ValType])) -> usize {
     [import.0.len(), import.1.len(), export.0.len(), export.1.len(), 4].into_iter().max().unwrap_or(4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wit::{Case, Field, Types};
+    use alloc::vec::Vec;
+    use alloc::{format, vec};
+
+    fn world(types: Types) -> World {
+        World::new("a:b/w", types).unwrap()
+    }
+
+    fn function(params: &[Type], result: Option<Type>) -> Function {
+        let params = params.iter().enumerate().map(|(i, &ty)| (format!("p{i}"), ty)).collect();
+        Function { interface: None, name: "f".into(), params, result }
+    }
+
+    #[test]
+    fn every_type_counts_where_it_stands_and_so_do_its_parts() {
+        let mut types = Types::new();
+        let names = types.add(None, Kind::List(Type::String)).unwrap();
+        let fields = vec![Field { name: "a".into(), ty: names }, Field { name: "b".into(), ty: names }];
+        let record = types.add(None, Kind::Record(fields)).unwrap();
+        let cases = [None, Some(record), Some(Type::U8), None];
+        let cases = cases.into_iter().enumerate().map(|(i, ty)| Case { name: format!("c{i}"), ty }).collect();
+        let variant = types.add(None, Kind::Variant(cases)).unwrap();
+        let labels = types.add(None, Kind::Enum(vec!["a".into(), "b".into()])).unwrap();
+        let result = types.add(None, Kind::Result { ok: Some(variant), err: Some(labels) }).unwrap();
+        let world = world(types);
+        let count = |ty| type_places(&world, ty).unwrap();
+        assert_eq!([Type::U8, Type::String, names, record, variant, result].map(count), [1, 1, 2, 5, 7, 9]);
+        assert_eq!(places(&world, &function(&[], None)), Some(1), "the call itself");
+        assert_eq!(places(&world, &function(&[Type::U8, record], Some(result))), Some(1 + 1 + 5 + 9));
+    }
+
+    #[test]
+    fn what_has_more_places_than_that_has_none() {
+        let mut types = Types::new();
+        let bits = |n: u32| Kind::Tuple(vec![Type::Bool; n as usize]);
+        let most = types.add(None, bits(MAX_PLACES - 2)).unwrap();
+        let more = types.add(None, bits(MAX_PLACES - 1)).unwrap();
+        let mut doubled = most;
+        for _ in 0..10 {
+            doubled = types.add(None, Kind::Tuple(vec![doubled, doubled])).unwrap();
+        }
+        let case = |i| Case { name: format!("c{i}"), ty: None };
+        let many = types.add(None, Kind::Variant((0..=MAX_PLACES).map(case).collect())).unwrap();
+        let world = world(types);
+        assert_eq!(places(&world, &function(&[most], None)), Some(MAX_PLACES));
+        assert_eq!(type_places(&world, more), Some(MAX_PLACES));
+        for params in [vec![more], vec![most, Type::U8], vec![doubled], vec![many]] {
+            assert_eq!(places(&world, &function(&params, None)), None);
+        }
+        assert_eq!(places(&world, &function(&[most], Some(Type::U8))), None);
+    }
+
+    #[test]
+    fn parts_of_the_record_follow_each_other_and_targets_have_their_numbers() {
+        let fields = [CALLER_MEMORY, CALLEE_MEMORY, CALLER_GATE, CALLEE_GATE, CALLER_INTERRUPT, CALLEE_INTERRUPT];
+        let fields: Vec<i32> = fields.into_iter().chain([STACK_LOW, FLAGS, BYTES, ELEMENTS, TARGETS]).collect();
+        assert!(fields.windows(2).all(|pair| pair[1] - pair[0] == 8), "{fields:?}");
+        assert_eq!(fields[0], crate::context::HEADER_SIZE as i32);
+        for number in 0..4 {
+            let target = Target::from_u32(number).unwrap();
+            assert_eq!((target as u32, target.offset()), (number, TARGETS + number as i32 * TARGET_SIZE));
+        }
+        assert_eq!(Target::from_u32(4), None);
+        assert_eq!(RECORD_SIZE as i32, Target::CallerRealloc.offset() + TARGET_SIZE);
+        assert_eq!(what(Code::Elements, Region::Allocation, Stage::PostReturn, true, 7), 0x0007_0103_050a);
+    }
+}

@@ -23,8 +23,7 @@ pub(super) fn write(builder: &mut FunctionBuilder<'_>, convention: CallConv, pla
     builder.switch_to_block(entry);
     let all = builder.block_params(entry).to_vec();
     let (record, params) = (all[0], &all[1..]);
-    let cells =
-        edge::cells((&plan.import.params, &plan.import.results), (&plan.export.params, &plan.export.results));
+    let cells = edge::cells((&plan.import.params, &plan.import.results), (&plan.export.params, &plan.export.results));
     let mut emitter = Emitter::new(builder, convention, record, cells);
     let over = emitter.builder.create_block();
     emitter.builder.set_cold_block(over);
@@ -199,8 +198,7 @@ impl Emitter<'_, '_> {
 
         self.enter_block(over);
         let values = self.address_of(self.values);
-        let results: Vec<Value> =
-            plan.import.results.iter().map(|&ty| self.load(clif_type(ty), values, 0)).collect();
+        let results: Vec<Value> = plan.import.results.iter().map(|&ty| self.load(clif_type(ty), values, 0)).collect();
         self.builder.ins().return_(&results);
     }
 }

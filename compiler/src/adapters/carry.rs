@@ -220,7 +220,8 @@ impl Emitter<'_, '_> {
     /// Carries elements one by one. `length`, an `i64`, is how many there are.
     fn elements(&mut self, shape: &Shape, element: &Shape, [from, to]: [Value; 2], length: Value) {
         let [first, first_to] = self.spots(from, to);
-        let (head, body, done) = (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        let (head, body, done) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
         let [from, to, index] = [(); 3].map(|()| self.builder.append_block_param(head, I64));
         let zero = self.i64_const(0);
         self.builder.ins().jump(head, &[first.address.into(), first_to.address.into(), zero.into()]);

@@ -56,16 +56,16 @@ impl Emitter<'_, '_> {
     /// A core value of type `to` from one of type `joined` that holds its bits lowest (CanonicalABI.md, "Flat Lifting",
     /// `lift_flat_variant`).
     pub fn narrow(&mut self, value: Value, joined: ValType, to: ValType) -> Value {
-        let ins = |emitter: &mut Self, from, to| emitter.builder.ins().bitcast(to, MemFlagsData::new(), from);
+        let cast = |emitter: &mut Self, from, to| emitter.builder.ins().bitcast(to, MemFlagsData::new(), from);
         match (joined, to) {
             _ if joined == to => value,
             (ValType::I64, ValType::I32) => self.builder.ins().ireduce(I32, value),
             (ValType::I64, ValType::F32) => {
                 let bits = self.builder.ins().ireduce(I32, value);
-                ins(self, bits, F32)
+                cast(self, bits, F32)
             }
-            (ValType::I64, ValType::F64) => ins(self, value, F64),
-            (ValType::I32, ValType::F32) => ins(self, value, F32),
+            (ValType::I64, ValType::F64) => cast(self, value, F64),
+            (ValType::I32, ValType::F32) => cast(self, value, F32),
             _ => unreachable!("{joined:?} does not hold {to:?}"),
         }
     }
@@ -73,16 +73,16 @@ impl Emitter<'_, '_> {
     /// The reverse: a core value of type `joined` with the bits of one of type `from` lowest, and zeros above
     /// (CanonicalABI.md, "Flat Lowering", `lower_flat_variant`).
     pub fn widen(&mut self, value: Value, from: ValType, joined: ValType) -> Value {
-        let ins = |emitter: &mut Self, from, to| emitter.builder.ins().bitcast(to, MemFlagsData::new(), from);
+        let cast = |emitter: &mut Self, from, to| emitter.builder.ins().bitcast(to, MemFlagsData::new(), from);
         match (from, joined) {
             _ if from == joined => value,
             (ValType::I32, ValType::I64) => self.extend(value),
             (ValType::F32, ValType::I64) => {
-                let bits = ins(self, value, I32);
+                let bits = cast(self, value, I32);
                 self.extend(bits)
             }
-            (ValType::F64, ValType::I64) => ins(self, value, I64),
-            (ValType::F32, ValType::I32) => ins(self, value, I32),
+            (ValType::F64, ValType::I64) => cast(self, value, I64),
+            (ValType::F32, ValType::I32) => cast(self, value, I32),
             _ => unreachable!("{joined:?} does not hold {from:?}"),
         }
     }

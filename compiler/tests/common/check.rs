@@ -21,6 +21,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     text(&view, wasm_len);
     functions(&view);
     names(&view);
+    adapters(&view);
     memories(&view);
     tables(&view);
     segments(&view);
@@ -91,14 +92,13 @@ fn text(view: &View<'_>, wasm_len: usize) {
 
 /// The tag of what the loader may take the address of.
 fn tag(view: &View<'_>, record: &TextRecord) -> Option<u64> {
-    let kind = [TextKind::Function, TextKind::Thunk, TextKind::Entry, TextKind::Exit, TextKind::Denied]
-        .into_iter()
-        .find(|&kind| kind as u32 == record.kind)
-        .unwrap();
+    let kinds =
+        [TextKind::Function, TextKind::Thunk, TextKind::Entry, TextKind::Exit, TextKind::Denied, TextKind::Adapter];
+    let kind = kinds.into_iter().find(|&kind| kind as u32 == record.kind).unwrap();
     let ty = match kind {
         TextKind::Function if view.functions()[record.index as usize].escape == NONE => return None,
         TextKind::Denied => return None,
-        TextKind::Function | TextKind::Thunk => view.functions()[record.index as usize].type_index,
+        TextKind::Function | TextKind::Thunk | TextKind::Adapter => view.functions()[record.index as usize].type_index,
         TextKind::Entry | TextKind::Exit => record.index,
     };
     let ty = &view.types()[ty as usize];
@@ -160,6 +160,26 @@ fn names(view: &View<'_>) {
     for function in view.functions() {
         view.string(function.name).unwrap();
     }
+}
+
+/// Each adapter is one of an imported function, whose record leads to it.
+fn adapters(view: &View<'_>) {
+    let mut found = 0;
+    let world = view.world().unwrap();
+    for import in view.imports().iter().filter(|import| import.adapter != NONE) {
+        assert_eq!(import.kind, Kind::Function as u32);
+        let record = view.text_at(import.adapter).unwrap();
+        assert_eq!(
+            (record.offset, record.kind, record.index),
+            (import.adapter, TextKind::Adapter as u32, import.index)
+        );
+        let world = world.as_ref().expect("adapters are made from a world");
+        let name = (view.string(import.module).unwrap(), view.string(import.name).unwrap());
+        assert!(world.import(name.0, name.1).is_some(), "{name:?} is a function of the world");
+        found += 1;
+    }
+    let all = view.text_map().iter().filter(|record| record.kind == TextKind::Adapter as u32).count();
+    assert_eq!(found, all);
 }
 
 fn memories(view: &View<'_>) {
