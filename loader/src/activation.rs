@@ -182,6 +182,17 @@ pub(crate) fn close_thread() {
     THREAD.with(|thread| thread.stack_limit.set(usize::MAX));
 }
 
+/// How an entry ended. Small, because it is looked at after each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entered {
+    /// The guest returned.
+    Returned,
+    /// It did not: why was written down.
+    Left,
+    /// There was not even room for it.
+    NoRoom(TrapCode),
+}
+
 /// Why an entry did not return normally.
 pub(crate) enum Left {
     /// A signal: an instruction trapped.
@@ -196,37 +207,28 @@ impl GroupRecord {
         self.code.iter().find(|c| c.text.contains(&pc))
     }
 
-    /// Calls `stub(context, code, values)` on this group's stack.
+    /// Makes this thread ready to enter guests: once, before the first time.
+    #[inline]
+    pub(crate) fn prepare_thread() -> Result<(), Error> {
+        if THREAD.with(|thread| thread.stack_limit.get()) == 0 { THREAD.with(Thread::prepare) } else { Ok(()) }
+    }
+
+    /// Calls `stub(context, code, values)` on this group's stack. `left`: filled in if the guest did not return.
     ///
     /// # Safety
-    /// As for `arch::enter`; `this` is valid and no reference into the group is live.
+    /// As for `arch::enter`; `this` is valid, no reference into the group is live, and the thread was prepared.
+    #[inline]
     pub(crate) unsafe fn enter(
         this: *mut GroupRecord,
         stub: usize,
         context: *mut u8,
         code: usize,
         values: *mut u8,
-    ) -> Result<Result<(), Left>, Error> {
-        THREAD.with(|thread| {
-            if thread.stack_limit.get() == 0 {
-                thread.prepare()?;
-            }
-            // SAFETY: the caller's promise.
-            unsafe { Self::enter_on(thread, this, stub, context, code, values) }
-        })
-    }
-
-    /// # Safety
-    /// As for [`GroupRecord::enter`]; `thread` is the current one.
-    #[inline]
-    unsafe fn enter_on(
-        thread: &Thread,
-        this: *mut GroupRecord,
-        stub: usize,
-        context: *mut u8,
-        code: usize,
-        values: *mut u8,
-    ) -> Result<Result<(), Left>, Error> {
+        left: &mut Option<Left>,
+    ) -> Entered {
+        let thread = THREAD.with(std::ptr::from_ref);
+        // SAFETY: it lives as long as this thread.
+        let thread = unsafe { &*thread };
         // SAFETY: `this` is valid, and an activation that it names is alive: its frame is further up this stack.
         let (outer, guest_sp, stack_low) = unsafe {
             let outer = (*this).current;
@@ -238,11 +240,11 @@ impl GroupRecord {
         let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
         let here = 0u8;
         if depth >= MAX_NESTING || (&raw const here as usize) < thread.stack_limit.get() {
-            return Err(Error::trap(TrapCode::HostStackExhausted));
+            return Entered::NoRoom(TrapCode::HostStackExhausted);
         }
         // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
         if guest_sp < stack_low + 4096 {
-            return Err(Error::trap(TrapCode::StackOverflow));
+            return Entered::NoRoom(TrapCode::StackOverflow);
         }
         let mut activation = Activation {
             host_sp: 0,
@@ -268,10 +270,11 @@ impl GroupRecord {
         // SAFETY: as above.
         unsafe { (*this).current = outer };
         if trapped == 0 {
-            return Ok(Ok(()));
+            return Entered::Returned;
         }
         // SAFETY: as above. The volatile read sees what the signal handler and assembly wrote.
-        Ok(Err(unsafe { std::ptr::read_volatile(current) }.left()))
+        *left = Some(unsafe { std::ptr::read_volatile(current) }.left());
+        Entered::Left
     }
 
     /// Where each activation of this group further out called the host, innermost first: return address and frame

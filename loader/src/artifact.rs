@@ -6,6 +6,7 @@ use crate::value::FuncType;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
 use bailiwick_runtime_abi::types::Arch;
+use bailiwick_runtime_abi::wit::World;
 use bailiwick_runtime_abi::view::{FormatError, View, damaged};
 use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
@@ -16,7 +17,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A precompiled module, mapped. Cheap to clone; all instances share its text.
@@ -34,6 +35,8 @@ pub struct Artifact {
 struct Mapped {
     /// Whether the shape was found intact, which is looked at once.
     shape_checked: AtomicBool,
+    /// Its world, decoded once.
+    world: OnceLock<Option<Arc<World>>>,
     /// Borrows `map`, which is declared after it and hence dropped after it.
     view: View<'static>,
     map: Mmap,
@@ -150,7 +153,7 @@ impl Artifact {
         })?;
         let copied = is_sealed(&file);
         Ok(Artifact {
-            mapped: Arc::new(Mapped { shape_checked: AtomicBool::new(false), view, map, file, name, copied }),
+            mapped: Arc::new(Mapped { shape_checked: AtomicBool::new(false), world: OnceLock::new(), view, map, file, name, copied }),
         })
     }
 
@@ -214,6 +217,18 @@ impl Artifact {
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
         self.mapped.file.as_fd()
+    }
+
+    /// The types of what crosses its module's bounds; `None` if it was compiled without.
+    ///
+    /// # Errors
+    /// If they are damaged.
+    pub fn world(&self) -> Result<Option<Arc<World>>, Error> {
+        if let Some(world) = self.mapped.world.get() {
+            return Ok(world.clone());
+        }
+        let world = self.view().world()?.map(Arc::new);
+        Ok(self.mapped.world.get_or_init(|| world).clone())
     }
 
     /// Whether both are the same mapping.

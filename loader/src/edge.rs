@@ -135,7 +135,7 @@ pub(crate) struct EdgeRecord {
     callee_interrupt: *const AtomicBool,
     stack_low: u64,
     flags: u32,
-    reserved: u32,
+    values: u32,
     bytes: u64,
     elements: u64,
     targets: [TargetRecord; 4],
@@ -158,6 +158,7 @@ const _: () = {
     assert!(offset_of!(EdgeRecord, callee_interrupt) == CALLEE_INTERRUPT as usize);
     assert!(offset_of!(EdgeRecord, stack_low) == STACK_LOW as usize);
     assert!(offset_of!(EdgeRecord, flags) == FLAGS as usize);
+    assert!(offset_of!(EdgeRecord, values) == VALUES as usize);
     assert!(offset_of!(EdgeRecord, bytes) == BYTES as usize);
     assert!(offset_of!(EdgeRecord, elements) == ELEMENTS as usize);
     assert!(offset_of!(EdgeRecord, targets) == TARGETS as usize);
@@ -180,6 +181,8 @@ pub(crate) struct Parts {
     pub realloc: Option<Func>,
     pub memory: Option<Memory>,
     pub caller_realloc: Option<Func>,
+    /// Bytes that a call may write.
+    pub values: u64,
 }
 
 impl EdgeRecord {
@@ -204,7 +207,7 @@ impl EdgeRecord {
             callee_interrupt: interrupts[1].flag(),
             stack_low: stack.start as u64 + STACK_RESERVE,
             flags: BEGIN,
-            reserved: 0,
+            values: MAX_BYTES as u32,
             bytes: 0,
             elements: 0,
             targets: [NOTHING; 4],
@@ -246,6 +249,7 @@ impl EdgeCall<'_> {
         record.targets = [Some(function), realloc, post_return, caller_realloc].map(|t| t.unwrap_or(NOTHING));
         record.caller_memory = caller_memory.map_or(null(), <*mut _>::cast_const);
         record.callee_memory = callee_memory.map_or(null(), <*mut _>::cast_const);
+        record.values = parts.values.min(MAX_BYTES) as u32;
         record.flags &= !BEGIN;
         Ok(())
     }

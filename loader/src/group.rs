@@ -1,6 +1,6 @@
 //! A group: instances joined by core-WebAssembly linking. One nano-process: one authority, one lifetime, one fate.
 
-use crate::activation::{CodeRange, GroupRecord, Left};
+use crate::activation::{CodeRange, Entered, GroupRecord, Left};
 use crate::artifact::Artifact;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
@@ -331,6 +331,7 @@ pub(crate) unsafe fn enter(
     code: usize,
     values: *mut RawValue,
 ) -> Result<(), Error> {
+    GroupRecord::prepare_thread()?;
     // SAFETY: the caller's promise; the record lies in `inner` and stays.
     unsafe {
         // Code that does not poll at its entry would run to its end.
@@ -338,9 +339,14 @@ pub(crate) unsafe fn enter(
             return Err(interrupted());
         }
         let record = &raw mut (*inner.as_ptr()).record;
-        match GroupRecord::enter(record, stub, context, code, values.cast())? {
-            Ok(()) => Ok(()),
-            Err(left) => Err((*inner.as_ptr()).error(left)),
+        let mut left = None;
+        match GroupRecord::enter(record, stub, context, code, values.cast(), &mut left) {
+            Entered::Returned => Ok(()),
+            Entered::NoRoom(code) => Err(Error::trap(code)),
+            Entered::Left => Err(match left {
+                Some(left) => (*inner.as_ptr()).error(left),
+                None => Error::trap(TrapCode::HostError),
+            }),
         }
     }
 }

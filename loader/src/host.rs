@@ -266,6 +266,11 @@ impl HostFunc {
         HostFunc { ty: own, dispatch: Arc::new(dispatch), edge: None }
     }
 
+    /// One that ends whoever calls it.
+    pub(crate) fn refusing(ty: FuncType) -> HostFunc {
+        HostFunc { ty, dispatch: Arc::new(|_, _| Err(HostError::Trap(TrapCode::Denied, None))), edge: None }
+    }
+
     /// A function of another group, over cells.
     pub(crate) fn edge(
         ty: FuncType,

@@ -7,7 +7,7 @@ use crate::error::{Error, LinkError};
 use crate::func::Func;
 use crate::global::{GlobalData, GlobalType};
 use crate::group::{Group, Inner, inner};
-use crate::host::HostContext;
+use crate::host::{HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
@@ -26,7 +26,7 @@ const COPY_IMAGE_BELOW: u64 = 64 << 10;
 
 /// An import, resolved and of the right type.
 enum Resolved {
-    Host(crate::host::HostFunc),
+    Host(HostFunc),
     Func(Func),
     Memory(u32),
     Table(u32),
@@ -125,6 +125,7 @@ fn resolve(
                 let wanted = view.record("types", types, function.type_index)?;
                 let fits = match &found {
                     Some(Definition::Host(host)) if host.ty == *wanted => Some(Resolved::Host(host.clone())),
+                    Some(Definition::Refused) => Some(Resolved::Host(HostFunc::refusing(wanted.clone()))),
                     Some(Definition::Extern(Extern::Func(f))) if f.func_type(inner)? == *wanted => {
                         Some(Resolved::Func(*f))
                     }

@@ -50,6 +50,8 @@ from_extern!(Func Table Memory Global);
 #[derive(Clone, Debug)]
 pub(crate) enum Definition {
     Host(HostFunc),
+    /// A function of any type that refuses every call.
+    Refused,
     Extern(Extern),
 }
 
@@ -103,6 +105,11 @@ impl Imports {
         self.insert(module, name, Definition::Host(HostFunc::untyped(ty, f)))
     }
 
+    /// Satisfies an import of a function, of whatever type, with one that ends whoever calls it.
+    pub(crate) fn refuse(&mut self, module: &str, name: &str) -> &mut Self {
+        self.insert(module, name, Definition::Refused)
+    }
+
     /// Grants a function of another group.
     pub(crate) fn edge(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
         self.insert(module, name, Definition::Host(func))
@@ -142,6 +149,7 @@ impl Imports {
 pub(crate) fn describe(inner: &mut Inner, definition: &Definition) -> Result<String, Error> {
     Ok(match definition {
         Definition::Host(host) => format!("function {}", host.ty),
+        Definition::Refused => "a function that refuses every call".to_owned(),
         Definition::Extern(Extern::Func(f)) => format!("function {}", f.func_type(inner)?),
         Definition::Extern(Extern::Memory(m)) => {
             let data = m.data(inner)?;

@@ -19,7 +19,7 @@
 //!   88  callee's interrupt                the same
 //!   96  stack low         u64             an adapter that begins with the stack pointer below traps: StackOverflow
 //!  104  flags             u32             [`BEGIN`], [`FINISH`]
-//!  108                    u32             0
+//!  108  values            u32             bytes that a call may write, at most [`MAX_BYTES`]
 //!  112  bytes left        u64             of this call, for what is written
 //!  120  elements left     u64             of this call, for what is looked at one by one
 //!  128  targets           4 × [`TARGET_SIZE`]   what can be entered, by [`Target`]
@@ -29,7 +29,8 @@
 //! 1. Trap if the stack pointer is below `stack low`.
 //! 2. If the callee's state or the caller's `closed`, either interrupt byte or `flags` is not 0: store the parameters as
 //!    `values`, call [`Routine::begin`]; if it returns 1, return what `values` begins with.
-//! 3. Store 1 as the callee's state: it is entered. Store [`MAX_BYTES`] and [`MAX_ELEMENTS`] as what is left.
+//! 3. Store 1 as the callee's state: it is entered. Store `values` as the bytes that are left, and a
+//!    [`BYTES_PER_ELEMENT`]th of it as the elements.
 //! 4. Carry the parameters, enter the function, call [`Routine::returned`] if a handle is among the parameters' types,
 //!    carry the result, enter post-return if that target has code.
 //! 5. Store 0 as the callee's state. If [`FINISH`] is set in `flags`, call [`Routine::finish`]. Return.
@@ -60,6 +61,8 @@ pub const CALLEE_INTERRUPT: i32 = 88;
 pub const STACK_LOW: i32 = 96;
 /// Offset of the flags, a `u32`.
 pub const FLAGS: i32 = 104;
+/// Offset of the bytes that any call may write, a `u32`.
+pub const VALUES: i32 = 108;
 /// Offset of the bytes that this call may still write.
 pub const BYTES: i32 = 112;
 /// Offset of the elements that this call may still look at.
@@ -208,9 +211,9 @@ pub enum Code {
     NotChar = 7,
     /// `a` is no case of `b`.
     NoSuchCase = 8,
-    /// More bytes than [`MAX_BYTES`].
+    /// More bytes than the record's `values`.
     Bytes = 9,
-    /// More elements than [`MAX_ELEMENTS`].
+    /// More elements than go with the record's `values`.
     Elements = 10,
 }
 
@@ -258,7 +261,10 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// `MAX_LIST_BYTE_LENGTH`). More: [`Code::TooLong`].
 pub const MAX_CONTENT: u64 = (1 << 28) - 1;
 /// Elements of lists that one call may look at one by one, each counted as often as its type has [places].
-pub const MAX_ELEMENTS: u64 = 16 << 20;
+pub const MAX_ELEMENTS: u64 = MAX_BYTES / BYTES_PER_ELEMENT;
+/// An element is as much work as so many bytes.
+pub const BYTES_PER_ELEMENT: u64 = 16;
+const _: () = assert!(MAX_BYTES <= u32::MAX as u64 && BYTES_PER_ELEMENT.is_power_of_two());
 /// Elements between two calls of [`Routine::Check`].
 pub const CHECK_ELEMENTS: u64 = 64 << 10;
 

@@ -6,8 +6,8 @@ use super::guard::Range;
 use super::shape::Plan;
 use crate::translate::{clif_type, trap_code};
 use bailiwick_runtime_abi::edge::{
-    self, BYTES, CALLEE_GATE, CALLEE_INTERRUPT, CALLER_GATE, CALLER_INTERRUPT, Code, ELEMENTS, ENTERED, FINISH, FLAGS,
-    GATE_CLOSED, GATE_STATE, Region, Routine, STACK_LOW, Stage, TARGET_CODE, Target,
+    self, BYTES, BYTES_PER_ELEMENT, CALLEE_GATE, CALLEE_INTERRUPT, CALLER_GATE, CALLER_INTERRUPT, Code, ELEMENTS, ENTERED, FINISH, FLAGS,
+    GATE_CLOSED, GATE_STATE, Region, Routine, STACK_LOW, Stage, TARGET_CODE, Target, VALUES,
 };
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -103,12 +103,14 @@ impl Emitter<'_, '_> {
 
     /// Says how much the call may move, if it can move anything.
     fn set_limits(&mut self, plan: &Plan) {
-        if plan.memories {
-            let bytes = self.i64_const(edge::MAX_BYTES);
-            self.store(bytes, self.record, BYTES);
+        if !plan.memories {
+            return;
         }
+        let bytes = self.load(I32, self.record, VALUES);
+        let bytes = self.extend(bytes);
+        self.store(bytes, self.record, BYTES);
         if plan.counts_elements() {
-            let elements = self.i64_const(edge::MAX_ELEMENTS);
+            let elements = self.builder.ins().ushr_imm_u(bytes, i64::from(BYTES_PER_ELEMENT.trailing_zeros()));
             self.store(elements, self.record, ELEMENTS);
         }
     }

@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use cranelift_frontend::Switch;
 
 /// Plain bytes up to which loads and stores are written out.
-const MAX_MOVED: u32 = 64;
+const MAX_MOVED: u32 = 128;
 
 /// Where a value lies: within a range that was checked.
 #[derive(Clone, Copy)]
@@ -182,25 +182,10 @@ impl Emitter<'_, '_> {
         self.copy(Routine::Copy, [from, to], size, shape.place);
     }
 
-    /// Copies bytes between guests' addresses, 64 bits wide, in ranges that were checked.
-    fn copy(&mut self, routine: Routine, [from, to]: [Value; 2], size: Value, place: u32) {
-        let way = self.i64_const(self.way.number());
-        let failure = self.source_failure(Code::Recorded, Region::None, place);
-        self.try_routine(routine, &[way, from, to, size], failure);
-    }
-
-    /// Copies the bytes of a string or a list that may be empty.
-    fn copy_content(&mut self, routine: Routine, from: Value, to: Value, size: Value, place: u32) {
-        self.when(size, false, |emitter| {
-            let ends = [from, to].map(|pointer| emitter.extend(pointer));
-            emitter.copy(routine, ends, size, place);
-        });
-    }
-
     /// Copies a string; returns where it is (`load_string_from_range`, `store_string_copy`).
     fn string(&mut self, shape: &Shape, source: [Value; 2]) -> Value {
         let [to, size] = self.content(Region::String, source, 1, 1, shape.place);
-        self.copy_content(Routine::CopyText, source[0], to, size, shape.place);
+        self.copy_content(Routine::CopyText, [source[0], to], size, shape.place);
         to
     }
 
@@ -208,7 +193,7 @@ impl Emitter<'_, '_> {
     fn list(&mut self, shape: &Shape, element: &Shape, source: [Value; 2]) -> Value {
         let [to, size] = self.content(Region::List, source, element.size, element.align, shape.place);
         if element.plain {
-            self.copy_content(Routine::Copy, source[0], to, size, shape.place);
+            self.copy_content(Routine::Copy, [source[0], to], size, shape.place);
         } else {
             let length = self.extend(source[1]);
             self.count_elements(element, length, shape.place);

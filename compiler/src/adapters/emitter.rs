@@ -6,7 +6,7 @@ use bailiwick_runtime_abi::edge::{
     self, CALLEE_GATE, CALLEE_MEMORY, CALLER_GATE, CALLER_MEMORY, Code, GATE_CLOSED, Region, Routine, Stage, Target,
 };
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I16, I32, I64};
+use cranelift_codegen::ir::types::{I8, I16, I32, I64, I64X2};
 use cranelift_codegen::ir::{
     AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, StackSlot, StackSlotData, StackSlotKind, Type, Value,
 };
@@ -137,6 +137,8 @@ pub(super) fn cell(i: usize) -> i32 {
 
 /// Accesses to records, cells and checked places: at addresses that are mapped and aligned.
 const TRUSTED: MemFlagsData = MemFlagsData::trusted();
+/// Accesses to bytes of checked ranges, wherever these begin.
+pub(super) const UNALIGNED: MemFlagsData = MemFlagsData::new().with_notrap();
 
 impl<'a, 'f> Emitter<'a, 'f> {
     /// Begins an adapter that passes up to `cells` values.
@@ -205,18 +207,18 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     /// Copies a few bytes, wherever they are.
     pub fn move_bytes(&mut self, size: u32, from: (Value, i32), to: (Value, i32)) {
-        let unaligned = MemFlagsData::new().with_notrap();
         let mut done = 0;
         while done < size {
-            let (ty, bytes) = match size - done {
-                8.. => (I64, 8),
-                4.. => (I32, 4),
-                2.. => (I16, 2),
-                _ => (I8, 1),
+            let ty = match size - done {
+                16.. => I64X2,
+                8.. => I64,
+                4.. => I32,
+                2.. => I16,
+                _ => I8,
             };
-            let piece = self.builder.ins().load(ty, unaligned, from.0, from.1 + done as i32);
-            self.builder.ins().store(unaligned, piece, to.0, to.1 + done as i32);
-            done += bytes;
+            let piece = self.builder.ins().load(ty, UNALIGNED, from.0, from.1 + done as i32);
+            self.builder.ins().store(UNALIGNED, piece, to.0, to.1 + done as i32);
+            done += ty.bytes();
         }
     }
 

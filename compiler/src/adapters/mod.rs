@@ -5,6 +5,7 @@
 //! | [`shape`] | the types of a function, laid out and numbered |
 //! | [`call`] | the course of a call, from the first check to the return |
 //! | [`carry`] | one value from one side to the other |
+//! | [`copy`] | the bytes of strings and lists |
 //! | [`scalar`] | values of a fixed size, and the core values that hold them |
 //! | [`guard`] | **every check of an address, every allocation, every limit** |
 //! | [`emitter`] | the record, what is called through it, and what happens when a call can't go on |
@@ -15,12 +16,14 @@
 //! Architecture invariants:
 //! * An adapter reads and writes a guest's memory only within ranges that [`guard`] has checked, at offsets within the
 //!   size that was checked. Memories never shrink, and their bases never change, so a check holds while guests run.
-//! * What decides anything (a length, a discriminant, a pointer) is read once, into a value of the code generator.
+//! * What decides anything (a length, a discriminant, a pointer) is read once, into a value of the code generator; text is
+//!   found to be text, and then copied, while nobody can change it.
 //! * Whatever the checks said, an address is a base, 32 bits of a guest, and less than 2²⁹ bytes: it lies in the
 //!   reservation of that memory and its guard.
 
 mod call;
 mod carry;
+mod copy;
 mod emitter;
 mod guard;
 mod scalar;

@@ -5,6 +5,7 @@
 //! was not asked; so it is an error.
 
 use super::cap::CapKind;
+use super::files::shown;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
@@ -69,6 +70,15 @@ pub struct Import {
     pub reachable: bool,
 }
 
+impl Import {
+    /// Whether its slot is to be filled with what refuses every call: no code of the module can reach it. Should that have
+    /// been computed wrongly, what was taken for unreachable is then at least no authority.
+    pub fn is_denied(&self) -> bool {
+        // What another module of the group exports may be a memory, and is no authority that the group has not.
+        !self.reachable && !matches!(self.outcome, Outcome::Member { .. })
+    }
+}
+
 /// Every import of an application.
 #[derive(Debug)]
 pub struct Wiring {
@@ -110,6 +120,7 @@ impl Wiring {
         }
         let mut wiring = Wiring { imports, warnings: Vec::new() };
         wiring.warnings = wiring.unused(plan);
+        wiring.warnings.extend(waits(plan));
         Ok(wiring)
     }
 
@@ -135,6 +146,21 @@ impl Wiring {
         }
         warnings
     }
+}
+
+/// Warns of shared instances without a limit of time: no caller's time ends them, since they are others' too.
+fn waits(plan: &Plan) -> impl Iterator<Item = Problem> {
+    plan.iter().filter(|(_, node)| node.shared && node.limits.time.is_none()).filter_map(move |(id, node)| {
+        let calls = |caller: &super::plan::Node| caller.callees.values().any(|&callee| callee == id);
+        let waits = |(_, caller): (NodeId, &'_ super::plan::Node)| {
+            (caller.limits.time.is_some() && calls(caller)).then(|| caller.path.clone())
+        };
+        let caller = plan.iter().find_map(waits)?;
+        let message = format!(
+            "it is shared, so the time of who calls it does not end it, and it has none of its own: a call of it that never returns keeps {caller} waiting beyond its own time; give it limits.time"
+        );
+        Some(Problem::new(Code::SharedTime, &node.path, message))
+    })
 }
 
 struct Checker<'a> {
@@ -227,7 +253,7 @@ impl<'a> Checker<'a> {
             let (module, name, reachable) = match read() {
                 Ok(read) => read,
                 Err(e) => {
-                    self.problem(Code::Module, node, format!("{}: {e}", member.file.display()));
+                    self.problem(Code::Module, node, format!("{}: {e}", shown(&member.file)));
                     return imports;
                 }
             };
@@ -250,18 +276,18 @@ impl<'a> Checker<'a> {
         kind: u32,
     ) -> Result<Outcome, (Code, String)> {
         let member = &node.members[index];
-        let file = member.file.display();
+        let file = shown(&member.file);
         if let Some(other) = node.members.iter().position(|other| other.name == module && !module.is_empty()) {
             let provider = &node.members[other];
             return match provider.artifact.view().export(name) {
                 Some(export) if export.kind == kind => Ok(Outcome::Member { member: other }),
                 Some(_) => Err((
                     Code::Type,
-                    format!("{file}: {module}.{name}: {} exports it as something else", provider.file.display()),
+                    format!("{file}: {module}.{name}: {} exports it as something else", shown(&provider.file)),
                 )),
                 None => Err((
                     Code::UnknownImport,
-                    format!("{file}: {module}.{name}: {} does not export it", provider.file.display()),
+                    format!("{file}: {module}.{name}: {} does not export it", shown(&provider.file)),
                 )),
             };
         }
@@ -298,13 +324,13 @@ impl<'a> Checker<'a> {
         name: &str,
     ) -> Result<Outcome, (Code, String)> {
         let member = &node.members[index];
-        let file = member.file.display();
+        let file = shown(&member.file);
         let Some(world) = &member.world else {
             return Err((
                 Code::UnknownImport,
                 format!(
                     "{file}: {module}.{name}: nothing that it holds answers it, and no WIT text says of which types it is: put {} beside it, or name one with `wit = …`",
-                    member.file.with_extension("wit").display()
+                    shown(&member.file.with_extension("wit"))
                 ),
             ));
         };
@@ -340,16 +366,14 @@ impl<'a> Checker<'a> {
         }
         match answers.as_slice() {
             [] => {
-                let shown = world.print_function(wanted);
+                let text = world.print_function(wanted);
                 let callees: Vec<&str> = node.callees.keys().map(String::as_str).collect();
                 Err((
                     Code::UnknownImport,
                     format!(
-                        "{file}: {module}.{name}: nothing that it may call exports `{shown}`; it may call: {}; add [deps.NAME] with module = … to {}",
+                        "{file}: {module}.{name}: nothing that it may call exports `{text}`; it may call: {}; add [deps.NAME] with module = … to {}",
                         super::cap::list(&callees),
-                        node.manifest
-                            .as_ref()
-                            .map_or_else(|| "a manifest for it".to_owned(), |m| m.display().to_string()),
+                        node.manifest.as_ref().map_or_else(|| "a manifest for it".to_owned(), |m| shown(m)),
                     ),
                 ))
             }

@@ -2,13 +2,14 @@
 
 use super::cap::Widening;
 use super::manifest::{ManifestError, bytes};
+use bailiwick_runtime_abi::limits::{MAX_STACK_SIZE, MIN_STACK_SIZE};
 use serde::Deserialize;
 use std::time::Duration;
 
 /// Limits of one instance; `None` is the loader's own default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of each linear memory.
+    /// Bytes of its linear memories together.
     pub memory: Option<u64>,
     /// Bytes of the stack.
     pub stack: Option<u64>,
@@ -16,8 +17,10 @@ pub struct Limits {
     pub table: Option<u64>,
     /// Open descriptors.
     pub descriptors: Option<u64>,
-    /// Handles that it holds. Derived, and not yet enforced: what has it is refused.
+    /// Handles that it holds: descriptors that others passed to it.
     pub handles: Option<u64>,
+    /// Bytes that one call of it may pass, there and back. Who passes more is at fault.
+    pub values: Option<u64>,
     /// Time of one call over the edge, callees included.
     pub time: Option<Duration>,
     /// Instructions, roughly. Derived, and not yet enforced: what has it is refused.
@@ -33,6 +36,7 @@ pub(super) struct LimitsText {
     table: Option<u64>,
     descriptors: Option<u64>,
     handles: Option<u64>,
+    values: Option<String>,
     time: Option<String>,
     fuel: Option<String>,
 }
@@ -41,11 +45,32 @@ impl LimitsText {
     pub(super) fn checked(self, key: &str) -> Result<Limits, ManifestError> {
         let size =
             |field: &str, text: Option<String>| text.map(|text| bytes(&format!("{key}.{field}"), &text)).transpose();
+        let stack_text = self.stack.clone();
         let time = self.time.map(|text| {
             let bare = text.strip_suffix("/call").unwrap_or(&text);
             humantime::parse_duration(bare)
                 .map_err(|e| ManifestError::value(format!("{key}.time"), format!("{text:?}: {e}; as \"2s/call\"")))
         });
+        let time = match time.transpose()? {
+            Some(Duration::ZERO) => {
+                return Err(ManifestError::value(
+                    format!("{key}.time"),
+                    "\"0s\": no call could do anything in no time",
+                ));
+            }
+            time => time,
+        };
+        let stack = size("stack", self.stack)?;
+        if let Some(bytes) = stack.filter(|bytes| !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(bytes)) {
+            let size = |bytes| bytesize::ByteSize(bytes).to_string();
+            let message = format!(
+                "{:?}: a stack has {} to {}",
+                stack_text.unwrap_or_else(|| size(bytes)),
+                size(MIN_STACK_SIZE),
+                size(MAX_STACK_SIZE)
+            );
+            return Err(ManifestError::value(format!("{key}.stack"), message));
+        }
         let fuel = self.fuel.map(|text| {
             fuel(&text).ok_or_else(|| {
                 ManifestError::value(format!("{key}.fuel"), format!("{text:?} is no amount, as \"200M/call\""))
@@ -53,11 +78,12 @@ impl LimitsText {
         });
         Ok(Limits {
             memory: size("memory", self.memory)?,
-            stack: size("stack", self.stack)?,
+            stack,
             table: self.table,
             descriptors: self.descriptors,
             handles: self.handles,
-            time: time.transpose()?,
+            values: size("values", self.values)?,
+            time,
             fuel: fuel.transpose()?,
         })
     }
@@ -100,6 +126,7 @@ impl Limits {
             table: within("limits.table", self.table, asked.table, number)?,
             descriptors: within("limits.descriptors", self.descriptors, asked.descriptors, number)?,
             handles: within("limits.handles", self.handles, asked.handles, number)?,
+            values: within("limits.values", self.values, asked.values, size)?,
             time: within("limits.time", self.time, asked.time, |t| humantime::format_duration(t).to_string())?,
             fuel: within("limits.fuel", self.fuel, asked.fuel, number)?,
         })

@@ -13,6 +13,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Table;
 
+/// The most characters of a name, and of a version.
+const MAX_NAME: usize = 64;
+
+/// The most characters of a sentence that says why something is needed.
+const MAX_WHY: usize = 500;
+
 /// The most bytes of a manifest.
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -48,7 +54,7 @@ pub struct Manifest {
 
 /// `[package]`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table, as { name = \"app\", module = \"app.wasm\" }")]
 pub struct Package {
     /// A label; identity is the hash of what it is made of.
     pub name: String,
@@ -129,7 +135,7 @@ pub struct Dep {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct ManifestText {
     package: Package,
     #[serde(default)]
@@ -147,14 +153,14 @@ struct ManifestText {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it wants the name of what is handed over, or a table { from = \"…\", … }")]
 enum GrantText {
     Name(String),
     Table(Table),
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table, as { module = \"lib/bailiwick.toml\" }")]
 struct DepText {
     module: Option<PathBuf>,
     #[serde(default)]
@@ -205,18 +211,18 @@ impl Manifest {
     /// [`ManifestError`], with the line and column for what is no TOML, else with the key.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
         let text: ManifestText =
-            toml::from_str(text).map_err(|e| ManifestError::Toml(e.to_string().trim_end().into()))?;
+            toml::from_str(text).map_err(|e| ManifestError::Toml(in_plain_words(e.to_string().trim_end())))?;
         name("package.name", &text.package.name)?;
-        plain("package.version", &text.package.version)?;
+        plain("package.version", &text.package.version, MAX_NAME)?;
         let mut host = BTreeMap::new();
         for (slot, table) in text.host {
-            let key = format!("host.{slot}");
+            let key = key_of("host", &slot);
             name(&key, &slot)?;
             host.insert(slot, host_resource(&key, table)?);
         }
         let mut needs = BTreeMap::new();
         for (slot, table) in text.needs {
-            let key = format!("needs.{slot}");
+            let key = key_of("needs", &slot);
             name(&key, &slot)?;
             needs.insert(slot, need(&key, table)?);
         }
@@ -232,10 +238,40 @@ impl Manifest {
     }
 }
 
+/// What the reader of TOML says, in a manifest's words rather than those of the program.
+fn in_plain_words(message: &str) -> String {
+    let mut message = message.to_owned();
+    for (theirs, plain) in [
+        ("expected path string", "expected a path in quotes"),
+        ("expected a sequence", "expected a list, as [\"…\"]"),
+        ("expected a map", "expected a table"),
+        ("expected a string", "expected a text in quotes"),
+        ("expected u64", "expected a whole number, not negative"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("invalid type: sequence", "invalid type: a list"),
+        ("invalid type: map", "invalid type: a table"),
+        (" as i128", ""),
+    ] {
+        message = message.replace(theirs, plain);
+    }
+    message
+}
+
+/// A key with a name in it that somebody wrote, which may be anything.
+fn key_of(table: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut shown: String = name.chars().take(MAX_NAME).collect();
+    if shown.len() < name.len() {
+        shown.push('…');
+    }
+    let bare = !shown.is_empty() && shown.chars().all(|c| plain(c) || c == '…');
+    if bare { format!("{table}.{shown}") } else { format!("{table}.\"{}\"", shown.escape_debug()) }
+}
+
 /// A name that appears in paths of edges, in messages and in pictures.
 fn name(key: &str, name: &str) -> Result<(), ManifestError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
+    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(plain) || name.starts_with('.') {
         let message = "a name has 1 to 64 letters, digits, `-`, `_` or `.`, and does not begin with `.`";
         return Err(ManifestError::value(key, message));
     }
@@ -243,9 +279,14 @@ fn name(key: &str, name: &str) -> Result<(), ManifestError> {
 }
 
 /// Text that is shown to people: a stranger's manifest must not drive their terminal.
-fn plain(key: &str, text: &str) -> Result<(), ManifestError> {
-    if text.chars().any(char::is_control) {
-        return Err(ManifestError::value(key, "it has a control character"));
+fn plain(key: &str, text: &str, most: usize) -> Result<(), ManifestError> {
+    let turns =
+        |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.chars().any(|c| c.is_control() || turns(c)) {
+        return Err(ManifestError::value(key, "it has a control character, or one that turns the order of letters"));
+    }
+    if text.chars().count() > most {
+        return Err(ManifestError::value(key, format!("it has more than {most} characters")));
     }
     Ok(())
 }
@@ -253,7 +294,7 @@ fn plain(key: &str, text: &str) -> Result<(), ManifestError> {
 fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, Dep>, ManifestError> {
     let mut deps = BTreeMap::new();
     for (dep, text) in texts {
-        let key = format!("{key}.{dep}");
+        let key = key_of(key, &dep);
         name(&key, &dep)?;
         if text.module.is_some() != text.group.is_empty() {
             return Err(ManifestError::value(key, "it wants `module` or `group`, one of them"));
@@ -278,7 +319,7 @@ fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, 
 fn grants(key: &str, texts: BTreeMap<String, GrantText>) -> Result<BTreeMap<String, Grant>, ManifestError> {
     let mut grants = BTreeMap::new();
     for (slot, text) in texts {
-        let key = format!("{key}.{slot}");
+        let key = key_of(key, &slot);
         name(&key, &slot)?;
         let grant = match text {
             GrantText::Name(from) => Grant { from, narrowed: Table::new(), at: None },
@@ -310,7 +351,7 @@ fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
     let why = match table.remove("why") {
         None => None,
         Some(toml::Value::String(why)) => {
-            plain(&format!("{key}.why"), &why)?;
+            plain(&format!("{key}.why"), &why, MAX_WHY)?;
             Some(why)
         }
         Some(_) => return Err(ManifestError::value(format!("{key}.why"), "it wants a sentence")),
@@ -354,7 +395,10 @@ mod keys {
     }
 
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(
+        untagged,
+        expecting = "a stream is one of \"none\", \"null\", \"capture\", \"inherit\", or { file = \"out.txt\" }"
+    )]
     pub enum StreamText {
         Mode(String),
         File(FileText),
@@ -424,7 +468,7 @@ mod keys {
 }
 
 fn read<T: serde::de::DeserializeOwned>(key: &str, table: Table) -> Result<T, ManifestError> {
-    table.try_into().map_err(|e: toml::de::Error| ManifestError::value(key, e.message()))
+    table.try_into().map_err(|e: toml::de::Error| ManifestError::value(key, in_plain_words(e.message())))
 }
 
 /// Reads what is at `key` by `parse`, for each of several texts.
@@ -432,9 +476,18 @@ fn each<T>(key: &str, texts: &[String], parse: fn(&str) -> Result<T, &'static st
     texts.iter().map(|text| parse(text).map_err(|e| ManifestError::value(key, format!("{text:?}: {e}")))).collect()
 }
 
+/// The largest size that a manifest may name, in bytes. It has no place for what no machine has.
+const MAX_SIZE: u64 = 1 << 60;
+
 pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ManifestError> {
     let size: Result<ByteSize, _> = text.parse();
-    size.map(|size| size.as_u64()).map_err(|_| ManifestError::value(key, format!("{text:?} is no size, as \"200MiB\"")))
+    let size = size.map_err(|_| ManifestError::value(key, format!("{text:?} is no size, as \"200MiB\"")))?.as_u64();
+    // What is too large to be counted is read as the largest number.
+    if size > MAX_SIZE {
+        let most = ByteSize(MAX_SIZE);
+        return Err(ManifestError::value(key, format!("{text:?} is more than {most}, the most that a limit can say")));
+    }
+    Ok(size)
 }
 
 fn rights(key: &str, names: &[String]) -> Result<DirRights, ManifestError> {
@@ -578,10 +631,16 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             {
                 return Err(ManifestError::value(key, format!("{bad:?} is no name of a variable")));
             }
+            if variables.values().flatten().any(|value| value.contains('\0')) {
+                return Err(ManifestError::value(sub_key("set"), "a value of a variable has no NUL byte"));
+            }
             Cap::Env(variables)
         }
         CapKind::Args => {
             let text: keys::Args = read(key, table)?;
+            if text.fixed.iter().any(|argument| argument.contains('\0')) {
+                return Err(ManifestError::value(sub_key("fixed"), "an argument has no NUL byte"));
+            }
             Cap::Args { command_line: text.command_line.unwrap_or(false), fixed: text.fixed }
         }
         CapKind::Clock => Cap::Clock(clock(key, &read(key, table)?)?),
@@ -711,9 +770,29 @@ mod tests {
             ("[host]\nc = { kind = \"clock\", fixed = \"noon\" }", "host.c.fixed"),
             ("[grants]\nd = { rights = [] }", "grants.d: it wants `from`"),
             ("[deps.a]\n", "deps.a: it wants `module` or `group`"),
-            ("[deps.\"a/b\"]\nmodule = \"x\"", "deps.a/b: a name has"),
+            ("[deps.\"a/b\"]\nmodule = \"x\"", "deps.\"a/b\": a name has"),
             ("[limits]\ntime = \"soon\"", "limits.time: \"soon\""),
             ("[needs]\nd = { kind = \"dir\", path = \"/etc\" }", "only `[host]` of the root names a path"),
+            (
+                "[limits]\nmemory = \"999999999999999999999GiB\"",
+                "limits.memory: \"999999999999999999999GiB\" is more than",
+            ),
+            ("[limits]\ntime = \"0s\"", "limits.time: \"0s\": no call could do anything in no time"),
+            ("[limits]\ntime = \"-2s\"", "limits.time: \"-2s\""),
+            ("[limits]\nstack = \"1TiB\"", "limits.stack: \"1TiB\": a stack has 64.0 KiB to 24.0 MiB"),
+            ("[limits]\nmemory = 64", "expected a text in quotes"),
+            ("[limits]\ntable = -1", "expected a whole number, not negative"),
+            ("[host]\nd = \"data\"", "invalid type: string \"data\", expected a table"),
+            ("[host]\ns = { kind = \"stdio\", stdout = true }", "host.s: a stream is one of"),
+            ("[grants]\nd = 1", "it wants the name of what is handed over, or a table"),
+            ("[deps]\na = \"l.toml\"", "expected a table, as { module = \"lib/bailiwick.toml\" }"),
+            ("[deps.\"a\\nb\"]\nmodule = \"x\"", "deps.\"a\\nb\": a name has"),
+            ("[needs]\nd = { kind = \"env\", why = \"a\u{202e}b\" }", "turns the order of letters"),
+            (
+                "[host]\ne = { kind = \"env\", set = { A = \"a\\u0000b\" } }",
+                "host.e.set: a value of a variable has no NUL",
+            ),
+            ("[host]\na = { kind = \"args\", fixed = [\"a\\u0000b\"] }", "host.a.fixed: an argument has no NUL byte"),
             ("[unknown]\n", "unknown field `unknown`"),
             ("[package]\n", "duplicate key"),
         ] {

@@ -5,6 +5,10 @@
 //! | `cap.rs`, `net.rs`, `limits.rs` | what can be held, the order on it, and the one function that narrows |
 //! | `manifest.rs` | `bailiwick.toml`, read and checked value by value |
 //! | `plan.rs` | manifests to a tree of instances, each capability derived on the way |
+//! | `files.rs` | opening what a manifest names |
+//! | `sources.rs` | which files a manifest may name, and the modules that they are |
+//! | `need.rs` | what is handed over, held against what a library asks for |
+//! | `surroundings.rs` | folders and files of the host that an application should not be handed |
 //! | `lent.rs` | folders that come with calls |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
@@ -14,13 +18,17 @@
 pub mod cap;
 pub mod check;
 pub mod fault;
+pub mod files;
 pub mod lent;
 pub mod limits;
 pub mod live;
 pub mod manifest;
 pub mod marshal;
+mod need;
 pub mod net;
 pub mod plan;
 pub mod preview1;
 pub mod problem;
+mod sources;
+pub mod surroundings;
 pub mod view;

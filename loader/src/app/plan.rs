@@ -3,26 +3,27 @@
 //! Building the plan derives every capability on the way, so a plan that could be built has no edge that widens. What is
 //! wrong is collected, each with the path of its edge, and not only the first.
 
-use super::cap::{Cap, Stream, derive};
+use super::cap::{Cap, derive};
+use super::files::{canonical, read_text, shown};
 use super::limits::Limits;
-use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, Need, OnFault, attenuation};
+use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, OnFault, attenuation};
+use super::need::{least, needs};
 use super::problem::{Code, Problem};
+use super::sources::{Author, Named};
+use super::surroundings;
 use crate::Artifact;
-use crate::wasi::{DirGrant, DirLimits};
 use bailiwick_runtime_abi::wit::World;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use super::sources::MAX_MEMBERS;
 
 /// The most instances of one application.
 pub const MAX_NODES: usize = 4096;
 
 /// The most edges from the root to an instance.
 pub const MAX_DEPTH: usize = 64;
-
-/// The most modules of one group.
-pub const MAX_MEMBERS: usize = 64;
 
 /// Where modules come from: the loader does not compile.
 pub trait Modules {
@@ -42,6 +43,8 @@ pub struct Source<'a> {
     pub wit: Option<&'a Path>,
     /// Which world of that.
     pub world: Option<&'a str>,
+    /// Without links, the folder that everything that belongs to it must lie in, if that is not for it to say.
+    pub within: Option<&'a Path>,
 }
 
 /// The number of an instance in a [`Plan`]. The root is 0; what hands something has a smaller number than what is handed.
@@ -139,7 +142,11 @@ impl Plan {
             problems: Vec::new(),
         };
         builder.root(manifest);
-        if builder.problems.is_empty() { Ok(builder.plan) } else { Err(builder.problems) }
+        surroundings::look(&builder.plan, &mut builder.problems);
+        let (warnings, problems): (Vec<_>, Vec<_>) =
+            builder.problems.into_iter().partition(|problem| problem.code.is_warning());
+        builder.plan.warnings = warnings;
+        if problems.is_empty() { Ok(builder.plan) } else { Err(problems) }
     }
 
     /// An instance.
@@ -163,7 +170,16 @@ impl Plan {
         }
     }
 
-    /// The resource of the host that a slot goes back to, and the slots on the way, the slot's own first.
+    /// The resource of the host that a slot goes back to.
+    pub fn host_of(&self, id: NodeId, slot: &str) -> Option<&HostResource> {
+        let (last, name) = self.trace(id, slot).pop()?;
+        match &self.node(last).slots.get(name)?.from {
+            Origin::Host(host) => self.host.get(host),
+            Origin::Parent(..) => None,
+        }
+    }
+
+    /// The way by which a slot goes back to a resource of the host: the holders and their slots, the slot's own first.
     pub fn trace<'a>(&'a self, id: NodeId, slot: &'a str) -> Vec<(NodeId, &'a str)> {
         let mut way = vec![(id, slot)];
         let (mut at, mut name) = (id, slot);
@@ -195,43 +211,28 @@ impl Builder<'_> {
         self.problems.push(Problem::new(code, edge, message));
     }
 
-    fn warn(&mut self, code: Code, edge: &str, message: impl Into<String>) {
-        self.plan.warnings.push(Problem::new(code, edge, message));
-    }
-
-    /// Reads a manifest, its size bounded.
-    fn read(&mut self, edge: &str, file: &Path) -> Option<Manifest> {
-        let text = std::fs::File::open(file).and_then(|file| {
-            let mut text = String::new();
-            file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text).map(|_| text)
-        });
-        let parsed = match text {
-            Err(e) => Err(e.to_string()),
-            Ok(text) if text.len() as u64 > MAX_MANIFEST_BYTES => Err(format!("more than {MAX_MANIFEST_BYTES} bytes")),
-            Ok(text) => Manifest::parse(&text).map_err(|e| e.to_string()),
-        };
-        match parsed {
-            Ok(manifest) => Some(manifest),
+    /// Reads a manifest, its size bounded. `named` is by whom, and at which key, if another manifest does.
+    fn read(&mut self, edge: &str, file: &Path, named: Option<(&Author, &str)>) -> Option<Manifest> {
+        let parsed = match read_text(file, MAX_MANIFEST_BYTES) {
+            Ok(text) => Manifest::parse(&text).map_err(|e| format!("{}: {e}", shown(file))),
             Err(e) => {
-                self.problem(Code::Manifest, edge, format!("{}: {e}", file.display()));
-                None
+                let message = format!("{}: {e}", shown(file));
+                Err(named.map_or(message.clone(), |(author, key)| author.says(key, &message)))
             }
-        }
+        };
+        parsed.map_err(|message| self.problem(Code::Manifest, edge, message)).ok()
     }
 
     fn root(&mut self, file: &Path) {
-        let Some(manifest) = self.read("", file) else { return };
-        let folder = folder_of(file);
+        let author = Author::application(file);
+        let Some(manifest) = self.read("", &author.file, None) else { return };
         let path = manifest.package.name.clone();
         for slot in manifest.needs.keys() {
             let message = format!("needs.{slot}: this is the application: its `[host]` names what there is");
             self.problem(Code::Manifest, &path, message);
         }
         self.plan.host.clone_from(&manifest.host);
-        self.plan.folder.clone_from(&folder);
-        for (name, resource) in &manifest.host {
-            self.broad(&path, &folder, name, resource);
-        }
+        self.plan.folder.clone_from(&author.folder);
         let host: BTreeMap<String, Slot> = manifest
             .host
             .iter()
@@ -239,26 +240,13 @@ impl Builder<'_> {
             .collect();
         let slots = self.hand(&path, &manifest.grants, &host, None);
         let handed = Handed { slots, limits: manifest.limits, on_fault: OnFault::Trap, shared: BTreeMap::new() };
-        let mut ancestors = vec![canonical(file)];
-        self.node(&path, &path, None, false, Some((file, manifest)), None, handed, &host, &mut ancestors);
+        let mut ancestors = vec![canonical(&author.file)];
+        self.node(&path, &path, None, false, Some((&author, manifest)), None, handed, &host, &mut ancestors);
     }
 
-    /// Warns of what hands over nearly everything.
-    fn broad(&mut self, edge: &str, folder: &Path, name: &str, resource: &HostResource) {
-        let Some(path) = &resource.path else { return };
-        let full = canonical(&folder.join(path));
-        let home = std::env::var_os("HOME").map(PathBuf::from).is_some_and(|home| home.starts_with(&full));
-        if full == Path::new("/") || home {
-            let message = format!(
-                "host.{name} is {}: that is nearly everything that you have; name a folder below",
-                full.display()
-            );
-            self.warn(Code::Broad, edge, message);
-        } else if full == canonical(folder) {
-            let message =
-                format!("host.{name} is the folder of the manifest itself, where the modules lie; name a folder below");
-            self.warn(Code::AmbientPath, edge, message);
-        }
+    /// What a manifest is called within the application.
+    fn below(&self, manifest: &Path) -> String {
+        shown(manifest.strip_prefix(canonical(&self.plan.folder)).unwrap_or(manifest))
     }
 
     /// Evaluates what an edge hands over, out of `held`.
@@ -310,8 +298,8 @@ impl Builder<'_> {
         name: &str,
         parent: Option<NodeId>,
         shared: bool,
-        manifest: Option<(&Path, Manifest)>,
-        edge: Option<(&Path, &Dep)>,
+        manifest: Option<(&Author, Manifest)>,
+        edge: Option<(&Author, &Dep)>,
         mut handed: Handed,
         host: &BTreeMap<String, Slot>,
         ancestors: &mut Vec<PathBuf>,
@@ -323,7 +311,7 @@ impl Builder<'_> {
             return None;
         }
         if let Some((_, manifest)) = manifest.as_ref().filter(|_| parent.is_some()) {
-            self.needs(path, &manifest.needs, &mut handed.slots);
+            self.problems.extend(needs(path, &manifest.needs, &mut handed.slots));
             handed.limits = least(&handed.limits, &manifest.limits);
         }
         if handed.limits.fuel.is_some() {
@@ -331,13 +319,6 @@ impl Builder<'_> {
                 Code::NotYet,
                 path,
                 "limits.fuel is not enforced yet, so it can't be relied on; leave it out, and use limits.time",
-            );
-        }
-        if handed.limits.handles.is_some() {
-            self.problem(
-                Code::NotYet,
-                path,
-                "limits.handles is not enforced yet, so it can't be relied on; leave it out, and use limits.descriptors: a handle of a folder is one",
             );
         }
         for (slot, held) in &handed.slots {
@@ -349,7 +330,16 @@ impl Builder<'_> {
                 self.problems.push(Problem::new(Code::NotYet, path, message));
             }
         }
-        let members = self.members(path, manifest.as_ref(), edge);
+        let named = match (&manifest, edge) {
+            (Some((author, manifest)), _) => Some(Named::package(author, manifest)),
+            (None, Some((author, dep))) => {
+                let table = if shared { "shared" } else { "deps" };
+                Some(Named::dependency(author, format!("{table}.{name}"), dep))
+            }
+            (None, None) => None,
+        };
+        let (members, problems) = named.map_or_else(Default::default, |named| named.open(path, self.modules));
+        self.problems.extend(problems);
         let id = NodeId(self.plan.nodes.len());
         let package = manifest
             .as_ref()
@@ -361,7 +351,7 @@ impl Builder<'_> {
             path: path.to_owned(),
             name: name.to_owned(),
             package,
-            manifest: manifest.as_ref().map(|(file, _)| (*file).to_owned()),
+            manifest: manifest.as_ref().map(|(author, _)| author.file.clone()),
             parent,
             shared,
             members,
@@ -372,14 +362,13 @@ impl Builder<'_> {
             provides,
             call,
         });
-        let Some((file, manifest)) = manifest else { return Some(id) };
-        let folder = folder_of(file);
+        let Some((author, manifest)) = manifest else { return Some(id) };
         let giver = parent.map(|_| id);
         let mut may_share = handed.shared;
         for (callee, dep) in &manifest.shared {
             let path = format!("{path}/{callee}");
             if let Some(node) =
-                self.edge(&path, callee, id, giver, true, &folder, dep, &held, &may_share, &handed.limits, ancestors)
+                self.edge(&path, callee, id, giver, true, author, dep, &held, &may_share, &handed.limits, ancestors)
             {
                 self.plan.nodes[id.0].callees.insert(callee.clone(), node);
                 may_share.insert(callee.clone(), node);
@@ -392,7 +381,7 @@ impl Builder<'_> {
                 continue;
             }
             if let Some(node) =
-                self.edge(&path, callee, id, giver, false, &folder, dep, &held, &may_share, &handed.limits, ancestors)
+                self.edge(&path, callee, id, giver, false, author, dep, &held, &may_share, &handed.limits, ancestors)
             {
                 self.plan.nodes[id.0].callees.insert(callee.clone(), node);
             }
@@ -409,7 +398,7 @@ impl Builder<'_> {
         parent: NodeId,
         giver: Option<NodeId>,
         shared: bool,
-        folder: &Path,
+        author: &Author,
         dep: &Dep,
         held: &BTreeMap<String, Slot>,
         may_share: &BTreeMap<String, NodeId>,
@@ -443,13 +432,20 @@ impl Builder<'_> {
         let handed = Handed { slots, limits, on_fault: dep.on_fault, shared: handed_shared };
         let module = dep.module.as_ref().filter(|module| module.extension().is_some_and(|e| e == "toml"));
         let Some(module) = module else {
-            return self.node(path, name, Some(parent), shared, None, Some((folder, dep)), handed, held, ancestors);
+            return self.node(path, name, Some(parent), shared, None, Some((author, dep)), handed, held, ancestors);
         };
-        let file = folder.join(module);
+        let key = format!("{}.{name}.module", if shared { "shared" } else { "deps" });
+        let file = match author.manifest(&key, module, &self.plan.folder) {
+            Ok(file) => file,
+            Err((code, message)) => {
+                self.problem(code, path, message);
+                return None;
+            }
+        };
         let known = canonical(&file);
         if let Some(first) = ancestors.iter().position(|ancestor| *ancestor == known) {
             let round: Vec<String> =
-                ancestors[first..].iter().chain([&known]).map(|m| folder_of(m).display().to_string()).collect();
+                ancestors[first..].iter().chain([&known]).map(|manifest| self.below(manifest)).collect();
             self.problem(Code::Cycle, path, format!("it depends on itself: {}", round.join(" → ")));
             return None;
         }
@@ -457,122 +453,34 @@ impl Builder<'_> {
             self.problem(Code::Limit, path, format!("more than {MAX_DEPTH} edges below each other"));
             return None;
         }
-        let manifest = self.read(path, &file)?;
+        let manifest = self.read(path, &file, Some((author, &key)))?;
         if !manifest.host.is_empty() {
             let message =
-                format!("{}: `[host]` is the application's alone: a library names what it `[needs]`", file.display());
+                format!("{}: `[host]` is the application's alone: a library names what it `[needs]`", shown(&file));
             self.problem(Code::Manifest, path, message);
             return None;
         }
         if !manifest.grants.is_empty() {
             let message =
-                format!("{}: a library's module holds its `[needs]`; `[grants]` is the application's", file.display());
+                format!("{}: a library's module holds its `[needs]`; `[grants]` is the application's", shown(&file));
             self.problem(Code::Manifest, path, message);
             return None;
         }
+        let library = Author::library(&file);
         ancestors.push(known);
         let node = self.node(
             path,
             name,
             Some(parent),
             shared,
-            Some((&file, manifest)),
-            Some((folder, dep)),
+            Some((&library, manifest)),
+            Some((author, dep)),
             handed,
             held,
             ancestors,
         );
         ancestors.pop();
         node
-    }
-
-    /// Holds what was handed over against what the library says that it needs.
-    fn needs(&mut self, edge: &str, needs: &BTreeMap<String, Need>, slots: &mut BTreeMap<String, Slot>) {
-        let declared: BTreeSet<&String> = needs.keys().collect();
-        for slot in slots.keys().filter(|slot| !declared.contains(slot)).cloned().collect::<Vec<_>>() {
-            let names: Vec<&str> = needs.keys().map(String::as_str).collect();
-            self.problem(
-                Code::Need,
-                edge,
-                format!("slot {slot}: it declares no such need; its needs are: {}", super::cap::list(&names)),
-            );
-        }
-        for (slot, need) in needs {
-            let Some(held) = slots.get_mut(slot) else {
-                if !need.optional {
-                    let why = need.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-                    let message = format!(
-                        "it needs {slot}, of kind {}{why}, and is not handed it: grants.{slot} = {{ from = … }}",
-                        need.kind
-                    );
-                    self.problem(Code::Need, edge, message);
-                }
-                continue;
-            };
-            if held.cap.kind() != need.kind {
-                let message = format!("slot {slot}: it needs {}, and is handed {}", need.kind, held.cap.kind());
-                self.problem(Code::Need, edge, message);
-                continue;
-            }
-            held.why.clone_from(&need.why);
-            if let Some(at) = &need.at
-                && held.at == default_at(slot)
-            {
-                held.at.clone_from(at);
-            }
-            match attenuation(&format!("needs.{slot}"), need.kind, need.narrowed.clone()) {
-                Ok(asked) => held.cap = meet(&held.cap, &asked),
-                Err(e) => self.problem(Code::Manifest, edge, e.to_string()),
-            }
-        }
-    }
-
-    /// Opens the modules of a node.
-    fn members(&mut self, edge: &str, manifest: Option<&(&Path, Manifest)>, dep: Option<(&Path, &Dep)>) -> Vec<Member> {
-        let (folder, module, group, wit, world) = match (manifest, dep) {
-            (Some((file, manifest)), _) => {
-                let package = &manifest.package;
-                (folder_of(file), &package.module, &package.group, &package.wit, &package.world)
-            }
-            (None, Some((folder, dep))) => (folder.to_owned(), &dep.module, &dep.group, &dep.wit, &dep.world),
-            (None, None) => return Vec::new(),
-        };
-        let mut files: Vec<(String, PathBuf)> = Vec::new();
-        match (module, group.is_empty()) {
-            (Some(module), true) => files.push((String::new(), folder.join(module))),
-            (None, false) => {
-                for (name, file) in group {
-                    match file.as_str() {
-                        Some(file) => files.push((name.clone(), folder.join(file))),
-                        None => {
-                            self.problem(Code::Manifest, edge, format!("group.{name}: it wants the name of a module"))
-                        }
-                    }
-                }
-            }
-            _ => self.problem(Code::Manifest, edge, "it wants `module` or `group`, one of them"),
-        }
-        if files.len() > MAX_MEMBERS {
-            self.problem(Code::Limit, edge, format!("more than {MAX_MEMBERS} modules in a group"));
-            return Vec::new();
-        }
-        let mut members = Vec::new();
-        for (i, (name, file)) in files.into_iter().enumerate() {
-            let beside = file.with_extension("wit");
-            let wit = match wit {
-                Some(wit) if i == 0 => Some(folder.join(wit)),
-                _ => Some(beside).filter(|file| file.exists()),
-            };
-            let world = world.as_deref().filter(|_| i == 0);
-            match self.modules.open(&Source { file: &file, wit: wit.as_deref(), world }) {
-                Ok(artifact) => match artifact.view().world() {
-                    Ok(world) => members.push(Member { name, file, artifact, world: world.map(Arc::new) }),
-                    Err(e) => self.problem(Code::Module, edge, format!("{}: {e}", file.display())),
-                },
-                Err(e) => self.problem(Code::Module, edge, e),
-            }
-        }
-        members
     }
 }
 
@@ -582,72 +490,7 @@ impl Slot {
     }
 }
 
-fn default_at(slot: &str) -> String {
+/// Under which name a module finds a folder, unless something says otherwise.
+pub(super) fn default_at(slot: &str) -> String {
     format!("/{slot}")
-}
-
-/// What of a capability lies within what a library asked for: it is handed no more than that, whatever its parent wrote.
-fn meet(held: &Cap, asked: &super::cap::Attenuation) -> Cap {
-    use super::cap::Attenuation;
-    let least = |held: Option<u64>, asked: Option<u64>| match (held, asked) {
-        (Some(held), Some(asked)) => Some(held.min(asked)),
-        (held, asked) => held.or(asked),
-    };
-    let met = match (held, asked) {
-        (Cap::Dir { path, grant }, Attenuation::Dir { sub, rights, max_bytes, max_open, cross_mounts }) => Cap::Dir {
-            path: sub.as_ref().map_or_else(|| path.clone(), |sub| path.join(sub)),
-            grant: DirGrant {
-                rights: rights.map_or(grant.rights, |rights| rights.intersection(grant.rights)),
-                limits: DirLimits {
-                    max_bytes: least(grant.limits.max_bytes, *max_bytes),
-                    max_open: least(grant.limits.max_open.map(u64::from), max_open.map(u64::from)).map(|n| n as u32),
-                },
-                cross_mounts: grant.cross_mounts && cross_mounts.unwrap_or(true),
-            },
-        },
-        (Cap::Stdio { stdin, stdout, stderr }, Attenuation::Stdio { stdin: i, stdout: o, stderr: e }) => {
-            let least = |held: Stream, asked: Option<Stream>| match asked {
-                Some(asked) if asked < held => asked,
-                _ => held,
-            };
-            Cap::Stdio { stdin: least(*stdin, *i), stdout: least(*stdout, *o), stderr: least(*stderr, *e) }
-        }
-        (Cap::Env(variables), Attenuation::Env { allow: Some(names) }) => Cap::Env(
-            variables.iter().filter(|(name, _)| names.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
-        ),
-        // A need that is more than there is changes nothing; one that is less, does.
-        _ => derive(held, asked).unwrap_or_else(|_| held.clone()),
-    };
-    // A stream that is a file stays one or becomes less; nothing else could widen here.
-    if held.covers(&met) { met } else { held.clone() }
-}
-
-fn least(held: &Limits, asked: &Limits) -> Limits {
-    fn of<T: Ord>(held: Option<T>, asked: Option<T>) -> Option<T> {
-        match (held, asked) {
-            (Some(held), Some(asked)) => Some(held.min(asked)),
-            (held, asked) => held.or(asked),
-        }
-    }
-    Limits {
-        memory: of(held.memory, asked.memory),
-        stack: of(held.stack, asked.stack),
-        table: of(held.table, asked.table),
-        descriptors: of(held.descriptors, asked.descriptors),
-        handles: of(held.handles, asked.handles),
-        time: of(held.time, asked.time),
-        fuel: of(held.fuel, asked.fuel),
-    }
-}
-
-fn folder_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// The path without links, as far as it exists.
-fn canonical(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -24,6 +24,10 @@ pub enum Code {
     Type,
     /// What would carry authority past the slots.
     NotAValue,
+    /// A library names a file that is not its own.
+    Outside,
+    /// A stream would overwrite what the application is made of.
+    Overwrite,
     /// More than there may be.
     Limit,
     /// What is understood, and not yet enforced.
@@ -36,6 +40,10 @@ pub enum Code {
     UnusedGrant,
     /// A path that means something else elsewhere, or holds code.
     AmbientPath,
+    /// What the host has not, yet.
+    MissingPath,
+    /// Something that has no limit of time, and that others wait for who have one.
+    SharedTime,
 }
 
 impl Code {
@@ -51,18 +59,25 @@ impl Code {
             Code::Ambiguous => "E-AMBIGUOUS",
             Code::Type => "E-TYPE",
             Code::NotAValue => "E-NOT-A-VALUE",
+            Code::Outside => "E-OUTSIDE",
+            Code::Overwrite => "E-OVERWRITE",
             Code::Limit => "E-LIMIT",
             Code::NotYet => "E-NOT-YET",
             Code::Lock => "E-LOCK",
             Code::Broad => "W-BROAD",
             Code::UnusedGrant => "W-UNUSED-GRANT",
             Code::AmbientPath => "W-AMBIENT-PATH",
+            Code::MissingPath => "W-MISSING-PATH",
+            Code::SharedTime => "W-SHARED-TIME",
         }
     }
 
     /// Whether the application runs all the same.
     pub const fn is_warning(self) -> bool {
-        matches!(self, Code::Broad | Code::UnusedGrant | Code::AmbientPath)
+        matches!(
+            self,
+            Code::Broad | Code::UnusedGrant | Code::AmbientPath | Code::MissingPath | Code::SharedTime
+        )
     }
 }
 

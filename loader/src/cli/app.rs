@@ -1,15 +1,18 @@
 //! Applications on the command line: `check`, `explain`, `graph`, `why`, `lock`, `diff`, `build`.
 
 use super::cache::Sharing;
-use super::compile::artifact_with;
+use super::compile::artifact_of;
 use super::exit::Failure;
 use super::wit::Wit;
 use bailiwick_loader::Artifact;
 use bailiwick_loader::app::check::Wiring;
+use bailiwick_loader::app::files::{open_regular, read_text, shown, tidy};
 use bailiwick_loader::app::plan::{Modules, NodeId, Plan, Source};
 use bailiwick_loader::app::problem::{Code, Problem};
 use bailiwick_loader::app::view::{diff, explain, graph, lock, why};
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,15 +23,34 @@ pub const MANIFEST: &str = "bailiwick.toml";
 /// The most bytes of a lock.
 const MAX_LOCK_BYTES: u64 = 64 << 20;
 
+/// The most bytes of a module of an application: several times the largest compilers'. What is read is held twice.
+const MAX_MODULE_BYTES: u64 = 256 << 20;
+
+/// The most instances that an error names.
+const MAX_NAMED: usize = 50;
+
 /// Compiles what a manifest names, by way of the cache.
 struct Compiled {
     cache: Option<Sharing>,
+    /// What was opened already: instances of one module share its artifact.
+    opened: RefCell<BTreeMap<Opened, Artifact>>,
 }
+
+/// A module, and what it is compiled with.
+type Opened = (PathBuf, Option<PathBuf>, Option<String>, Option<PathBuf>);
 
 impl Modules for Compiled {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
-        let wit = module.wit.map(|path| Wit { path, world: module.world });
-        artifact_with(module.file, wit, self.cache).map_err(|failure| failure.message())
+        let owned = |path: Option<&Path>| path.map(Path::to_owned);
+        let key = (module.file.to_owned(), owned(module.wit), module.world.map(str::to_owned), owned(module.within));
+        if let Some(artifact) = self.opened.borrow().get(&key) {
+            return Ok(artifact.clone());
+        }
+        let wit = module.wit.map(|path| Wit { path, world: module.world, within: module.within });
+        let file = open_regular(module.file, MAX_MODULE_BYTES).map_err(|e| format!("{}: {e}", shown(module.file)))?;
+        let artifact = artifact_of(file, module.file, wit, self.cache).map_err(|failure| failure.message())?;
+        self.opened.borrow_mut().insert(key, artifact.clone());
+        Ok(artifact)
     }
 }
 
@@ -43,7 +65,7 @@ pub struct Checked {
 
 /// Loads and checks an application; what is suspicious is said on standard error by whoever wants to.
 pub fn load(manifest: &Path, cache: Option<Sharing>) -> Result<Checked, Vec<Problem>> {
-    let plan = Plan::load(manifest, &Compiled { cache })?;
+    let plan = Plan::load(manifest, &Compiled { cache, opened: RefCell::default() })?;
     let wiring = Wiring::check(&plan)?;
     Ok(Checked { plan, wiring })
 }
@@ -84,8 +106,8 @@ pub fn refused(problems: &[Problem]) -> Failure {
 pub fn manifest(path: Option<&Path>) -> PathBuf {
     match path {
         None => PathBuf::from(MANIFEST),
-        Some(path) if path.is_dir() => path.join(MANIFEST),
-        Some(path) => path.to_owned(),
+        Some(path) if path.is_dir() => tidy(&path.join(MANIFEST)),
+        Some(path) => tidy(path),
     }
 }
 
@@ -156,7 +178,7 @@ impl Check {
                 print(&format!("{problem}\n"))?;
             }
             if wrong == 0 {
-                print(&format!("{}: ok: {instances} instances, {imports} imports\n", manifest.display()))?;
+                print(&format!("{}: ok: {instances} instances, {imports} imports\n", shown(&manifest)))?;
             }
         }
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
@@ -313,8 +335,9 @@ Examples:
   bailiwick diff v1/bailiwick.toml v2/    two applications
   bailiwick diff --accept                 take what is there now into bailiwick.lock
 
-Code that reaches what it did not reach before, or that is granted more, is a breaking change
-whatever its version says: exit status 3 until it is accepted.")]
+Code that reaches or calls what it did not before, that is granted more or may use up more, another
+on_fault, and another package in the same place are breaking changes, whatever the version says:
+marked with !, exit status 3 until they are accepted. ? marks other code under the same version.")]
 pub struct Diff {
     /// Locks, manifests or folders: what was, and what is
     #[arg(value_name = "OLD NEW", num_args = 0..=2)]
@@ -365,19 +388,20 @@ fn side(path: &Path) -> Result<Value, Failure> {
 }
 
 fn read_lock(file: &Path) -> Result<Value, Failure> {
-    use std::io::Read;
-    let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", file.display()));
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(|e| failed(&e))?;
-    opened.take(MAX_LOCK_BYTES + 1).read_to_string(&mut text).map_err(|e| failed(&e))?;
-    if text.len() as u64 > MAX_LOCK_BYTES {
-        return Err(failed(&format!("more than {MAX_LOCK_BYTES} bytes")));
-    }
+    let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", shown(file)));
+    let text = read_text(file, MAX_LOCK_BYTES).map_err(|e| failed(&e))?;
     let lock: Value = serde_json::from_str(&text).map_err(|e| failed(&e))?;
     match lock.get("bailiwick_lock").and_then(Value::as_u64) {
         Some(lock::VERSION) => Ok(lock),
-        Some(other) => Err(failed(&format!("a lock of version {other}; this is version {}", lock::VERSION))),
-        None => Err(failed(&"no lock of an application")),
+        Some(old) if old < lock::VERSION => Err(failed(&format!(
+            "written by an earlier version of bailiwick, which locked less (lock version {old}, now {}): look at what there is with `bailiwick explain`, then write it anew with `bailiwick lock`",
+            lock::VERSION
+        ))),
+        Some(new) => Err(failed(&format!(
+            "a lock of version {new}, which this version of bailiwick does not know (it writes {}): use the one that wrote it",
+            lock::VERSION
+        ))),
+        None => Err(failed(&"it is no lock of an application: `bailiwick lock` writes one")),
     }
 }
 
@@ -390,8 +414,18 @@ fn lock_text(lock: &Value) -> String {
 /// The instance that is meant.
 fn find(plan: &Plan, instance: &str) -> Result<NodeId, Failure> {
     plan.find(instance).ok_or_else(|| {
-        let paths: Vec<&str> = plan.iter().map(|(_, node)| node.path.as_str()).collect();
-        Failure::new(format!("there is no instance {instance:?}, or several end so; there are: {}", paths.join(", ")))
+        let all = || plan.iter().map(|(_, node)| node.path.as_str());
+        let ends = |path: &&str| path.strip_suffix(instance).is_some_and(|front| front.ends_with('/'));
+        let (said, paths): (_, Vec<&str>) = match all().filter(ends).count() {
+            0 => (format!("there is no instance {instance:?}; there are: "), all().collect()),
+            _ => {
+                (format!("several instances end in {instance:?}; say more of the path: "), all().filter(ends).collect())
+            }
+        };
+        let more = paths.len().saturating_sub(MAX_NAMED);
+        let named = paths.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        Failure::new(format!("{said}{named}{more}"))
     })
 }
 

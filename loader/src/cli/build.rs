@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! OUT/bailiwick.toml       the application's manifest, its modules named as they lie here
-//! OUT/manifests/N.toml     those of its libraries
+//! OUT/library-N.toml       those of its libraries: beside the modules, since a library names only files below its own folder
 //! OUT/modules/HASH.bwk     each module once
 //! OUT/bailiwick.lock       what `check` and `run` hold it against
 //! OUT/grants.json          what each instance holds, and from whom
@@ -11,6 +11,8 @@
 use super::app::{Checked, load, manifest, print, refused, write_file};
 use super::cache::Sharing;
 use super::exit::Failure;
+use bailiwick_loader::app::files::{canonical, read_text};
+use bailiwick_loader::app::manifest::MAX_MANIFEST_BYTES;
 use bailiwick_loader::app::plan::{NodeId, Plan};
 use bailiwick_loader::app::view::{explain, lock};
 use serde_json::{Value, json};
@@ -65,7 +67,6 @@ fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
         |folder: &Path| std::fs::create_dir(folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())));
     make(folder)?;
     make(&folder.join("modules"))?;
-    make(&folder.join("manifests"))?;
     let mut names = Names { manifests: BTreeMap::new(), modules: BTreeMap::new() };
     for node in &plan.nodes {
         for member in &node.members {
@@ -80,12 +81,12 @@ fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
         }
         if let Some(manifest) = &node.manifest {
             let number = names.manifests.len();
-            let name = if number == 0 { super::app::MANIFEST.to_owned() } else { format!("manifests/{number}.toml") };
+            let name = if number == 0 { super::app::MANIFEST.to_owned() } else { format!("library-{number}.toml") };
             names.manifests.entry(canonical(manifest)).or_insert(name);
         }
     }
     for (source, name) in &names.manifests {
-        let table = names.rewritten(source, if name.contains('/') { "../" } else { "" })?;
+        let table = names.rewritten(source)?;
         let text = toml::to_string(&table).map_err(|e| Failure::new(format!("{}: {e}", source.display())))?;
         write_file(&folder.join(name), text.as_bytes())?;
     }
@@ -125,30 +126,30 @@ struct Names {
 
 impl Names {
     /// A manifest, with the names that things have here.
-    fn rewritten(&self, source: &Path, up: &str) -> Result<Table, Failure> {
+    fn rewritten(&self, source: &Path) -> Result<Table, Failure> {
         let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", source.display()));
-        let text = std::fs::read_to_string(source).map_err(|e| failed(&e))?;
+        let text = read_text(source, MAX_MANIFEST_BYTES).map_err(|e| failed(&e))?;
         let mut table: Table = text.parse().map_err(|e| failed(&e))?;
         let folder = source.parent().unwrap_or(Path::new("."));
         if let Some(package) = table.get_mut("package").and_then(toml::Value::as_table_mut) {
-            self.renamed(package, folder, up).map_err(|e| failed(&e))?;
+            self.renamed(package, folder).map_err(|e| failed(&e))?;
         }
         for section in ["deps", "shared"] {
             let Some(deps) = table.get_mut(section).and_then(toml::Value::as_table_mut) else { continue };
             for (_, dep) in deps.iter_mut() {
                 if let Some(dep) = dep.as_table_mut() {
-                    self.renamed(dep, folder, up).map_err(|e| failed(&e))?;
+                    self.renamed(dep, folder).map_err(|e| failed(&e))?;
                 }
             }
         }
         Ok(table)
     }
 
-    fn renamed(&self, table: &mut Table, folder: &Path, up: &str) -> Result<(), String> {
+    fn renamed(&self, table: &mut Table, folder: &Path) -> Result<(), String> {
         let here = |text: &str| {
             let source = canonical(&folder.join(text));
             let name = self.manifests.get(&source).or_else(|| self.modules.get(&source));
-            name.map(|name| toml::Value::String(format!("{up}{name}")))
+            name.map(|name| toml::Value::String(name.clone()))
                 .ok_or_else(|| format!("{text} is not among what was built"))
         };
         // The artifact has the types that the text said.
@@ -167,9 +168,4 @@ impl Names {
         }
         Ok(())
     }
-}
-
-/// The path without links.
-fn canonical(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -22,13 +22,17 @@ const MAX_INPUT: u64 = 1 << 30;
 
 /// Opens an artifact, or compiles WebAssembly into one: by way of the cache, if its entries may be shared or copied.
 pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure> {
-    artifact_with(path, None, cache)
+    artifact_of(open(path)?, path, None, cache)
 }
 
-/// The same, of a module to which WIT text belongs. An artifact has its types already.
-pub fn artifact_with(path: &Path, wit: Option<Wit<'_>>, cache: Option<Sharing>) -> Result<Artifact, Failure> {
+/// The same, of a file that is open, and to which WIT text may belong. An artifact has its types already.
+pub fn artifact_of(
+    mut file: File,
+    path: &Path,
+    wit: Option<Wit<'_>>,
+    cache: Option<Sharing>,
+) -> Result<Artifact, Failure> {
     let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
-    let mut file = open(path)?;
     let mut magic = [0; 4];
     let mut read = 0;
     while read < magic.len() {

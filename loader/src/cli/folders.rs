@@ -4,11 +4,13 @@ use super::cache::Cache;
 use super::exit::Failure;
 use super::guard;
 use super::values::{Check, checked, parse_count, parse_size};
+use bailiwick_loader::app::files::{canonical, folder_of, shown};
 use bailiwick_loader::wasi::{Dir, DirGrant, DirRights, WasiCtxBuilder};
 use clap::ValueHint;
 use rustix::fs::{Mode, OFlags};
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A folder of the host and the name that the guest sees it by.
@@ -107,6 +109,33 @@ pub fn guard_host(option: &str, path: &Path, audit: Option<&Path>) -> Result<(),
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a file for an application's output that is the audit, a program of ours, or lies in the cache of compiled code.
+pub fn guard_output(key: &str, file: &Path, audit: Option<&Path>) -> Result<(), Failure> {
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let refuse = |why: String| Err(Failure::refused(format!("{key}: {} {why}; name another file", shown(file))));
+    let found = identity(file);
+    let is = |other: &Path| {
+        // Of a file that is not there yet, what its path will mean.
+        let place = |path: &Path| Some(canonical(&folder_of(path)).join(path.file_name()?));
+        (found.is_some() && found == identity(other)) || (found.is_none() && place(file) == place(other))
+    };
+    if audit.is_some_and(is) {
+        return refuse("is the audit, in which the application could write lines of its own".to_owned());
+    }
+    for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
+        if is(&program) {
+            return refuse("is a program that runs outside of any confinement".to_owned());
+        }
+    }
+    if let Ok(cache) = Cache::folder() {
+        let cache = canonical(&cache);
+        if canonical(&folder_of(file)).starts_with(&cache) || canonical(file).starts_with(&cache) {
+            return refuse(format!("lies in the cache of compiled code, {}", cache.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Whether it allows for more than looking.

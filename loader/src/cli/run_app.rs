@@ -5,10 +5,12 @@ use super::audit::{Audit, Subject, Target};
 use super::cache::Sharing;
 use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
-use super::folders::guard_host;
+use super::folders::{guard_host, guard_output};
 use bailiwick_loader::app::cap::{Cap, Stream};
+use bailiwick_loader::app::files::tidy;
 use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
 use bailiwick_loader::app::plan::Plan;
+use bailiwick_loader::app::surroundings;
 use bailiwick_loader::wasi::DirRights;
 use bailiwick_loader::{Error, TrapCode};
 use std::collections::BTreeMap;
@@ -23,7 +25,7 @@ use std::time::Duration;
 /// The manifest, if what was named to run is an application: a manifest, or a folder with one.
 pub fn application(path: &Path) -> Option<PathBuf> {
     match path.is_dir() {
-        true => Some(path.join(app::MANIFEST)).filter(|manifest| manifest.exists()),
+        true => Some(tidy(&path.join(app::MANIFEST))).filter(|manifest| manifest.exists()),
         false => Some(path.to_owned()).filter(|path| path.extension().is_some_and(|e| e == "toml")),
     }
 }
@@ -69,6 +71,7 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
         arguments: settings.arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
         environment: environment(),
         auditor: audit.as_ref().map(|audit| auditor(plan, audit, &interrupt)),
+        interpret_edges: false,
         interrupt: Some(Arc::clone(&interrupt)),
     };
     let status = |error: AppError| failure(manifest, error);
@@ -98,6 +101,10 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
     for (id, death) in app.deaths() {
         let reason = app::inert(&death.reason);
         let _ = writeln!(std::io::stderr(), "bailiwick: note: {} died: {reason}", plan.node(id).path);
+        // Where its code was, as for a program.
+        for line in death.detail.lines().skip(1) {
+            let _ = writeln!(std::io::stderr(), "{}", app::inert(line));
+        }
     }
     match result {
         Ok(status) => Ok(ExitCode::from(status as u8)),
@@ -127,6 +134,9 @@ fn guard(plan: &Plan, audit: Option<&Path>) -> Result<(), Failure> {
     for (name, resource) in plan.host.iter().filter(|(_, resource)| changes(&resource.cap)) {
         let Some(path) = &resource.path else { continue };
         guard_host(&format!("host.{name}"), &plan.folder.join(path), audit)?;
+    }
+    for (key, file) in surroundings::outputs(plan) {
+        guard_output(&key, &file, audit)?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ fn place() -> String {
 
 #[test]
 fn v01_by_default_nothing() {
+    // What the kernel is asked for is in `trace`.
     ask("", "module = \"probe.wasm\"")
         .run(&[])
         .with(0)
@@ -93,6 +94,7 @@ fn v03_every_way_between_modules_is_shown() {
 
 #[test]
 fn v04_values_of_every_type_come_back_as_they_were() {
+    // Random types are in `edges::round_trip`.
     let app = App::small(
         "[package]\nname = \"values\"\nmodule = \"values.wasm\"\n\
          [host]\nout = { kind = \"stdio\", stdout = \"inherit\" }\n[grants]\nout = \"out\"\n[deps.echo]\nmodule = \"echo.wasm\"\n",
@@ -259,7 +261,7 @@ fn v13_hundreds_of_modules_start_like_one() {
     let began = std::time::Instant::now();
     app.run(&[]).with(0);
     let took = began.elapsed();
-    // Figures are the benchmarks'; this is far above them, and far below three hundred processes.
+    // Figures are in `figures`, and the benchmarks'; this is far above them, and far below three hundred processes.
     assert!(took.as_secs() < 10, "{took:?}");
     app.bailiwick(&["check"]).with(0).prints("bailiwick.toml: ok: 301 instances, 0 imports\n");
 }

@@ -203,8 +203,12 @@ fn output_goes_neither_to_the_audit_nor_to_compiled_code() {
 fn a_folder_that_holds_the_application_is_warned_of() {
     for (path, rights, warned) in [
         (".", "[\"read\"]", "W-AMBIENT-PATH app: host.d is the folder of the manifest itself"),
-        (".", "[\"write\"]", "W-AMBIENT-PATH app: host.d: below "),
-        ("lib", "[\"create\"]", "lib/lib.toml: whoever changes it decides"),
+        (
+            ".",
+            "[\"write\"]",
+            "where the modules lie: whoever changes that decides what the application may do when it runs again",
+        ),
+        ("lib", "[\"create\"]", "lib/lib.toml: whoever changes that decides"),
         ("none", "[\"read\"]", "W-MISSING-PATH app: host.d: none: No such file or directory"),
     ] {
         let app = with_library("module = \"lib.wat\"\n");

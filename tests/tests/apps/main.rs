@@ -3,14 +3,21 @@
 //! Each attack comes with a control run in which it succeeds: the same module, or the same code, where the one defence
 //! is absent. Without that a broken fixture would pass for security.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod checklist;
 mod commands;
+mod controls;
+mod edges;
+mod figures;
 mod files;
 mod honest;
 mod inflate;
 mod locks;
 mod manifests;
 mod notify;
+mod trace;
 mod zip;
 
 use bailiwick_tests::cli::bailiwick;

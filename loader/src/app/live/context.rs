@@ -24,6 +24,8 @@ pub(super) struct Resources {
     host: BTreeMap<String, Dir>,
     /// Folders of instances, by slot.
     slots: HashMap<(NodeId, String), Dir>,
+    /// Files of the host that streams write to, by the resource's name and the stream's number.
+    streams: HashMap<(String, usize), OwnedFd>,
     /// What was captured, by instance.
     pub(super) captures: HashMap<NodeId, (Option<Capture>, Option<Capture>)>,
 }
@@ -43,6 +45,33 @@ impl Resources {
             resources.host.insert(name.clone(), dir);
         }
         Ok(resources)
+    }
+
+    /// The file that the root's manifest names as stream `i` of a resource: opened once, however many hold it, and written
+    /// at its end, so that none overwrites what another wrote. What is read is read from the beginning by each.
+    fn stream(&mut self, plan: &Plan, host: &str, i: usize, write: bool) -> Result<OwnedFd, AppError> {
+        let file = plan.host.get(host).and_then(|resource| resource.files.get(i)?.as_ref()).ok_or_else(lost_stream)?;
+        let path = plan.folder.join(file);
+        let refuse = |message: String| AppError::Resource { name: host.to_owned(), path: path.clone(), message };
+        let system = |e: rustix::io::Errno| refuse(std::io::Error::from(e).to_string());
+        let known = self.streams.get(&(host.to_owned(), i)).filter(|_| write);
+        if let Some(known) = known {
+            return known.try_clone().map_err(|e| refuse(e.to_string()));
+        }
+        let flags = if write { OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND } else { OFlags::RDONLY };
+        // What was a file when it was checked may be a FIFO now.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let opened = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(system)?;
+        let stat = rustix::fs::fstat(&opened).map_err(system)?;
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            return Err(refuse("it is no file".to_owned()));
+        }
+        if write {
+            rustix::fs::ftruncate(&opened, 0).map_err(system)?;
+            let clone = opened.try_clone().map_err(|e| refuse(e.to_string()))?;
+            self.streams.insert((host.to_owned(), i), clone);
+        }
+        Ok(opened)
     }
 
     /// The folder of a slot, derived from where it came from.
@@ -89,15 +118,14 @@ impl Resources {
                     builder.preopen(&dir, &slot.at).map_err(|e| host_error(&e))?;
                 }
                 Cap::Stdio { stdin, stdout, stderr } => {
-                    let files = match plan.trace(id, name).last() {
+                    let host = match plan.trace(id, name).last() {
                         Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {
-                            Some(Origin::Host(host)) => plan.host.get(host).map(|h| h.files.clone()),
-                            _ => None,
+                            Some(Origin::Host(host)) => host.clone(),
+                            _ => return Err(lost_stream()),
                         },
-                        None => None,
-                    }
-                    .unwrap_or_default();
-                    let file = |i: usize, write: bool| open_stream(plan, files[i].as_deref(), write);
+                        None => return Err(lost_stream()),
+                    };
+                    let mut file = |i: usize, write: bool| self.stream(plan, &host, i, write);
                     match stdin {
                         Stream::None => {}
                         Stream::Null | Stream::Capture => drop(builder.stdin(Input::Null)),
@@ -177,20 +205,15 @@ impl Resources {
     }
 }
 
-/// Opens a file that the root's manifest names as a stream.
-fn open_stream(plan: &Plan, file: Option<&Path>, write: bool) -> Result<OwnedFd, AppError> {
-    let Some(file) = file else { return Err(AppError::Internal("a stream is a file without a name".to_owned())) };
-    let path = plan.folder.join(file);
-    let flags = if write { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC } else { OFlags::RDONLY };
-    rustix::fs::open(&path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::from_raw_mode(0o666)).map_err(|e| {
-        AppError::Resource { name: "stdio".to_owned(), path, message: std::io::Error::from(e).to_string() }
-    })
+fn lost_stream() -> AppError {
+    AppError::Internal("a stream is a file without a name".to_owned())
 }
 
-/// Whether a node may be called at all: for messages.
+/// An instance in messages: its path, and its package where that says more.
 pub(super) fn described(node: &Node) -> String {
     match &node.package {
-        (name, version) if !name.is_empty() => format!("{} ({name} {version})", node.path),
+        (name, version) if !name.is_empty() && !version.is_empty() => format!("{} ({name} {version})", node.path),
+        (name, _) if !name.is_empty() && *name != node.name => format!("{} ({name})", node.path),
         _ => node.path.clone(),
     }
 }

@@ -3,9 +3,9 @@
 //! Calls that have a limit form a stack, since an application runs on one thread; calls that have none leave no trace here.
 //! When the time of one is over, the instance that it entered is interrupted, and so is whatever this has called and is
 //! still being called: which is found by the gates, because edges form no circles. Each dies, and its caller learns of it
-//! as its edge says. One exception: an instance that several share has a time of its own, its limit or as much as its
-//! caller has for the whole call: else any of its callers could end it for the others by calling it when its own time is
-//! nearly over.
+//! as its edge says. One exception: an instance that several share is ended by no time but its own, and so is what it calls:
+//! else any of its callers could end it for the others by calling it when its own time is nearly over. Its caller ends when
+//! it has returned.
 
 use crate::InterruptHandle;
 use crate::edge::Gate;
@@ -53,7 +53,6 @@ struct State {
 #[derive(Debug)]
 struct Call {
     until: Instant,
-    limit: Duration,
     callee: usize,
     /// Whether its time is over, or that of a call above it which it is part of.
     over: bool,
@@ -75,8 +74,7 @@ impl Deadlines {
 
     /// Whether calls of an instance have to be begun and ended.
     pub(super) fn concern(&self, callee: usize) -> bool {
-        let callee = &self.shared.instances[callee];
-        self.any && (callee.limit.is_some() || callee.shared)
+        self.shared.instances[callee].limit.is_some()
     }
 
     /// Begins a call of an instance. Says whether it must be ended.
@@ -92,10 +90,9 @@ impl Deadlines {
         if state.calls.last().is_some_and(|call| call.over) {
             return Err(Over);
         }
-        let outer = state.calls.last().filter(|_| instance.shared).map(|call| call.limit);
-        let Some(limit) = instance.limit.or(outer) else { return Ok(false) };
+        let Some(limit) = instance.limit else { return Ok(false) };
         let Some(until) = Instant::now().checked_add(limit) else { return Ok(false) };
-        state.calls.push(Call { until, limit, callee, over: false, interrupted: Vec::new() });
+        state.calls.push(Call { until, callee, over: false, interrupted: Vec::new() });
         if !state.watched {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("bailiwick-deadlines".to_owned());
@@ -253,21 +250,18 @@ mod tests {
     }
 
     #[test]
-    fn what_others_share_keeps_its_own_time_when_that_of_a_caller_is_over() {
+    fn what_others_share_is_ended_by_no_time_but_its_own() {
         for own in [None, Some(Duration::from_secs(60))] {
             let two = two([SOON, own], true);
             assert!(two.deadlines.begin(0).unwrap());
             two.gates[0].set_entered(true);
-            assert!(two.deadlines.begin(1).unwrap());
+            assert_eq!(two.deadlines.begin(1).unwrap(), own.is_some());
             two.gates[1].set_entered(true);
             assert!(interrupted(&two.groups[0].interrupt_handle()));
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(!two.groups[1].interrupt_handle().requested());
             if own.is_some() {
-                assert!(!two.groups[1].interrupt_handle().requested());
                 assert!(!two.deadlines.end());
-            } else {
-                // Its own, as long as its caller's whole time.
-                assert!(interrupted(&two.groups[1].interrupt_handle()));
-                assert!(two.deadlines.end());
             }
             assert!(two.deadlines.end());
         }

@@ -47,8 +47,30 @@ pub(super) struct Edge {
     /// Whether handles are among its types.
     handles: bool,
     deadlines: Arc<Deadlines>,
+    /// How much a call may move.
+    limits: Limits,
     /// Of the call that compiled code is making.
     under_way: Mutex<UnderWay>,
+}
+
+/// The worlds of a module and of an instance that it calls, whose types are compared once for all functions.
+#[derive(Debug)]
+pub(super) struct Worlds<'a> {
+    caller: &'a Arc<World>,
+    callee: &'a World,
+    pairing: Pairing<'a>,
+}
+
+impl<'a> Worlds<'a> {
+    /// Of a member of `caller`, and of the face of `callee`.
+    pub(super) fn new(plan: &'a Plan, caller: NodeId, member: usize, callee: NodeId) -> Result<Worlds<'a>, AppError> {
+        let (from, to) = (plan.node(caller), plan.node(callee));
+        let own = from.members.get(member).and_then(|m| m.world.as_ref());
+        let caller = own.ok_or_else(|| AppError::missing("world", &from.path))?;
+        let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
+        let callee = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
+        Ok(Worlds { caller, callee, pairing: Pairing::new(caller, callee) })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -63,21 +85,17 @@ struct UnderWay {
 impl Edge {
     pub(super) fn new(
         plan: &Plan,
-        (caller, member, import): (NodeId, usize, usize),
-        (callee, export): (NodeId, usize),
-        caller_node: &Arc<Node>,
-        callee_node: &Arc<Node>,
+        pairing: &mut Worlds<'_>,
+        (import, export): (usize, usize),
+        (caller_node, callee_node): (&Arc<Node>, &Arc<Node>),
         deadlines: &Arc<Deadlines>,
     ) -> Result<Arc<Edge>, AppError> {
-        let (from, to) = (plan.node(caller), plan.node(callee));
-        let own = from.members.get(member).and_then(|m| m.world.as_ref());
-        let own = own.ok_or_else(|| AppError::missing("world", &from.path))?;
-        let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
-        let theirs = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
-        let (wanted, given) = (&own.imports()[import], &theirs.exports()[export]);
+        let (from, to) = (plan.node(caller_node.id()), plan.node(callee_node.id()));
+        let own = pairing.caller;
+        let (wanted, given) = (&own.imports()[import], &pairing.callee.exports()[export]);
         let name = format!("{} → {}: {}", from.path, to.name, wanted.name);
         let failed = |e: &dyn std::fmt::Display| AppError::Internal(format!("{name}: {e}"));
-        let prepared = Pairing::new(own, theirs).prepare(wanted, given).map_err(|e| failed(&e))?;
+        let prepared = pairing.pairing.prepare(wanted, given).map_err(|e| failed(&e))?;
         let mut narrowed = Vec::new();
         if let Some(parameters) = to.call.get(&wanted.name) {
             for (parameter, table) in parameters {
@@ -104,6 +122,7 @@ impl Edge {
             narrowed,
             handles,
             deadlines: Arc::clone(deadlines),
+            limits: to.limits.values.map_or_else(Limits::default, Limits::of_bytes),
             under_way: Mutex::default(),
             name,
         }))
@@ -238,7 +257,7 @@ impl Edge {
             callee: &mut callee_end,
             handles: &mut Passed { edge: self, crossed },
             interrupted: &interrupted,
-            limits: Limits::default(),
+            limits: self.limits,
         };
         let result = call.run(&self.prepared, params, results);
         (result, callee_end.ended)
@@ -297,6 +316,7 @@ impl Edge {
             realloc: body.realloc,
             memory,
             caller_realloc: call.caller.export(REALLOC),
+            values: self.limits.bytes,
         };
         // What the canonical ABI needs was exported when the modules were compiled; compiled code relies on it.
         let (caller, callee) = (self.prepared.caller_needs(), self.prepared.callee_needs());
@@ -366,9 +386,9 @@ impl Edge {
         } else if code == abi::Code::NoSuchCase as u8 {
             FaultKind::NoSuchCase { index: a as u32, cases: b as u32 }
         } else if code == abi::Code::Bytes as u8 {
-            FaultKind::Limit { unit: "bytes", limit: abi::MAX_BYTES }
+            FaultKind::Limit { unit: "bytes", limit: self.limits.bytes }
         } else if code == abi::Code::Elements as u8 {
-            FaultKind::Limit { unit: "elements", limit: abi::MAX_ELEMENTS }
+            FaultKind::Limit { unit: "elements", limit: self.limits.elements }
         } else {
             return Fault { offender: Offender::Host, ..self.gone() };
         };

@@ -17,9 +17,10 @@ use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
 use deadline::{Deadlines, Watched};
-use edge::Edge;
+use edge::{Edge, Worlds};
 use node::{Body, Node};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -207,8 +208,13 @@ impl App {
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
             let mut imports = Imports::new();
+            let mut worlds: BTreeMap<NodeId, Worlds<'_>> = BTreeMap::new();
             wasi::add_to_imports(&mut imports, Arc::clone(&node.ctx));
             for import in wiring.imports(id, index) {
+                if import.is_denied() {
+                    imports.refuse(&import.module, &import.name);
+                    continue;
+                }
                 match import.outcome {
                     Outcome::System { .. } => {}
                     Outcome::Member { member } => {
@@ -218,8 +224,12 @@ impl App {
                     }
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Call { callee, import: wanted, export } => {
-                        let to = &self.nodes[callee.0];
-                        let edge = Edge::new(plan, (id, index, wanted), (callee, export), node, to, deadlines)?;
+                        let worlds = match worlds.entry(callee) {
+                            Entry::Occupied(entry) => entry.into_mut(),
+                            Entry::Vacant(entry) => entry.insert(Worlds::new(plan, id, index, callee)?),
+                        };
+                        let ends = (node, &self.nodes[callee.0]);
+                        let edge = Edge::new(plan, worlds, (wanted, export), ends, deadlines)?;
                         edge.grant(&mut imports, &import.module, &import.name, config.interpret_edges);
                     }
                 }

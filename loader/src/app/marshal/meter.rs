@@ -1,6 +1,7 @@
 //! How much a call may move, and whether somebody is to end meanwhile.
 
 use super::Side;
+use bailiwick_runtime_abi::edge;
 
 /// Bytes between two questions whether somebody is to end.
 pub(super) const PIECE_SIZE: u64 = 1 << 20;
@@ -19,10 +20,18 @@ pub struct Limits {
     pub elements: u64,
 }
 
+impl Limits {
+    /// So many bytes, but no more than there may be, and elements that are as much work.
+    pub fn of_bytes(bytes: u64) -> Limits {
+        let bytes = bytes.min(edge::MAX_BYTES);
+        Limits { bytes, elements: bytes / edge::BYTES_PER_ELEMENT }
+    }
+}
+
 impl Default for Limits {
     /// 256 MiB, 16 Mi elements: about a second, besides what guests do in their allocators.
     fn default() -> Limits {
-        Limits { bytes: 256 << 20, elements: 16 << 20 }
+        Limits::of_bytes(edge::MAX_BYTES)
     }
 }
 

@@ -1,9 +1,11 @@
 //! `bailiwick diff`: what an update can do that what was there before could not.
 //!
 //! Two locks are compared. New authority, and code that reaches authority which it did not reach before, is a breaking
-//! change, whatever the version says.
+//! change, whatever the version says. What is more and what is less is decided by the order that narrows
+//! ([`Cap::covers`], [`Limits::covers`](crate::app::limits::Limits::covers)); what that can't tell counts as more.
 
-use crate::app::cap::CapKind;
+use super::facts::{limits_that_differ, read_grant, read_limits, read_taken, words};
+use crate::app::cap::{Cap, CapKind, SubPath};
 use crate::app::preview1::{self, Way};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -12,7 +14,7 @@ use std::fmt::Write;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The path of the instance.
+    /// The path of the instance; of what the application names of the host, `[host] NAME`.
     pub instance: String,
     /// What kind: stable, for programs.
     pub class: Class,
@@ -25,15 +27,21 @@ pub struct Change {
 pub enum Class {
     /// An instance that was not there.
     NewInstance,
+    /// Another package stands in its place.
+    NewPackage,
     /// Its code reaches an import that it did not reach.
     NewReach,
     /// It calls another instance that it did not call.
     NewCall,
-    /// It holds more.
+    /// It holds more, or may use up more.
     WiderGrant,
-    /// Its bytes changed, and nothing that it reaches.
+    /// Its death does something else to its caller.
+    OnFault,
+    /// Other bytes go by the same name and version.
+    SameVersion,
+    /// Its bytes or its version changed, and nothing that it reaches.
     Code,
-    /// It holds less, or reaches less.
+    /// It holds less, may use up less, or reaches less.
     Narrower,
     /// An instance that is no more there.
     Removed,
@@ -44,9 +52,12 @@ impl Class {
     pub const fn name(self) -> &'static str {
         match self {
             Class::NewInstance => "new-instance",
+            Class::NewPackage => "new-package",
             Class::NewReach => "new-reach",
             Class::NewCall => "new-call",
             Class::WiderGrant => "wider-grant",
+            Class::OnFault => "on-fault",
+            Class::SameVersion => "same-version",
             Class::Code => "code",
             Class::Narrower => "narrower",
             Class::Removed => "removed",
@@ -55,86 +66,195 @@ impl Class {
 
     /// Whether somebody has to accept it.
     pub const fn is_breaking(self) -> bool {
-        matches!(self, Class::NewInstance | Class::NewReach | Class::NewCall | Class::WiderGrant)
+        matches!(
+            self,
+            Class::NewInstance
+                | Class::NewPackage
+                | Class::NewReach
+                | Class::NewCall
+                | Class::WiderGrant
+                | Class::OnFault
+        )
+    }
+
+    /// What stands in front of it: `!` breaks, `?` wants to be asked about.
+    const fn mark(self) -> char {
+        match self {
+            Class::SameVersion => '?',
+            _ if self.is_breaking() => '!',
+            _ => ' ',
+        }
     }
 }
 
 /// The differences between two locks, by instance.
 pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
-    let instances = |lock: &Value| lock.get("instances").and_then(Value::as_object).cloned().unwrap_or_default();
-    let (old, new) = (instances(old), instances(new));
+    let part = |lock: &Value, key: &str| lock.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
     let mut changes = Vec::new();
+    let (had, has) = (part(old, "host"), part(new, "host"));
+    for name in had.keys().chain(has.keys().filter(|name| !had.contains_key(*name))) {
+        let mut found = Found { instance: format!("[host] {name}"), changes: &mut changes };
+        found.held("", "", had.get(name), has.get(name));
+    }
+    let (old, new) = (part(old, "instances"), part(new, "instances"));
     for (path, now) in &new {
-        let mut change = |class, message: String| changes.push(Change { instance: path.clone(), class, message });
-        let Some(before) = old.get(path) else {
-            let reaches = list(&strings(now, "reaches"));
-            change(Class::NewInstance, format!("a new instance, {}; its code reaches {reaches}", label(now)));
-            continue;
-        };
+        let mut found = Found { instance: path.clone(), changes: &mut changes };
+        match old.get(path) {
+            Some(before) => found.instance(before, now),
+            None => {
+                let reaches = list(&strings(now, "reaches"));
+                found.add(Class::NewInstance, format!("a new instance, {}; its code reaches {reaches}", label(now)));
+            }
+        }
+    }
+    for (path, before) in old.iter().filter(|(path, _)| !new.contains_key(*path)) {
+        let mut found = Found { instance: path.clone(), changes: &mut changes };
+        found.add(Class::Removed, format!("no more there: {}", label(before)));
+    }
+    changes.sort_by_key(|change| (change.class > Class::SameVersion, change.instance.clone(), change.class));
+    changes
+}
+
+/// What is found about one instance.
+struct Found<'a> {
+    instance: String,
+    changes: &'a mut Vec<Change>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, class: Class, message: String) {
+        self.changes.push(Change { instance: self.instance.clone(), class, message });
+    }
+
+    fn instance(&mut self, before: &Value, now: &Value) {
         let version = match (label(before), label(now)) {
             (before, now) if before == now => before,
             (before, now) => format!("{before} → {now}"),
         };
+        let begin = if version.is_empty() { String::new() } else { format!("{version}: ") };
         let (reached, reaches) = (strings(before, "reaches"), strings(now, "reaches"));
         for import in reaches.difference(&reached) {
-            change(Class::NewReach, format!("{version}: + {}", described(import)));
+            self.add(Class::NewReach, format!("{begin}+ {}", described(import)));
         }
         for import in reached.difference(&reaches) {
-            change(Class::Narrower, format!("{version}: − {}", described(import)));
+            self.add(Class::Narrower, format!("{begin}− {}", described(import)));
         }
         let (called, calls) = (texts(before.get("calls")), texts(now.get("calls")));
         for call in calls.difference(&called) {
-            change(Class::NewCall, format!("{version}: + calls {call}"));
+            self.add(Class::NewCall, format!("{begin}+ calls {call}"));
+        }
+        for call in called.difference(&calls) {
+            self.add(Class::Narrower, format!("{begin}− calls {call}"));
         }
         let native = |lock: &Value| texts(Some(&json!(field(lock, "native_sha256"))));
         for hash in native(now).difference(&native(before)) {
-            let message = format!("{version}: + machine code that nothing confines, sha256 {hash}");
-            change(Class::WiderGrant, message);
+            self.add(Class::WiderGrant, format!("{begin}+ machine code that nothing confines, sha256 {hash}"));
         }
-        for (key, what) in [("takes_off_handles", "takes off handles"), ("limits", "limits"), ("on_fault", "on_fault")]
-        {
-            let shown = |lock: &Value| lock.get(key).map(Value::to_string).unwrap_or_default();
-            let (was, is) = (shown(before), shown(now));
-            if was != is {
-                let class = match key {
-                    "on_fault" => Class::Code,
-                    _ if tighter(before.get(key), now.get(key)) => Class::Narrower,
-                    _ => Class::WiderGrant,
-                };
-                change(class, format!("{version}: {what}: {was} → {is}"));
-            }
+        self.taken(&begin, before.get("takes_off_handles"), now.get("takes_off_handles"));
+        let (none, limits) = (Value::Null, |lock: &Value| lock.get("limits").cloned());
+        let (was, is) = (limits(before).unwrap_or_else(|| none.clone()), limits(now).unwrap_or(none));
+        if was != is {
+            let less = read_limits(&was).covers(&read_limits(&is));
+            let class = if less { Class::Narrower } else { Class::WiderGrant };
+            self.add(class, format!("{begin}{}", limits_that_differ(&was, &is).join(", ")));
+        }
+        let on_fault = |lock: &Value| lock.get("on_fault").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if on_fault(before) != on_fault(now) {
+            self.add(Class::OnFault, format!("{begin}on_fault: {} → {}", on_fault(before), on_fault(now)));
         }
         let empty = Map::new();
         let held =
             |lock: &Value| lock.get("holds").and_then(Value::as_object).cloned().unwrap_or_else(|| empty.clone());
         let (had, has) = (held(before), held(now));
-        for (slot, cap) in &has {
-            match had.get(slot) {
-                Some(known) if known == cap => {}
-                Some(known) => {
-                    let class = if narrower(known, cap) { Class::Narrower } else { Class::WiderGrant };
-                    change(class, format!("{version}: slot {slot}: {} → {}", shown(known), shown(cap)));
+        for slot in had.keys().chain(has.keys().filter(|slot| !had.contains_key(*slot))) {
+            self.held(&begin, &format!("slot {slot}: "), had.get(slot), has.get(slot));
+        }
+        self.identity(&begin, before, now);
+    }
+
+    /// Compares what a slot holds, or what a resource of the host allows.
+    fn held(&mut self, begin: &str, slot: &str, before: Option<&Value>, now: Option<&Value>) {
+        let (class, message) = match (before, now) {
+            (None, None) => return,
+            (Some(before), Some(now)) if before == now => return,
+            (None, Some(now)) => (Class::WiderGrant, format!("+ {slot}{}", words(now))),
+            (Some(before), None) => (Class::Narrower, format!("− {slot}{}", words(before))),
+            (Some(before), Some(now)) => {
+                let mut message = format!("{slot}{} → {}", words(before), words(now));
+                let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                for (key, what) in [("from", "it comes from"), ("at", "its name is")] {
+                    let (was, is) = (text(before, key), text(now, key));
+                    if was != is {
+                        message.push_str(&format!("; {what} {is}, no longer {was}"));
+                    }
                 }
-                None => change(Class::WiderGrant, format!("{version}: + slot {slot}: {}", shown(cap))),
+                (if narrower(before, now) { Class::Narrower } else { Class::WiderGrant }, message)
             }
-        }
-        for (slot, cap) in had.iter().filter(|(slot, _)| !has.contains_key(*slot)) {
-            change(Class::Narrower, format!("{version}: − slot {slot}: {}", shown(cap)));
-        }
-        let hashes = |lock: &Value| texts(Some(&json!(field(lock, "sha256"))));
-        if hashes(before) != hashes(now) && reaches == reached && called == calls {
-            change(Class::Code, format!("{version}: other code; it reaches nothing that it did not reach before"));
+        };
+        self.add(class, format!("{begin}{message}"));
+    }
+
+    /// Compares what an edge takes off handles.
+    fn taken(&mut self, begin: &str, before: Option<&Value>, now: Option<&Value>) {
+        let flat = |taken: Option<&Value>| -> Map<String, Value> {
+            let functions = taken.and_then(Value::as_object).into_iter().flatten();
+            functions
+                .flat_map(|(function, of)| {
+                    let parameters = of.as_object().into_iter().flatten();
+                    parameters.map(move |(name, taken)| (format!("{function}.{name}"), taken.clone()))
+                })
+                .collect()
+        };
+        let (was, is) = (flat(before), flat(now));
+        for key in was.keys().chain(is.keys().filter(|key| !was.contains_key(*key))) {
+            let (old, new) = (was.get(key), is.get(key));
+            if old == new {
+                continue;
+            }
+            let less = matches!((read_taken(old), read_taken(new)), (Some(old), Some(new)) if old.covers(&new));
+            let class = if less { Class::Narrower } else { Class::WiderGrant };
+            let shown = |taken: Option<&Value>| match taken {
+                Some(taken) => words(&json!({"kind": "dir", "place": taken["sub"], "grant": taken})),
+                None => "all that its caller has".to_owned(),
+            };
+            self.add(class, format!("{begin}the handle {key} is at most: {} → {}", shown(old), shown(new)));
         }
     }
-    for (path, before) in old.iter().filter(|(path, _)| !new.contains_key(*path)) {
-        changes.push(Change {
-            instance: path.clone(),
-            class: Class::Removed,
-            message: format!("no more there: {}", label(before)),
-        });
+
+    /// Compares what it is made of.
+    fn identity(&mut self, begin: &str, before: &Value, now: &Value) {
+        let package = |lock: &Value| lock.get("package").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if package(before) != package(now) {
+            self.add(Class::NewPackage, format!("{begin}another package in its place"));
+        }
+        let version = |lock: &Value| lock.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let same_label = package(before) == package(now) && version(before) == version(now);
+        let hashes = |lock: &Value| json!(field(lock, "sha256"));
+        let interfaces = |lock: &Value| json!(field(lock, "interface"));
+        let said = |classes: &[Class]| {
+            self.changes.iter().any(|change| change.instance == self.instance && classes.contains(&change.class))
+        };
+        let more = said(&[Class::NewReach, Class::NewCall]);
+        let reaches = if more { "" } else { "; it reaches nothing that it did not reach before" };
+        if hashes(before) != hashes(now) && same_label && !version(now).is_empty() {
+            let message = format!(
+                "{begin}OTHER CODE UNDER THE SAME VERSION{reaches}: ask whoever made it why its version is the same"
+            );
+            self.add(Class::SameVersion, message);
+        } else if hashes(before) != hashes(now) && !more {
+            self.add(Class::Code, format!("{begin}other code{reaches}"));
+        } else if hashes(before) == hashes(now) && !same_label {
+            self.add(Class::Code, format!("{begin}the same code under another name or version"));
+        }
+        if interfaces(before) != interfaces(now) {
+            self.add(Class::Code, format!("{begin}other WIT types of what it imports or exports"));
+        }
+        if before.get("shared") != now.get("shared") {
+            let shared = now.get("shared") == Some(&json!(true));
+            let what = if shared { "is now shared by several" } else { "is no longer shared" };
+            self.add(if shared { Class::NewCall } else { Class::Narrower }, format!("{begin}it {what}"));
+        }
     }
-    changes.sort_by_key(|change| (!change.class.is_breaking(), change.instance.clone(), change.class));
-    changes
 }
 
 fn label(lock: &Value) -> String {
@@ -142,7 +262,7 @@ fn label(lock: &Value) -> String {
     format!("{} {}", text("package"), text("version")).trim().to_owned()
 }
 
-/// A field of every module of an instance.
+/// A field of every module of an instance, in their order.
 fn field(lock: &Value, name: &str) -> Vec<Value> {
     let modules = lock.get("modules").and_then(Value::as_array).cloned().unwrap_or_default();
     modules.iter().filter_map(|module| module.get(name).cloned()).collect()
@@ -175,42 +295,31 @@ fn described(import: &str) -> String {
     }
 }
 
-/// Whether every limit is the same or less, and what was taken off handles still is.
-fn tighter(before: Option<&Value>, now: Option<&Value>) -> bool {
-    let (Some(before), Some(now)) = (before.and_then(Value::as_object), now.and_then(Value::as_object)) else {
-        return false;
-    };
-    before.iter().all(|(key, old)| match (old, now.get(key)) {
-        (old, Some(new)) if old == new => true,
-        (Value::Null, Some(Value::Number(_))) => true,
-        (Value::Number(old), Some(Value::Number(new))) => new.as_u64() <= old.as_u64(),
-        _ => false,
-    })
-}
-
-/// Whether a grant allows no more than another. Only what is plainly less counts: fewer rights, a smaller limit, at the same
-/// place.
+/// Whether what is held now is no more than what was: by the one order, and from the same place.
 fn narrower(before: &Value, now: &Value) -> bool {
-    let (Some(before), Some(now)) = (before.get("grant"), now.get("grant")) else { return false };
-    let (Some(before), Some(now)) = (before.as_object(), now.as_object()) else { return false };
-    before.len() == now.len()
-        && before.iter().all(|(key, old)| match (old, now.get(key)) {
-            (old, Some(new)) if old == new => true,
-            (Value::Array(_), Some(new @ Value::Array(_))) if key == "rights" => {
-                texts(Some(new)).is_subset(&texts(Some(old)))
-            }
-            (Value::Null, Some(Value::Number(_))) => key.starts_with("max_"),
-            (Value::Number(old), Some(Value::Number(new))) => key.starts_with("max_") && new.as_u64() <= old.as_u64(),
-            (Value::Bool(true), Some(Value::Bool(false))) => true,
-            _ => false,
-        })
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let read = |of: &Value| read_grant(&text(of, "kind"), of.get("grant")?);
+    let (Some(was), Some(is)) = (read(before), read(now)) else { return false };
+    // A quota is shared by all that have it from the same.
+    if text(before, "from") != text(now, "from") {
+        return false;
+    }
+    let files = |of: &Value| of.get("files").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (had, has) = (files(before), files(now));
+    has.iter().all(|(stream, file)| had.get(stream) == Some(file))
+        && was.covers(&is)
+        && root_of(before, &was) == root_of(now, &is)
 }
 
-fn shown(cap: &Value) -> String {
-    let kind = cap.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let place = cap.get("place").and_then(Value::as_str).filter(|place| !place.is_empty());
-    let grant = cap.get("grant").map(Value::to_string).unwrap_or_default();
-    format!("{kind}{} {grant}", place.map(|place| format!(" {place}")).unwrap_or_default())
+/// The folder of the host that a folder lies below: its place without its own path.
+fn root_of(held: &Value, cap: &Cap) -> Option<String> {
+    let place = held.get("place").and_then(Value::as_str).unwrap_or_default();
+    match cap {
+        Cap::Dir { path, .. } if *path != SubPath::default() => {
+            place.strip_suffix(&path.to_string()).map(|root| root.trim_end_matches('/').to_owned())
+        }
+        _ => Some(place.trim_end_matches('/').to_owned()),
+    }
 }
 
 /// In words, one line for each.
@@ -220,8 +329,7 @@ pub fn text(changes: &[Change]) -> String {
         out.push_str("no difference\n");
     }
     for change in changes {
-        let mark = if change.class.is_breaking() { "!" } else { " " };
-        let _ = writeln!(out, "{mark} {} {}", change.instance, change.message);
+        let _ = writeln!(out, "{} {} {}", change.class.mark(), change.instance, change.message);
     }
     out
 }

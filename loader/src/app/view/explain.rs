@@ -1,7 +1,7 @@
 //! `bailiwick explain`: what an instance may do, from whom it got that, what it may not.
 
-use super::words::{allowed, and, denied, lent, origin};
-use crate::app::cap::Cap;
+use super::facts;
+use super::words::{allowed, and, denied, lent, or, origin};
 use crate::app::check::{Outcome, Wiring, face};
 use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Plan};
@@ -33,14 +33,14 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
             }
         }
     }
-    for clause in lent(plan, id) {
+    for clause in lent(plan, wiring, id) {
         any = true;
         let _ = writeln!(out, "  may {clause}.");
     }
     if !any {
         let _ = writeln!(out, "  may compute, and return what it computed: nothing was handed to it.");
     }
-    let _ = writeln!(out, "  may not {}.", and(&denied(plan, id)).replace(" and ", " or "));
+    let _ = writeln!(out, "  may not {}.", or(&denied(plan, wiring, id)));
     for (path, functions) in calls(plan, wiring, id) {
         let _ = writeln!(out, "  may call {path}:");
         for function in functions {
@@ -77,7 +77,7 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
             json!({
                 "slot": name,
                 "kind": slot.cap.kind().name(),
-                "grant": cap_json(&slot.cap),
+                "grant": facts::grant(&slot.cap),
                 "may": allowed(plan, id, name),
                 "from": way,
                 "why": slot.why,
@@ -94,42 +94,14 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
         "package": node.package.0,
         "version": node.package.1,
         "holds": slots,
-        "lent": lent(plan, id),
-        "may_not": denied(plan, id),
+        "lent": lent(plan, wiring, id),
+        "may_not": denied(plan, wiring, id),
         "calls": calls,
         "called_by": callers(plan, wiring, id),
         "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
-        "limits": limits_json(node),
+        "limits": facts::limits(&node.limits),
         "shared": node.shared,
     })
-}
-
-/// A capability's fields, for programs: what is compared by `diff`.
-pub fn cap_json(cap: &Cap) -> Value {
-    match cap {
-        Cap::Dir { path, grant } => json!({
-            "path": path.to_string(),
-            "rights": grant.rights.names(),
-            "max_bytes": grant.limits.max_bytes,
-            "max_open": grant.limits.max_open,
-            "cross_mounts": grant.cross_mounts,
-        }),
-        Cap::Stdio { stdin, stdout, stderr } => {
-            json!({"stdin": stdin.name(), "stdout": stdout.name(), "stderr": stderr.name()})
-        }
-        Cap::Env(variables) => json!(variables),
-        Cap::Args { command_line, fixed } => json!({"command_line": command_line, "fixed": fixed}),
-        Cap::Clock(clock) => json!(clock.to_string()),
-        Cap::Random(random) => json!(random.to_string()),
-        Cap::Tcp(net) | Cap::Udp(net) => json!({
-            "connect": net.connect.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "listen": net.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "deny_cidr": net.deny.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "max_conns": net.max_connections,
-            "max_bytes": net.max_bytes,
-        }),
-        Cap::Dns(dns) => json!({"allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>()}),
-    }
 }
 
 /// Whether the module's own code can use what is in a slot.
@@ -182,21 +154,11 @@ fn limits(node: &Node) -> Vec<String> {
     if let Some(handles) = limits.handles {
         words.push(format!("{handles} handles"));
     }
+    if let Some(bytes) = limits.values {
+        words.push(format!("{} passed in each call of it", ByteSize(bytes)));
+    }
     if let Some(time) = limits.time {
         words.push(format!("{} for each call of it", humantime::format_duration(time)));
     }
     words
-}
-
-/// Limits, for programs.
-pub(super) fn limits_json(node: &Node) -> Value {
-    let limits = &node.limits;
-    json!({
-        "memory": limits.memory,
-        "stack": limits.stack,
-        "table": limits.table,
-        "descriptors": limits.descriptors,
-        "handles": limits.handles,
-        "time_ns": limits.time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
-    })
 }

@@ -1,20 +1,23 @@
 //! `bailiwick lock`: what an application was when somebody looked at it: hashes, what can be reached, what is granted.
 
-use super::explain::{cap_json, limits_json};
+use super::facts::{self, hex};
+use crate::app::cap::{Cap, CapKind, Stream};
 use crate::app::check::{Outcome, Wiring};
-use crate::app::manifest::OnFault;
-use crate::app::plan::Plan;
+use crate::app::files::shown;
+use crate::app::manifest::{OnFault, attenuation};
+use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::app::problem::{Code, Problem};
 use bailiwick_runtime_abi::format::EXTENSION;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The lock's file name, beside the manifest.
 pub const FILE: &str = "bailiwick.lock";
 
 /// What the lock is written as.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// The lock of an application, as JSON: the same for the same application, line by line, so that versions of it can be
 /// compared by any tool.
@@ -29,7 +32,7 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
             }
             reachable.sort_unstable();
             reachable.dedup();
-            let world = match member.artifact.view().world() {
+            let world = match member.artifact.world() {
                 Ok(Some(world)) => world.encode().ok().map(|bytes| hex(&Sha256::digest(&bytes))),
                 _ => None,
             };
@@ -43,15 +46,7 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "native_sha256": is_native(&member.file).then(|| hex(&Sha256::digest(member.artifact.bytes()))),
             }));
         }
-        let holds: Map<String, Value> = node
-            .slots
-            .iter()
-            .map(|(name, slot)| {
-                let place = super::words::place(plan, id, name);
-                let kind = slot.cap.kind().name();
-                (name.clone(), json!({"kind": kind, "grant": cap_json(&slot.cap), "place": place, "at": slot.at}))
-            })
-            .collect();
+        let holds: Map<String, Value> = node.slots.keys().map(|name| (name.clone(), held(plan, id, name))).collect();
         let mut calls: Vec<String> = wiring
             .all(id)
             .filter(|import| import.reachable)
@@ -74,19 +69,88 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "holds": holds,
                 "grants_sha256": digest,
                 "calls": calls,
-                "limits": limits_json(node),
+                "limits": facts::limits(&node.limits),
                 "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
-                "takes_off_handles": node.call,
+                "takes_off_handles": taken(node),
+                "shared": node.shared,
             }),
         );
     }
     let root = plan.nodes.first().map(|root| root.name.clone());
-    json!({"bailiwick_lock": VERSION, "application": root, "instances": instances})
+    let host: Map<String, Value> = plan
+        .host
+        .iter()
+        .map(|(name, resource)| {
+            let place = resource.path.as_deref().map(super::words::written);
+            let value = json!({
+                "kind": resource.cap.kind().name(),
+                "grant": facts::grant(&resource.cap),
+                "place": place.unwrap_or_default(),
+                "files": facts::files(resource),
+            });
+            (name.clone(), value)
+        })
+        .collect();
+    json!({"bailiwick_lock": VERSION, "application": root, "host": host, "instances": instances})
+}
+
+/// What a slot holds, and where that comes from: what one spends of a quota, all have spent that have it from the same.
+fn held(plan: &Plan, id: NodeId, name: &str) -> Value {
+    let Some(slot) = plan.node(id).slots.get(name) else { return Value::Null };
+    let from = match &slot.from {
+        Origin::Host(host) => format!("host.{host}"),
+        Origin::Parent(parent, from) => format!("{}: {from}", plan.node(*parent).path),
+    };
+    // Of streams: the files of the host that they are.
+    let files = match (&slot.cap, plan.host_of(id, name)) {
+        (Cap::Stdio { stdin, stdout, stderr }, Some(resource)) => {
+            let mut files = facts::files(resource);
+            for (stream, mode) in [("stdin", stdin), ("stdout", stdout), ("stderr", stderr)] {
+                if *mode != Stream::File
+                    && let Some(files) = files.as_object_mut()
+                {
+                    files.remove(stream);
+                }
+            }
+            files
+        }
+        _ => json!({}),
+    };
+    json!({
+        "kind": slot.cap.kind().name(),
+        "grant": facts::grant(&slot.cap),
+        "place": super::words::place(plan, id, name),
+        "files": files,
+        "at": slot.at,
+        "from": from,
+    })
+}
+
+/// What its edge takes off handles, by function and parameter.
+fn taken(node: &Node) -> Value {
+    let parameters = |parameters: &BTreeMap<String, toml::Table>| -> Map<String, Value> {
+        parameters
+            .iter()
+            // That it can be read was checked.
+            .filter_map(|(name, table)| Some((name, attenuation("", CapKind::Dir, table.clone()).ok()?)))
+            .map(|(name, taken)| (name.clone(), facts::taken(&taken)))
+            .collect()
+    };
+    node.call
+        .iter()
+        .map(|(function, of)| (function.clone(), Value::Object(parameters(of))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Holds an application against its lock: bytes that changed are an error although name and version are the same.
 pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if locked.get("host") != now.get("host") {
+        let message = "`[host]` names other resources than the lock has, or grants other things of them; look at `bailiwick diff`";
+        let root = now.get("application").and_then(Value::as_str).unwrap_or_default();
+        problems.push(Problem::new(Code::Lock, root, message));
+    }
     let none = Map::new();
     let instances = |lock: &Value| lock.get("instances").and_then(Value::as_object).cloned();
     let (locked, now) =
@@ -107,10 +171,16 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
             ("limits", "other limits"),
             ("on_fault", "another on_fault"),
             ("takes_off_handles", "another narrowing of handles that are passed to it"),
+            ("package", "another package"),
+            ("shared", "other callers"),
         ] {
             if known.get(field) != found.get(field) {
                 let version = found.get("version").and_then(Value::as_str).unwrap_or_default();
-                let same = known.get("version") == found.get("version") && known.get("package") == found.get("package");
+                // What it is granted and may use up is not its own version's to say.
+                let same = field == "modules"
+                    && !version.is_empty()
+                    && known.get("version") == found.get("version")
+                    && known.get("package") == found.get("package");
                 let same =
                     if same { format!(" although it is still called version {version:?}") } else { String::new() };
                 problems.push(Problem::new(
@@ -141,7 +211,7 @@ pub fn unpinned(plan: &Plan) -> Vec<Problem> {
         .map(|(node, member)| {
             let message = format!(
                 "{}: a library's module is machine code, which nothing confines but whoever made it; if you trust it as you would a program, let `bailiwick lock` name its bytes, else ask for the .wasm",
-                member.file.display()
+                shown(&member.file)
             );
             Problem::new(Code::Lock, &node.path, message)
         })
@@ -161,9 +231,4 @@ pub fn forget_native(lock: &mut Value) {
 /// Whether a module was compiled by somebody else: what is machine code is opened only if its name says so.
 fn is_native(file: &Path) -> bool {
     file.extension().is_some_and(|e| e == EXTENSION)
-}
-
-/// Hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,9 @@
 
 pub mod diff;
 pub mod explain;
+mod facts;
 pub mod graph;
 pub mod lock;
+mod picture;
 pub mod why;
 pub mod words;

@@ -3,6 +3,7 @@
 use super::words::{allowed, lent, place};
 use crate::app::cap::{Cap, CapKind};
 use crate::app::check::{Import, Outcome, Wiring};
+use crate::app::files::shown;
 use crate::app::plan::{Member, NodeId, Origin, Plan};
 use crate::app::preview1::{self, Way};
 use crate::wasi::DirRights;
@@ -71,7 +72,7 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
         let mut steps = Vec::new();
         for (at, name) in plan.trace(id, slot) {
             let holder = plan.node(at);
-            let file = holder.manifest.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+            let file = holder.manifest.as_ref().map(|file| shown(file)).unwrap_or_default();
             let may = allowed(plan, at, name).join("; ");
             let place = place(plan, at, name);
             let place = if place.is_empty() { String::new() } else { format!(", {place}") };
@@ -82,7 +83,7 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
             ));
             if let Some(Origin::Host(host)) = holder.slots.get(name).map(|slot| &slot.from) {
                 let root = plan.nodes.first().and_then(|root| root.manifest.as_ref());
-                let file = root.map(|file| file.display().to_string()).unwrap_or_default();
+                let file = root.map(|file| shown(file)).unwrap_or_default();
                 steps.push(format!("[host] {host} of the application   [{file}]"));
             }
         }
@@ -90,11 +91,11 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
     }
     let asks_for_folder = |lent: &crate::app::lent::Lent| match question {
         Question::Kind(kind) => *kind == CapKind::Dir,
-        Question::Right(right) => lent.rights().contains(*right),
+        Question::Right(right) => lent.rights.contains(*right),
         Question::Function(_) => false,
     };
-    if crate::app::lent::lent(plan, id).iter().any(asks_for_folder) {
-        answer.lent = lent(plan, id);
+    if crate::app::lent::lent(plan, wiring, id).iter().any(asks_for_folder) {
+        answer.lent = lent(plan, wiring, id);
     }
     let by_call = !answer.lent.is_empty();
     for (index, member) in node.members.iter().enumerate() {

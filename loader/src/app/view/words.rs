@@ -1,9 +1,12 @@
 //! Capabilities in plain words.
 
 use crate::app::cap::{Attenuation, Cap, Clock, Random, Stream};
+use crate::app::check::Wiring;
+use crate::app::lent::{Lent, Way};
 use crate::app::plan::{NodeId, Origin, Plan};
 use crate::wasi::DirRights;
 use bytesize::ByteSize;
+use std::path::{Component, Path, PathBuf};
 
 /// What a capability of an instance allows, as what follows "may": one clause for each thing.
 pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
@@ -26,25 +29,27 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
         }
         Cap::Stdio { stdin, stdout, stderr } => {
             let mut clauses = Vec::new();
+            let files = plan.host_of(id, slot).map(|resource| &resource.files);
+            let file = |i: usize| match files.and_then(|files| files[i].as_deref()) {
+                Some(file) => format!("the file {}", written(file)),
+                None => "a file of the host".to_owned(),
+            };
             match stdin {
                 Stream::None | Stream::Null => {}
                 Stream::Inherit => clauses.push("read standard input".to_owned()),
-                Stream::File => clauses.push("read a file of the host as its standard input".to_owned()),
+                Stream::File => clauses.push(format!("read {} as its standard input", file(0))),
                 Stream::Capture => {}
             }
-            let outputs: Vec<(&str, &Stream)> = [("standard output", stdout), ("standard error", stderr)]
-                .into_iter()
-                .filter(|(_, mode)| **mode >= Stream::Capture)
-                .collect();
+            let outputs = [("standard output", stdout), ("standard error", stderr)];
             let inherited: Vec<&str> =
                 outputs.iter().filter(|(_, mode)| **mode == Stream::Inherit).map(|(name, _)| *name).collect();
             if !inherited.is_empty() {
                 clauses.push(format!("write to {}", inherited.join(" and ")));
             }
-            for (name, mode) in outputs {
+            for (i, (name, mode)) in outputs.into_iter().enumerate() {
                 match mode {
                     Stream::Capture => clauses.push(format!("write to a buffer as its {name}")),
-                    Stream::File => clauses.push(format!("write to a file of the host as its {name}")),
+                    Stream::File => clauses.push(format!("overwrite {} with its {name}", file(i + 1))),
                     _ => {}
                 }
             }
@@ -96,22 +101,29 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
     }
 }
 
-/// What calls of an instance let it do, as what follows "may".
-pub fn lent(plan: &Plan, id: NodeId) -> Vec<String> {
-    let lent = crate::app::lent::lent(plan, id);
-    let clause = |lent: &crate::app::lent::Lent| {
-        let what = match lent.narrowed {
-            Some(Attenuation::Dir { rights: Some(rights), .. }) => verbs(rights),
+/// What calls let an instance do, as what follows "may".
+pub fn lent(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
+    let clause = |lent: &Lent| {
+        let function = &lent.function;
+        let what = match (&lent.narrowed, &lent.way) {
+            (Some(Attenuation::Dir { rights: Some(rights), .. }), _) => verbs(*rights),
+            (_, Way::Result(_)) if lent.rights != DirRights::ALL => verbs(lent.rights),
+            (_, Way::Result(callee)) => format!("do with files what {callee} may"),
             _ => "do with files what its caller may".to_owned(),
         };
         let time = if lent.kept { "from then on" } else { "until it returns" };
-        format!("{what} below the folder {} that a call of {} brings, {time}", lent.parameter, lent.function)
+        match &lent.way {
+            Way::Parameter(parameter) => {
+                format!("{what} below the folder {parameter} that a call of {function} brings, {time}")
+            }
+            Way::Result(callee) => format!("{what} below the folder that {function} of {callee} returns, {time}"),
+        }
     };
-    lent.iter().map(clause).collect()
+    crate::app::lent::lent(plan, wiring, id).iter().map(clause).collect()
 }
 
 /// What nobody has handed an instance, as what follows "may not".
-pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
+pub fn denied(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     let node = plan.node(id);
     let mut rights = DirRights::NONE;
     let mut denied = Vec::new();
@@ -134,11 +146,18 @@ pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
             Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => net = true,
         }
     }
-    let but = if crate::app::lent::lent(plan, id).is_empty() { "" } else { " but below what a call lends it" };
+    let lent = crate::app::lent::lent(plan, wiring, id);
+    let returned = |lent: &Lent| matches!(lent.way, Way::Result(_));
+    let but = match (lent.iter().any(|lent| !returned(lent)), lent.iter().any(returned)) {
+        (false, false) => "",
+        (true, false) => " but below what a call lends it",
+        (false, true) => " but below what a call returns to it",
+        (true, true) => " but below what calls lend it and return to it",
+    };
     if !dir {
         denied.push(format!("open any file{but}"));
     } else if rights != DirRights::ALL {
-        denied.push(format!("{} anything{but}", verbs_only(DirRights::ALL.difference(rights))));
+        denied.push(format!("{} anything{but}", verbs_of(DirRights::ALL.difference(rights), "or")));
     }
     for (held, clause) in [
         (net, "use the network"),
@@ -157,15 +176,17 @@ pub fn denied(plan: &Plan, id: NodeId) -> Vec<String> {
 
 /// Where a folder lies, as the root names it: `./data/incoming`.
 pub fn place(plan: &Plan, id: NodeId, slot: &str) -> String {
-    let way = plan.trace(id, slot);
     let Some(held) = plan.node(id).slots.get(slot) else { return String::new() };
     let Cap::Dir { path, .. } = &held.cap else { return String::new() };
-    let host = way.last().and_then(|(last, name)| match &plan.node(*last).slots.get(*name)?.from {
-        Origin::Host(host) => plan.host.get(host)?.path.clone(),
-        Origin::Parent(..) => None,
-    });
-    let root = host.map_or_else(|| "?".to_owned(), |path| path.display().to_string());
+    let host = plan.host_of(id, slot).and_then(|resource| resource.path.as_deref());
+    let root = host.map_or_else(|| "?".to_owned(), written);
     if path.is_empty() { root } else { format!("{}/{path}", root.trim_end_matches('/')) }
+}
+
+/// A path as the manifest has it, but for what means nothing in it.
+pub(super) fn written(path: &Path) -> String {
+    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    if plain.as_os_str().is_empty() { ".".to_owned() } else { plain.display().to_string() }
 }
 
 /// Rights as verbs with their object: `create and write files`.
@@ -180,6 +201,10 @@ fn verbs(rights: DirRights) -> String {
 }
 
 fn verbs_only(rights: DirRights) -> String {
+    verbs_of(rights, "and")
+}
+
+fn verbs_of(rights: DirRights, by: &str) -> String {
     let words: Vec<&str> = rights
         .names()
         .into_iter()
@@ -190,17 +215,26 @@ fn verbs_only(rights: DirRights) -> String {
             plain => plain,
         })
         .collect();
-    and(&words)
+    joined(&words, by)
+}
+
+/// `a, b or c`.
+pub fn or<T: AsRef<str>>(words: &[T]) -> String {
+    joined(words, "or")
 }
 
 /// `a, b and c`.
 pub fn and<T: AsRef<str>>(words: &[T]) -> String {
+    joined(words, "and")
+}
+
+fn joined<T: AsRef<str>>(words: &[T], by: &str) -> String {
     match words {
         [] => "nothing".to_owned(),
         [one] => one.as_ref().to_owned(),
         [first @ .., last] => {
             let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
-            format!("{} and {}", first.join(", "), last.as_ref())
+            format!("{} {by} {}", first.join(", "), last.as_ref())
         }
     }
 }
