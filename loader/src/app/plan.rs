@@ -13,7 +13,8 @@ use super::sources::{Author, Named};
 use super::surroundings;
 use crate::Artifact;
 use bailiwick_runtime_abi::wit::World;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +33,28 @@ pub trait Modules {
     /// # Errors
     /// In words, with the file's name.
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String>;
+}
+
+/// Modules that are opened once, however many instances they are of: these share the artifact.
+struct Opened<'a> {
+    modules: &'a dyn Modules,
+    opened: RefCell<HashMap<Key, Artifact>>,
+}
+
+/// What makes a [`Source`] the same.
+type Key = (PathBuf, Option<PathBuf>, Option<String>, Option<PathBuf>);
+
+impl Modules for Opened<'_> {
+    fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
+        let owned = |path: Option<&Path>| path.map(Path::to_owned);
+        let key = (module.file.to_owned(), owned(module.wit), module.world.map(str::to_owned), owned(module.within));
+        if let Some(artifact) = self.opened.borrow().get(&key) {
+            return Ok(artifact.clone());
+        }
+        let artifact = self.modules.open(module)?;
+        self.opened.borrow_mut().insert(key, artifact.clone());
+        Ok(artifact)
+    }
 }
 
 /// A module as a manifest names it.
@@ -136,6 +159,7 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong, each with the path of the edge.
     pub fn load(manifest: &Path, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
+        let modules = &Opened { modules, opened: RefCell::default() };
         let mut builder = Builder {
             modules,
             plan: Plan { nodes: Vec::new(), host: BTreeMap::new(), folder: PathBuf::new(), warnings: Vec::new() },

@@ -11,8 +11,6 @@ use bailiwick_loader::app::plan::{Modules, NodeId, Plan, Source};
 use bailiwick_loader::app::problem::{Code, Problem};
 use bailiwick_loader::app::view::{diff, explain, graph, lock, why};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,25 +30,13 @@ const MAX_NAMED: usize = 50;
 /// Compiles what a manifest names, by way of the cache.
 struct Compiled {
     cache: Option<Sharing>,
-    /// What was opened already: instances of one module share its artifact.
-    opened: RefCell<BTreeMap<Opened, Artifact>>,
 }
-
-/// A module, and what it is compiled with.
-type Opened = (PathBuf, Option<PathBuf>, Option<String>, Option<PathBuf>);
 
 impl Modules for Compiled {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
-        let owned = |path: Option<&Path>| path.map(Path::to_owned);
-        let key = (module.file.to_owned(), owned(module.wit), module.world.map(str::to_owned), owned(module.within));
-        if let Some(artifact) = self.opened.borrow().get(&key) {
-            return Ok(artifact.clone());
-        }
         let wit = module.wit.map(|path| Wit { path, world: module.world, within: module.within });
         let file = open_regular(module.file, MAX_MODULE_BYTES).map_err(|e| format!("{}: {e}", shown(module.file)))?;
-        let artifact = artifact_of(file, module.file, wit, self.cache).map_err(|failure| failure.message())?;
-        self.opened.borrow_mut().insert(key, artifact.clone());
-        Ok(artifact)
+        artifact_of(file, module.file, wit, self.cache).map_err(|failure| failure.message())
     }
 }
 
@@ -65,7 +51,7 @@ pub struct Checked {
 
 /// Loads and checks an application; what is suspicious is said on standard error by whoever wants to.
 pub fn load(manifest: &Path, cache: Option<Sharing>) -> Result<Checked, Vec<Problem>> {
-    let plan = Plan::load(manifest, &Compiled { cache, opened: RefCell::default() })?;
+    let plan = Plan::load(manifest, &Compiled { cache })?;
     let wiring = Wiring::check(&plan)?;
     Ok(Checked { plan, wiring })
 }

@@ -17,12 +17,23 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 
 /// Hands preview 1 to the loader, and `wasi_unstable` before it, over what `ctx` grants.
 pub fn add_to_imports(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>) {
+    add_some_to_imports(imports, &ctx, |_, _| true);
+}
+
+/// The same, of the functions that are wanted, by module and name: most modules want few, and an application has many.
+pub(crate) fn add_some_to_imports(
+    imports: &mut Imports,
+    ctx: &Arc<Mutex<WasiCtx>>,
+    wanted: impl Fn(&str, &str) -> bool,
+) {
     for (module, layout) in [(MODULE, Layout::Preview1), (unstable::MODULE, Layout::Unstable)] {
-        register(imports, module, layout, &ctx);
-        // It has no error number to return, and needs neither memory nor state.
-        imports.func(module, "proc_exit", |_caller: &mut Caller<'_>, code: i32| -> Result<(), HostError> {
-            Err(HostError::exit(process::proc_exit(code).code))
-        });
+        register(imports, module, layout, ctx, &|name| wanted(module, name));
+        if wanted(module, "proc_exit") {
+            // It has no error number to return, and needs neither memory nor state.
+            imports.func(module, "proc_exit", |_caller: &mut Caller<'_>, code: i32| -> Result<(), HostError> {
+                Err(HostError::exit(process::proc_exit(code).code))
+            });
+        }
     }
 }
 
@@ -38,8 +49,14 @@ macro_rules! functions {
         #[cfg(test)]
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        fn register(imports: &mut Imports, module: &'static str, layout: Layout, ctx: &Arc<Mutex<WasiCtx>>) {
-            $(if layout == Layout::Preview1 || stringify!($name) != unstable::MISSING {
+        fn register(
+            imports: &mut Imports,
+            module: &'static str,
+            layout: Layout,
+            ctx: &Arc<Mutex<WasiCtx>>,
+            wanted: &dyn Fn(&str) -> bool,
+        ) {
+            $(if (layout == Layout::Preview1 || stringify!($name) != unstable::MISSING) && wanted(stringify!($name)) {
                 let ctx = Arc::clone(ctx);
                 imports.func(module, stringify!($name), move |caller: &mut Caller<'_>, $($param: $type),*| {
                     let function = |ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>| {

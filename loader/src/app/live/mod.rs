@@ -19,8 +19,8 @@ use context::{Resources, described};
 use deadline::{Deadlines, Watched};
 use edge::{Edge, Worlds};
 use node::{Body, Node};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -209,7 +209,15 @@ impl App {
             let member = &planned.members[index];
             let mut imports = Imports::new();
             let mut worlds: BTreeMap<NodeId, Worlds<'_>> = BTreeMap::new();
-            wasi::add_to_imports(&mut imports, Arc::clone(&node.ctx));
+            let system: BTreeSet<(&str, &str)> = wiring
+                .imports(id, index)
+                .iter()
+                .filter(|import| matches!(import.outcome, Outcome::System { .. }) && !import.is_denied())
+                .map(|import| (&*import.module, &*import.name))
+                .collect();
+            if !system.is_empty() {
+                wasi::add_some_to_imports(&mut imports, &node.ctx, |module, name| system.contains(&(module, name)));
+            }
             for import in wiring.imports(id, index) {
                 if import.is_denied() {
                     imports.refuse(&import.module, &import.name);
