@@ -400,8 +400,12 @@ impl<'a> Checker<'a> {
                 Ok(Outcome::Call { callee, import, export })
             }
             several => {
-                let names: Vec<&str> =
-                    several.iter().map(|(callee, _)| self.plan.node(*callee).name.as_str()).collect();
+                const SHOWN: usize = 8;
+                let names = several.iter().map(|(callee, _)| self.plan.node(*callee).name.as_str());
+                let mut names: Vec<String> = names.take(SHOWN).map(str::to_owned).collect();
+                if several.len() > SHOWN {
+                    names.push(format!("and {} more", several.len() - SHOWN));
+                }
                 Err((
                     Code::Ambiguous,
                     format!(
