@@ -72,7 +72,8 @@ impl Carry<'_, '_> {
 
     /// Carries a value that lies in the memories, at checked places (CanonicalABI.md, "Loading", "Storing").
     pub fn stored(&mut self, shape: &Shape, from: u64, to: u64) -> Carried<()> {
-        self.meter.element().map_err(|stop| self.stopped(stop))?;
+        // Types share parts: a value without any list can be of millions of them.
+        self.meter.worked(1).map_err(|stop| self.stopped(stop))?;
         if shape.plain {
             return self.copy(from, to, shape.size.into());
         }
@@ -159,6 +160,8 @@ impl Carry<'_, '_> {
             self.copy(pointer.into(), to.into(), size)?;
             return Ok(to);
         }
+        let elements = u64::from(length) * u64::from(element.places);
+        self.meter.elements(elements).map_err(|stop| self.stopped(stop))?;
         for i in 0..u64::from(length) {
             let carried = self.stored(element, u64::from(pointer) + i * each, u64::from(to) + i * each);
             carried.map_err(|fault| self.within(fault, ty, i as usize))?;

@@ -16,7 +16,8 @@ const BYTES_PER_ELEMENT: u64 = PIECE_SIZE / PIECE_ELEMENTS;
 pub struct Limits {
     /// Bytes that are written: strings, lists, and parameters and results that are passed by a pointer.
     pub bytes: u64,
-    /// Values that are looked at one by one: all in a memory but numbers in lists, and characters in strings.
+    /// Elements of lists that are looked at one by one, which are all but numbers, each counted as often as its type has
+    /// places (`bailiwick_runtime_abi::edge::type_places`).
     pub elements: u64,
 }
 
@@ -66,11 +67,11 @@ impl<'a> Meter<'a> {
         Ok(())
     }
 
-    /// Takes one element off the limit.
-    pub(super) fn element(&mut self) -> Result<(), Stop> {
+    /// Takes elements off the limit, before any of them is looked at.
+    pub(super) fn elements(&mut self, count: u64) -> Result<(), Stop> {
         let stop = Stop::Limit { unit: "elements", limit: self.limits.elements };
-        self.elements = self.elements.checked_sub(1).ok_or(stop)?;
-        self.worked(1)
+        self.elements = self.elements.checked_sub(count).ok_or(stop)?;
+        Ok(())
     }
 
     /// After `size` bytes have been copied, at most [`PIECE_SIZE`].
@@ -78,7 +79,8 @@ impl<'a> Meter<'a> {
         self.worked(size.div_ceil(BYTES_PER_ELEMENT))
     }
 
-    fn worked(&mut self, elements: u64) -> Result<(), Stop> {
+    /// After so many elements, or as much work.
+    pub(super) fn worked(&mut self, elements: u64) -> Result<(), Stop> {
         self.work += elements;
         if self.work < PIECE_ELEMENTS {
             return Ok(());

@@ -66,7 +66,7 @@ pub use prepare::{MAX_PARTS, Pairing, PrepareError, Prepared};
 
 /// Most bytes of a string, and of the elements of a list (CanonicalABI.md, "Loading", `MAX_STRING_BYTE_LENGTH`,
 /// `MAX_LIST_BYTE_LENGTH`).
-pub const MAX_CONTENT_SIZE: u64 = (1 << 28) - 1;
+pub const MAX_CONTENT_SIZE: u64 = bailiwick_runtime_abi::edge::MAX_CONTENT;
 
 /// One of the two modules that a call is between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

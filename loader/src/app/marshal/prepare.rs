@@ -42,6 +42,8 @@ pub(super) struct Shape {
     pub flat: usize,
     /// Whether each of its bytes in a memory is part of a value, and any bits are one: then it is copied as it is.
     pub plain: bool,
+    /// How many types it is made of, itself included, each counted wherever it stands.
+    pub places: u32,
     /// What it is.
     pub kind: ShapeKind,
 }
@@ -216,7 +218,14 @@ impl<'a> Pairing<'a> {
             ShapeKind::String | ShapeKind::List(_) | ShapeKind::Cases { .. } | ShapeKind::Handle { .. } => false,
         };
         let flat = flat.types().map_or(0, <[_]>::len);
-        let shape = Arc::new(Shape { ty: caller, size, align, flat, plain, kind });
+        let parts: u64 = match &kind {
+            ShapeKind::Scalar(_) | ShapeKind::String | ShapeKind::Handle { .. } => 0,
+            ShapeKind::List(element) => element.places.into(),
+            ShapeKind::Fields(fields) => fields.iter().map(|field| u64::from(field.shape.places)).sum(),
+            ShapeKind::Cases { cases, .. } => cases.iter().flatten().map(|case| u64::from(case.places)).sum(),
+        };
+        let places = u32::try_from(parts.saturating_add(1)).unwrap_or(u32::MAX);
+        let shape = Arc::new(Shape { ty: caller, size, align, flat, plain, places, kind });
         self.shapes.insert((caller, callee), Arc::clone(&shape));
         Ok(shape)
     }

@@ -82,7 +82,7 @@ fn elements_are_limited_for_the_whole_call() {
     };
     characters(1000).unwrap();
     let fault = characters(999).unwrap_err();
-    assert_eq!((fault.offender, fault.place.as_str()), (Offender::Caller, "parameter p0[999]"));
+    assert_eq!((fault.offender, fault.place.as_str()), (Offender::Caller, "parameter p0"));
     assert!(matches!(fault.kind, FaultKind::Limit { unit: "elements", limit: 999 }), "{fault}");
 }
 
