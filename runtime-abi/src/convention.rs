@@ -9,6 +9,7 @@
 //! | entry | type of a function that can leave the module (exported, in a table, `ref.func`) | C: `fn(context, code, values)` | loads parameters from `values`, calls `code(context, …)`, stores results into `values` |
 //! | exit | type of an imported function | `tail`, same as any function | stores parameters into an array on the guest's stack, calls `context.exit(context, values)`, loads results |
 //! | thunk | imported function | `tail` | calls through the import's slot; stands for the import wherever a reference to it is needed, so that authority stays in the slot |
+//! | adapter | imported function of the module's world | `tail`, same as any function, with an edge record in place of the context | carries the call to another group ([`crate::edge`]) |
 //! | denied | artifact | any | traps with [`crate::trap::TrapCode::Denied`]; valid for any context and type |
 //!
 //! `values` is an array of [`VALUE_SIZE`]-byte cells, `max(params, results)` of them, little-endian, the
@@ -27,7 +28,7 @@ pub const VALUE_SIZE: usize = 16;
 pub const TAG_SIZE: usize = 8;
 
 /// The tag that stands, little-endian, in the [`TAG_SIZE`] bytes of text right in front of every entry stub, exit
-/// stub, thunk and escaping function: what it is, and the types it takes and returns.
+/// stub, adapter, thunk and escaping function: what it is, and the types it takes and returns.
 ///
 /// A record whose offset or type was damaged then leads to an error and not to a call with the wrong shape. It is
 /// FNV-1a, no defence against forgery: text itself is trusted.

@@ -68,7 +68,10 @@ pub const FINGERPRINT: u64 = {
         wit::ENCODING_VERSION as u64,
         edge::RECORD_SIZE as u64,
         edge::Routine::COUNT as u64,
+        edge::VALUES as u64,
+        edge::BYTES_PER_ELEMENT,
         edge::MAX_BYTES,
+        edge::MAX_CONTENT,
         edge::MAX_ELEMENTS,
         edge::MAX_PLACES as u64,
     ];

@@ -6,8 +6,8 @@ use super::guard::Range;
 use super::shape::Plan;
 use crate::translate::{clif_type, trap_code};
 use bailiwick_runtime_abi::edge::{
-    self, BYTES, BYTES_PER_ELEMENT, CALLEE_GATE, CALLEE_INTERRUPT, CALLER_GATE, CALLER_INTERRUPT, Code, ELEMENTS, ENTERED, FINISH, FLAGS,
-    GATE_CLOSED, GATE_STATE, Region, Routine, STACK_LOW, Stage, TARGET_CODE, Target, VALUES,
+    self, BYTES, BYTES_PER_ELEMENT, CALLEE_GATE, CALLEE_INTERRUPT, CALLER_GATE, CALLER_INTERRUPT, Code, ELEMENTS,
+    ENTERED, FINISH, FLAGS, GATE_CLOSED, GATE_STATE, Region, Routine, STACK_LOW, Stage, TARGET_CODE, Target, VALUES,
 };
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::condcodes::IntCC;

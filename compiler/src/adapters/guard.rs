@@ -6,7 +6,7 @@
 use super::emitter::{Detail, Emitter, Failure, NO_DETAILS, Side};
 use super::shape::Shape;
 use bailiwick_runtime_abi::context::MEMORY_LENGTH;
-use bailiwick_runtime_abi::edge::{BYTES, CHECK_ELEMENTS, Code, ELEMENTS, MAX_CONTENT, MAX_ELEMENTS, Region, Routine};
+use bailiwick_runtime_abi::edge::{BYTES, CHECK_ELEMENTS, Code, ELEMENTS, MAX_CONTENT, Region, Routine};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -106,8 +106,8 @@ impl Emitter<'_, '_> {
     pub fn count_elements(&mut self, element: &Shape, length: Value, place: u32) {
         let amount = self.builder.ins().imul_imm_u(length, i64::from(element.places));
         let [before, after] = self.take(ELEMENTS, amount, self.source_failure(Code::Elements, Region::None, place));
-        // What is left begins as a multiple of it: the first elements are not yet too many.
-        const { assert!(CHECK_ELEMENTS.is_power_of_two() && MAX_ELEMENTS.is_multiple_of(CHECK_ELEMENTS)) };
+        // Each multiple of it that what is left goes below: the first ones may be fewer.
+        const { assert!(CHECK_ELEMENTS.is_power_of_two()) };
         let [before, after] = [before, after].map(|left| self.builder.ins().iadd_imm_s(left, -1));
         let changed = self.builder.ins().bxor(before, after);
         let crossed = self.builder.ins().ushr_imm_u(changed, i64::from(CHECK_ELEMENTS.trailing_zeros()));

@@ -21,11 +21,14 @@ use wasmparser::{MemArg, MemArgTarget, Operator};
 /// How many bytes an access has at most.
 const MAX_ACCESS: u64 = 16;
 
+/// How many bytes a checked range has at most.
+pub(super) const MAX_RANGE: u64 = 128;
+
 const _: () = {
     // Both proofs below count on these.
     assert!(MEMORY_RESERVATION == 1 << 32);
     assert!(GUARD_SIZE < i32::MAX as u64);
-    assert!(MAX_ACCESS < GUARD_SIZE);
+    assert!(MAX_ACCESS <= MAX_RANGE && MAX_RANGE < GUARD_SIZE);
 };
 
 impl Translator<'_, '_> {
@@ -41,6 +44,12 @@ impl Translator<'_, '_> {
         }
     }
 
+    fn memory_base(&mut self, memory: u32) -> Value {
+        let (definition, field) = self.memory_definition(memory);
+        // Pure, because it never changes: one load in the whole function.
+        self.load_fixed(I64, definition, field + MEMORY_BASE)
+    }
+
     fn memory_length(&mut self, memory: u32) -> Value {
         let (definition, offset) = self.memory_definition(memory);
         self.load(I64, Region::MemoryLengths, definition, offset + MEMORY_LENGTH)
@@ -54,11 +63,8 @@ impl Translator<'_, '_> {
     fn heap_address(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> (Value, i32) {
         debug_assert!(offset <= u64::from(u32::MAX) && (1..=MAX_ACCESS).contains(&size));
         debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
-        let (definition, field) = self.memory_definition(memory);
-        // Pure, because it never changes: one load in the whole function.
-        let base = self.load_fixed(I64, definition, field + MEMORY_BASE);
+        let base = self.memory_base(memory);
         let index = self.builder.ins().uextend(I64, index);
-        let address = self.builder.ins().iadd(base, index);
 
         if offset + size <= GUARD_SIZE {
             // No check. The access touches the bytes i + offset … i + offset + size − 1 behind B, with
@@ -67,26 +73,41 @@ impl Translator<'_, '_> {
             // so its last byte is at most 2^32 − 1 + GUARD_SIZE − 1 < MEMORY_RESERVATION + GUARD_SIZE behind B:
             // within what belongs to this memory alone. If a byte of it is at or beyond the length, that byte is
             // inaccessible and the access faults. The constant fits the displacement: offset < GUARD_SIZE < 2^31.
-            return (address, offset as i32);
+            return (self.builder.ins().iadd(base, index), offset as i32);
         }
 
-        // Explicit check: the access is in bounds exactly if i + offset + size ≤ length. None of it wraps:
-        //     i + offset + size ≤ (2^32 − 1) + (2^32 − 1) + 16 < 2^64.
-        // Behind the check i + offset + size ≤ length ≤ 2^32, so B + i + offset is in the memory.
+        (self.check_heap_range(memory, base, index, offset, size), 0)
+    }
+
+    /// The address of `size` bytes at `index`, which are all in the memory: it traps otherwise, before any of them is read or
+    /// written. `index` has 32 bits. Accesses within must carry [`heap_flags`](Self::heap_flags), as above.
+    pub(super) fn heap_range(&mut self, memory: u32, index: Value, size: u64) -> Value {
+        debug_assert!(size <= MAX_RANGE);
+        debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
+        let base = self.memory_base(memory);
+        let index = self.builder.ins().uextend(I64, index);
+        self.check_heap_range(memory, base, index, 0, size)
+    }
+
+    /// The address of `size` bytes at `index + offset`, with an explicit check. `index` is 32 bits, extended.
+    fn check_heap_range(&mut self, memory: u32, base: Value, index: Value, offset: u64, size: u64) -> Value {
+        // In bounds exactly if i + offset + size ≤ length. None of it wraps:
+        //     i + offset + size ≤ (2^32 − 1) + (2^32 − 1) + MAX_RANGE < 2^64.
+        // Behind the check i + offset + size ≤ length ≤ 2^32, so all bytes from B + i + offset on are in the memory.
         let end = self.i64_const(offset + size);
         let end = self.builder.ins().iadd(index, end);
         let length = self.memory_length(memory);
         let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
         self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
+        let address = self.builder.ins().iadd(base, index);
         let offset = self.i64_const(offset);
         let address = self.builder.ins().iadd(address, offset);
-        // On a mispredicted way past the check, the address is B: in this memory.
-        let address = self.builder.ins().select_spectre_guard(beyond, base, address);
-        (address, 0)
+        // On a mispredicted way past the check, the address is B, and MAX_RANGE bytes from there are this memory's.
+        self.builder.ins().select_spectre_guard(beyond, base, address)
     }
 
     /// Flags of a heap access: it may fault, which is the trap; it may be at any address; it is not moved.
-    fn heap_flags(&mut self, memory: u32) -> MemFlagsData {
+    pub(super) fn heap_flags(&mut self, memory: u32) -> MemFlagsData {
         let region = match memory.checked_sub(self.env.module.imported_memories) {
             Some(defined) => Region::Memory(defined),
             None => Region::ImportedMemories,

@@ -75,15 +75,15 @@
 ;; block0(v0: i64, v1: i32):
 ;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v4 = uextend.i64 v1
-;;   v5 = iadd v3, v4
-;;   v6 = iconst.i64 0x7e00_0001
-;;   v7 = iadd v4, v6  ; v6 = 0x7e00_0001
-;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = icmp ugt v7, v8
-;;   trapnz v9, heap_oob
+;;   v5 = iconst.i64 0x7e00_0001
+;;   v6 = iadd v4, v5  ; v5 = 0x7e00_0001
+;;   v7 = load.i64 notrap aligned region1 v0+56
+;;   v8 = icmp ugt v6, v7
+;;   trapnz v8, heap_oob
+;;   v9 = iadd v3, v4
 ;;   v10 = iconst.i64 0x7dff_fff9
-;;   v11 = iadd v5, v10  ; v10 = 0x7dff_fff9
-;;   v12 = select_spectre_guard v9, v3, v11
+;;   v11 = iadd v9, v10  ; v10 = 0x7dff_fff9
+;;   v12 = select_spectre_guard v8, v3, v11
 ;;   v13 = load.i64 little region2 v12
 ;;   jump block1(v13)
 ;; block1(v2: i64):
@@ -98,15 +98,15 @@
 ;;   v3 = ireduce.i8 v2
 ;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v5 = uextend.i64 v1
-;;   v6 = iadd v4, v5
-;;   v7 = iconst.i64 0x0001_0000_0000
-;;   v8 = iadd v5, v7  ; v7 = 0x0001_0000_0000
-;;   v9 = load.i64 notrap aligned region1 v0+56
-;;   v10 = icmp ugt v8, v9
-;;   trapnz v10, heap_oob
+;;   v6 = iconst.i64 0x0001_0000_0000
+;;   v7 = iadd v5, v6  ; v6 = 0x0001_0000_0000
+;;   v8 = load.i64 notrap aligned region1 v0+56
+;;   v9 = icmp ugt v7, v8
+;;   trapnz v9, heap_oob
+;;   v10 = iadd v4, v5
 ;;   v11 = iconst.i64 0xffff_ffff
-;;   v12 = iadd v6, v11  ; v11 = 0xffff_ffff
-;;   v13 = select_spectre_guard v10, v4, v12
+;;   v12 = iadd v10, v11  ; v11 = 0xffff_ffff
+;;   v13 = select_spectre_guard v9, v4, v12
 ;;   store little region2 v3, v13
 ;;   jump block1
 ;; block1:
