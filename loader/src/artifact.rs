@@ -6,8 +6,8 @@ use crate::value::FuncType;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
 use bailiwick_runtime_abi::types::Arch;
-use bailiwick_runtime_abi::wit::World;
 use bailiwick_runtime_abi::view::{FormatError, View, damaged};
+use bailiwick_runtime_abi::wit::World;
 use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
 use sha2::{Digest, Sha256};
@@ -17,8 +17,8 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A precompiled module, mapped. Cheap to clone; all instances share its text.
 ///
@@ -153,7 +153,15 @@ impl Artifact {
         })?;
         let copied = is_sealed(&file);
         Ok(Artifact {
-            mapped: Arc::new(Mapped { shape_checked: AtomicBool::new(false), world: OnceLock::new(), view, map, file, name, copied }),
+            mapped: Arc::new(Mapped {
+                shape_checked: AtomicBool::new(false),
+                world: OnceLock::new(),
+                view,
+                map,
+                file,
+                name,
+                copied,
+            }),
         })
     }
 

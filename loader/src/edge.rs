@@ -295,12 +295,7 @@ fn target(inner: &mut Inner, (func, ty): (Func, FuncType)) -> Result<TargetRecor
         return Err(Error::Type { expected: ty.to_string(), found: found.to_string() });
     }
     let target = func.target(inner)?;
-    Ok(TargetRecord {
-        stub: target.stub,
-        context: target.context,
-        code: target.code,
-        group: &raw mut inner.record,
-    })
+    Ok(TargetRecord { stub: target.stub, context: target.context, code: target.code, group: &raw mut inner.record })
 }
 
 /// Runs `f` for the call that the adapter of `record` makes.
@@ -384,7 +379,9 @@ impl EdgeCall<'_> {
                 Ok(good) => done += good as u64,
                 Err(at) => return Ok(self.failed(Recorded::NotText(done + at as u64))),
             }
-            if done < size && let Some(recorded) = self.check() {
+            if done < size
+                && let Some(recorded) = self.check()
+            {
                 return Ok(self.failed(recorded));
             }
         }
@@ -449,7 +446,9 @@ mod implementation {
 
     pub(super) unsafe extern "C" fn pass(record: *mut EdgeRecord, place: u64, handle: u64) -> Returned {
         // SAFETY: the caller's promise.
-        unsafe { calling(record, |call| Ok(call.host().pass(place as u32, handle as u32).map_or(NO_HANDLE, u64::from))) }
+        unsafe {
+            calling(record, |call| Ok(call.host().pass(place as u32, handle as u32).map_or(NO_HANDLE, u64::from)))
+        }
     }
 
     pub(super) unsafe extern "C" fn returned(record: *mut EdgeRecord) -> Returned {

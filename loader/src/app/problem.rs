@@ -74,10 +74,7 @@ impl Code {
 
     /// Whether the application runs all the same.
     pub const fn is_warning(self) -> bool {
-        matches!(
-            self,
-            Code::Broad | Code::UnusedGrant | Code::AmbientPath | Code::MissingPath | Code::SharedTime
-        )
+        matches!(self, Code::Broad | Code::UnusedGrant | Code::AmbientPath | Code::MissingPath | Code::SharedTime)
     }
 }
 

@@ -82,6 +82,6 @@ pub use grant::{DirGrant, DirLimits, DirRights, DirUsage};
 pub use handles::HandleError;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
-pub use table::{MODULE, add_inert, add_to_imports};
 pub(crate) use table::add_some_to_imports;
+pub use table::{MODULE, add_inert, add_to_imports};
 pub use unstable::MODULE as UNSTABLE_MODULE;

@@ -14,8 +14,7 @@ fn updated(attack: &str) -> App {
 #[track_caller]
 fn ends_only_itself(app: &App, why: &str) {
     let ended = app.run(&[]).with(0).says(&["note: wallet/unzipper/inflate died"]);
-    let reason =
-        format!("2026/january.csv: inflate is dead: {why}");
+    let reason = format!("2026/january.csv: inflate is dead: {why}");
     let (before, after) = (honest_but_for("statements.zip", &reason), "\nwallet: the seed is as it was\n");
     let before = before.strip_suffix(after).unwrap();
     assert!(ended.out.starts_with(before) && ended.out.ends_with(after), "expected {before:?}: {ended:#?}");

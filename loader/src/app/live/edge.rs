@@ -16,8 +16,8 @@ use crate::app::cap::{Attenuation, CapKind};
 use crate::app::fault::FaultValue;
 use crate::app::manifest::{OnFault, attenuation};
 use crate::app::marshal::{
-    Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Pairing, Passing, Prepared, Region, Side,
-    Stage,
+    Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Pairing, Passing, Prepared, Region,
+    Side, Stage,
 };
 use crate::edge::{Broken, EdgeCall, EdgeHost, Gate, Parts, Recorded};
 use crate::host::HostFunc;
@@ -452,13 +452,7 @@ impl EdgeHost for Edge {
         true
     }
 
-    fn fault(
-        &self,
-        call: &mut EdgeCall<'_>,
-        broken: Broken,
-        area: u32,
-        result: &mut u64,
-    ) -> Result<(), HostError> {
+    fn fault(&self, call: &mut EdgeCall<'_>, broken: Broken, area: u32, result: &mut u64) -> Result<(), HostError> {
         let fault = self.explain(call, &broken);
         let mut body = self.callee.body();
         let mut ended = None;

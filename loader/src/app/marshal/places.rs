@@ -55,9 +55,7 @@ fn find(world: &World, shape: &Shape, left: &mut u32, side: (Way, Option<u32>)) 
     };
     match &shape.kind {
         ShapeKind::Fields(fields) => fields.iter().enumerate().find_map(|(i, field)| part(i, &field.shape)),
-        ShapeKind::Cases { cases, .. } => {
-            cases.iter().enumerate().find_map(|(i, payload)| part(i, payload.as_ref()?))
-        }
+        ShapeKind::Cases { cases, .. } => cases.iter().enumerate().find_map(|(i, payload)| part(i, payload.as_ref()?)),
         ShapeKind::List(element) => {
             let mut found = find(world, element, left, side)?;
             found.text.insert_str(0, &part_name(world, shape.ty, None));
