@@ -28,14 +28,14 @@
 //! # An adapter's course
 //! 1. Trap if the stack pointer is below `stack low`.
 //! 2. If the callee's state or the caller's `closed`, either interrupt byte or `flags` is not 0: store the parameters as
-//!    `values`, call [`Routine::begin`]; if it returns 1, return what `values` begins with.
+//!    `values`, call [`Routine::Begin`]; if it returns 1, return what `values` begins with.
 //! 3. Store 1 as the callee's state: it is entered. Store `values` as the bytes that are left, and a
 //!    [`BYTES_PER_ELEMENT`]th of it as the elements.
-//! 4. Carry the parameters, enter the function, call [`Routine::returned`] if a handle is among the parameters' types,
+//! 4. Carry the parameters, enter the function, call [`Routine::Returned`] if a handle is among the parameters' types,
 //!    carry the result, enter post-return if that target has code.
-//! 5. Store 0 as the callee's state. If [`FINISH`] is set in `flags`, call [`Routine::finish`]. Return.
+//! 5. Store 0 as the callee's state. If [`FINISH`] is set in `flags`, call [`Routine::Finish`]. Return.
 //!
-//! Whatever goes wrong after 3 is told to [`Routine::fault`], which cleans up and either returns, with `values` beginning
+//! Whatever goes wrong after 3 is told to [`Routine::Fault`], which cleans up and either returns, with `values` beginning
 //! with the import's result, or ends the caller. An adapter never faults by itself after 3: every access is checked against
 //! the memory's length as it is then, and its frame lies above `stack low`'s reserve.
 //!
@@ -70,9 +70,9 @@ pub const ELEMENTS: i32 = 120;
 /// Offset of the first target.
 pub const TARGETS: i32 = 128;
 
-/// Flag: [`Routine::begin`] must be called: the record is not filled in yet, or the callee's time must begin.
+/// Flag: [`Routine::Begin`] must be called: the record is not filled in yet, or the callee's time must begin.
 pub const BEGIN: u32 = 1;
-/// Flag: [`Routine::finish`] must be called.
+/// Flag: [`Routine::Finish`] must be called.
 pub const FINISH: u32 = 2;
 
 /// Bytes of stack between `stack low` and the stack's guard: more than any adapter's frame, and what it enters on the
