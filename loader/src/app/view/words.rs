@@ -8,6 +8,9 @@ use crate::wasi::DirRights;
 use bytesize::ByteSize;
 use std::path::{Component, Path, PathBuf};
 
+/// Rights by which what is in a folder can grow.
+const GROWS: DirRights = DirRights::WRITE.union(DirRights::CREATE).union(DirRights::LINK).union(DirRights::SYMLINK);
+
 /// What a capability of an instance allows, as what follows "may": one clause for each thing.
 pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
     let Some(held) = plan.node(id).slots.get(slot) else { return Vec::new() };
@@ -15,7 +18,9 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
         Cap::Dir { grant, .. } => {
             let place = place(plan, id, slot);
             let mut limits = Vec::new();
-            if let Some(bytes) = grant.limits.max_bytes {
+            // Whoever only reads makes nothing grow.
+            let grows = grant.rights.intersects(GROWS);
+            if let Some(bytes) = grant.limits.max_bytes.filter(|_| grows) {
                 limits.push(format!("growing them by at most {}", ByteSize(bytes)));
             }
             if let Some(open) = grant.limits.max_open {
