@@ -79,6 +79,8 @@ pub(crate) trait EdgeHost: Send + Sync + std::fmt::Debug {
     fn pass(&self, place: u32, handle: u32) -> Option<u32>;
     /// See [`Routine::Returned`]. False: why is kept.
     fn returned(&self) -> bool;
+    /// The call ends because one of the others, but `begin`, ends the caller: by a panic, or by an error of ours.
+    fn abandon(&self);
     /// See [`Routine::Fault`].
     fn fault(&self, call: &mut EdgeCall<'_>, broken: Broken, area: u32, result: &mut u64) -> Result<(), HostError>;
     /// See [`Routine::Finish`].
@@ -250,7 +252,6 @@ impl EdgeCall<'_> {
         record.caller_memory = caller_memory.map_or(null(), <*mut _>::cast_const);
         record.callee_memory = callee_memory.map_or(null(), <*mut _>::cast_const);
         record.values = parts.values.min(MAX_BYTES) as u32;
-        record.flags &= !BEGIN;
         Ok(())
     }
 
@@ -309,6 +310,26 @@ unsafe fn calling(record: *mut EdgeRecord, f: impl FnOnce(&mut EdgeCall<'_>) -> 
         (record, NonNull::new_unchecked((*record.as_ptr()).inner), (*record.as_ptr()).instance)
     };
     guarded(inner, || f(&mut EdgeCall { record, caller: Caller::new(inner, instance) }))
+}
+
+/// The same in the middle of a call, which is cleaned up after if it can't go on.
+///
+/// # Safety
+/// As for [`calling`].
+unsafe fn in_call(record: *mut EdgeRecord, f: impl FnOnce(&mut EdgeCall<'_>) -> Result<u64, HostError>) -> Returned {
+    // SAFETY: the caller's promise.
+    let returned = unsafe { calling(record, f) };
+    if returned.left == 0 {
+        return returned;
+    }
+    // SAFETY: the same.
+    let cleaned = unsafe {
+        calling(record, |call| {
+            call.host().abandon();
+            Ok(0)
+        })
+    };
+    Returned { left: returned.left | cleaned.left, ..returned }
 }
 
 /// Bytes that are copied between two looks at whether somebody is to end.
@@ -430,7 +451,7 @@ mod implementation {
 
     pub(super) unsafe extern "C" fn copy(record: *mut EdgeRecord, way: u64, from: u64, to: u64, size: u64) -> Returned {
         // SAFETY: the caller's promise.
-        unsafe { calling(record, |call| call.copy(way, from, to, size, |piece, _| Ok(piece.len()))) }
+        unsafe { in_call(record, |call| call.copy(way, from, to, size, |piece, _| Ok(piece.len()))) }
     }
 
     pub(super) unsafe extern "C" fn copy_text(
@@ -441,24 +462,24 @@ mod implementation {
         size: u64,
     ) -> Returned {
         // SAFETY: the caller's promise.
-        unsafe { calling(record, |call| call.copy(way, from, to, size, text)) }
+        unsafe { in_call(record, |call| call.copy(way, from, to, size, text)) }
     }
 
     pub(super) unsafe extern "C" fn pass(record: *mut EdgeRecord, place: u64, handle: u64) -> Returned {
         // SAFETY: the caller's promise.
         unsafe {
-            calling(record, |call| Ok(call.host().pass(place as u32, handle as u32).map_or(NO_HANDLE, u64::from)))
+            in_call(record, |call| Ok(call.host().pass(place as u32, handle as u32).map_or(NO_HANDLE, u64::from)))
         }
     }
 
     pub(super) unsafe extern "C" fn returned(record: *mut EdgeRecord) -> Returned {
         // SAFETY: the caller's promise.
-        unsafe { calling(record, |call| Ok((!call.host().returned()).into())) }
+        unsafe { in_call(record, |call| Ok((!call.host().returned()).into())) }
     }
 
     pub(super) unsafe extern "C" fn check(record: *mut EdgeRecord) -> Returned {
         // SAFETY: the caller's promise.
-        unsafe { calling(record, |call| Ok(call.check().map_or(0, |recorded| call.failed(recorded)))) }
+        unsafe { in_call(record, |call| Ok(call.check().map_or(0, |recorded| call.failed(recorded)))) }
     }
 
     pub(super) unsafe extern "C" fn fault(

@@ -202,7 +202,10 @@ impl Group {
             cell_memory_used: false,
             cell,
         });
-        Ok(Group { inner: NonNull::from(Box::leak(inner)) })
+        let inner = NonNull::from(Box::leak(inner));
+        // SAFETY: it was just made, and is where it will stay.
+        unsafe { (*inner.as_ptr()).interrupt.watch(&raw const (*inner.as_ptr()).record.current) };
+        Ok(Group { inner })
     }
 
     /// Links and instantiates a module into this group, and runs its start function.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::mm::MprotectFlags;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a group and its handles share.
@@ -26,6 +26,8 @@ pub(crate) struct Interrupt {
 struct Pages {
     /// Addresses of poll pages and their length in bytes. Empty once the group is gone.
     pages: Vec<(usize, usize)>,
+    /// Address of the word that is not 0 while the group is entered; 0 if there is none.
+    entered: usize,
     closed: bool,
 }
 
@@ -45,6 +47,23 @@ impl Interrupt {
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where the word is that is not 0 while the group is entered. It stays until [`Interrupt::close`].
+    pub(crate) fn watch(&self, entered: *const *mut crate::activation::Activation) {
+        self.locked().entered = entered as usize;
+    }
+
+    /// Whether code of the group is on a stack, as seen from any thread.
+    pub(crate) fn running(&self) -> bool {
+        let pages = self.locked();
+        if pages.closed || pages.entered == 0 {
+            return false;
+        }
+        // SAFETY: the word is there until the group is closed, which takes the lock that is held here. Whoever enters
+        // writes it whole, being one aligned word; this only looks whether it is null.
+        let word = unsafe { AtomicUsize::from_ptr(pages.entered as *mut usize) };
+        word.load(Ordering::Relaxed) != 0
     }
 
     /// Whether somebody wants the guest to end.
@@ -106,6 +125,7 @@ impl Interrupt {
     pub(crate) fn close(&self) {
         let mut pages = self.locked();
         pages.closed = true;
+        pages.entered = 0;
         pages.pages.clear();
     }
 }
@@ -167,6 +187,11 @@ pub struct InterruptHandle {
 }
 
 impl InterruptHandle {
+    /// Whether code of the group is on a stack.
+    pub(crate) fn running(&self) -> bool {
+        self.interrupt.running()
+    }
+
     /// Whether the group's guests are to end.
     pub fn requested(&self) -> bool {
         self.interrupt.requested()

@@ -33,7 +33,7 @@
 //!    [`BYTES_PER_ELEMENT`]th of it as the elements.
 //! 4. Carry the parameters, enter the function, call [`Routine::Returned`] if a handle is among the parameters' types,
 //!    carry the result, enter post-return if that target has code.
-//! 5. Store 0 as the callee's state. If [`FINISH`] is set in `flags`, call [`Routine::Finish`]. Return.
+//! 5. Take [`ENTERED`] off the callee's state. If [`FINISH`] is set in `flags`, call [`Routine::Finish`]. Return.
 //!
 //! Whatever goes wrong after 3 is told to [`Routine::Fault`], which cleans up and either returns, with `values` beginning
 //! with the import's result, or ends the caller. An adapter never faults by itself after 3: every access is checked against

@@ -179,8 +179,10 @@ impl Emitter<'_, '_> {
     /// The callee may be entered again.
     fn end(&mut self) {
         let gate = self.field(CALLEE_GATE);
-        let free = self.i32_const(0);
-        self.store(free, gate, GATE_STATE);
+        // It may have died meanwhile, which is for good.
+        let state = self.load(I32, gate, GATE_STATE);
+        let left = self.builder.ins().band_imm_u(state, i64::from(!ENTERED));
+        self.store(left, gate, GATE_STATE);
         let flags = self.load(I32, self.record, FLAGS);
         let finish = self.builder.ins().band_imm_u(flags, i64::from(FINISH));
         self.when(finish, false, |emitter| {

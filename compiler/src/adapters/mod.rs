@@ -18,8 +18,9 @@
 //!   size that was checked. Memories never shrink, and their bases never change, so a check holds while guests run.
 //! * What decides anything (a length, a discriminant, a pointer) is read once, into a value of the code generator; text is
 //!   found to be text, and then copied, while nobody can change it.
-//! * Whatever the checks said, an address is a base, 32 bits of a guest, and less than 2²⁹ bytes: it lies in the
-//!   reservation of that memory and its guard.
+//! * Whatever the checks said, an address that is accessed is a base, 32 bits of a guest, and less than 2²⁹ bytes: it lies in
+//!   the reservation of that memory and its guard. Only a length that a processor guesses wrongly, and finds out, leads up to
+//!   16 bytes in front of the base, to the guard there.
 
 mod call;
 mod carry;

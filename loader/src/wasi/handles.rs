@@ -30,6 +30,11 @@ pub enum HandleError {
 }
 
 impl WasiCtx {
+    /// How many handles the guest may hold at once, if that is limited.
+    pub fn max_handles(&self) -> Option<u32> {
+        self.max_handles
+    }
+
     /// The folder that the guest has open as `fd`, with what the guest has kept of its rights: the giving end of a handle.
     /// It lives as long as the capability that it is derived from.
     ///

@@ -78,7 +78,8 @@ pub(super) struct OpenDir {
 /// How a guest got a descriptor from another guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Handed {
-    /// For good. Its capability was made for it, and is nobody else's.
+    /// For good. Its capability was made for it when it was first handed over. Who had it before may have opened something
+    /// through it, which ends with it.
     Over,
     /// For a call.
     Lent,

@@ -87,12 +87,17 @@ impl Crossed {
                 narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
             }
         };
-        let fd = target.lock().unwrap_or_else(PoisonError::into_inner).receive_folder(&folder, !own);
+        let mut target = target.lock().unwrap_or_else(PoisonError::into_inner);
+        let fd = target.receive_folder(&folder, !own);
+        // What could not be taken even with empty hands is the giver's fault; what has no room for what was kept, the
+        // receiver's.
+        let room = target.max_handles().map_or(HANDLES_WITH_ROOM, |most| HANDLES_WITH_ROOM.min(most as usize));
+        drop(target);
         let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
         *passed += 1;
         let fd = match fd {
             Ok(fd) => fd,
-            Err(e) if *passed > HANDLES_WITH_ROOM => {
+            Err(e) if *passed > room => {
                 return Err(refused(giver, format!("passes more handles than there is room for: {e}")));
             }
             Err(e) => return Err(refused(receiver, format!("can't take a handle: {e}"))),

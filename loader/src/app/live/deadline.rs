@@ -3,7 +3,8 @@
 //! Calls that have a limit form a stack, since an application runs on one thread; calls that have none leave no trace here.
 //! When the time of one is over, the instance that it entered is interrupted, and so is whatever this has called and is
 //! still being called: which is found by the gates, because edges form no circles. Each dies, and its caller learns of it
-//! as its edge says. One exception: an instance that several share is ended by no time but its own, and so is what it calls:
+//! as its edge says. The time in which it waits for its caller, whose values are carried and whose allocator runs, is not
+//! held against it: should its time be over just then, it is given as much again. One exception: an instance that several share is ended by no time but its own, and so is what it calls:
 //! else any of its callers could end it for the others by calling it when its own time is nearly over. Its caller ends when
 //! it has returned.
 
@@ -53,11 +54,18 @@ struct State {
 #[derive(Debug)]
 struct Call {
     until: Instant,
+    limit: Duration,
     callee: usize,
     /// Whether its time is over, or that of a call above it which it is part of.
     over: bool,
     /// Whom that has interrupted.
     interrupted: Vec<usize>,
+}
+
+impl State {
+    fn over(&self, instance: usize) -> bool {
+        self.calls.iter().any(|call| call.over && call.interrupted.contains(&instance))
+    }
 }
 
 /// The time of the caller is over.
@@ -80,31 +88,33 @@ impl Deadlines {
     /// Begins a call of an instance. Says whether it must be ended.
     ///
     /// # Errors
-    /// [`Over`] if the time of the call that makes it is over: its interrupt may not have been noticed yet.
-    pub(super) fn begin(&self, callee: usize) -> Result<bool, Over> {
+    /// [`Over`] if the caller's time is over: its interrupt may not have been noticed yet.
+    pub(super) fn begin(&self, caller: Option<usize>, callee: usize) -> Result<bool, Over> {
         if !self.any {
             return Ok(false);
         }
         let instance = &self.shared.instances[callee];
         let mut state = self.shared.locked();
-        if state.calls.last().is_some_and(|call| call.over) {
+        if caller.is_some_and(|caller| state.over(caller)) {
             return Err(Over);
         }
         let Some(limit) = instance.limit else { return Ok(false) };
         let Some(until) = Instant::now().checked_add(limit) else { return Ok(false) };
-        state.calls.push(Call { until, callee, over: false, interrupted: Vec::new() });
         if !state.watched {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("bailiwick-deadlines".to_owned());
-            state.watched = thread.spawn(move || shared.watch()).is_ok();
+            // Without anybody to look at the clock, nothing is begun that has a limit.
+            thread.spawn(move || shared.watch()).map_err(|_| Over)?;
+            state.watched = true;
         }
+        state.calls.push(Call { until, limit, callee, over: false, interrupted: Vec::new() });
         self.shared.changed.notify_one();
         Ok(true)
     }
 
-    /// Whether the time of the innermost call that has a limit is over.
-    pub(super) fn over(&self) -> bool {
-        self.any && self.shared.locked().calls.last().is_some_and(|call| call.over)
+    /// Whether an instance is to end because time is over, its own or that of a call that it is part of.
+    pub(super) fn over(&self, instance: usize) -> bool {
+        self.any && self.shared.locked().over(instance)
     }
 
     /// Ends a call that [`Deadlines::begin`] said must be; says whether its time was over. Whom that has interrupted, and
@@ -142,6 +152,10 @@ impl Shared {
             for i in 0..state.calls.len() {
                 let (outer, rest) = state.calls.split_at_mut(i);
                 let call = &mut rest[0];
+                if !call.over && call.until <= now && !self.instances[call.callee].interrupt.running() {
+                    // Values are being carried, or the caller's allocator runs: that is not the callee's doing.
+                    call.until = now.checked_add(call.limit).unwrap_or(now);
+                }
                 if call.over || call.until <= now {
                     // Again and again, as long as it lasts: it may just have been calling somebody.
                     call.over |= self.interrupt(call.callee, &mut call.interrupted);
@@ -203,6 +217,11 @@ mod tests {
 
     fn two(limits: [Option<Duration>; 2], shared: bool) -> Two {
         let groups = [Group::new().unwrap(), Group::new().unwrap()];
+        for group in &groups {
+            // As if code of it ran.
+            let entered: &'static _ = Box::leak(Box::new(std::ptr::dangling_mut()));
+            group.interrupt_handle().interrupt.watch(entered);
+        }
         let gates: Arc<[Gate]> = [Gate::default(), Gate::default()].into();
         let watched = |i: usize| Watched {
             interrupt: groups[i].interrupt_handle(),
@@ -217,9 +236,9 @@ mod tests {
     #[test]
     fn a_call_ends_with_its_time_and_so_does_what_it_has_called() {
         let two = two([SOON, None], false);
-        assert!(two.deadlines.begin(0).unwrap());
+        assert!(two.deadlines.begin(None, 0).unwrap());
         two.gates[0].set_entered(true);
-        assert!(!two.deadlines.begin(1).unwrap());
+        assert!(!two.deadlines.begin(Some(0), 1).unwrap());
         two.gates[1].set_entered(true);
         assert!(two.groups.iter().all(|group| interrupted(&group.interrupt_handle())));
         two.gates.iter().for_each(|gate| gate.set_entered(false));
@@ -230,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_called_when_time_is_over_is_found_too() {
         let two = two([SOON, None], false);
-        assert!(two.deadlines.begin(0).unwrap());
+        assert!(two.deadlines.begin(None, 0).unwrap());
         two.gates[0].set_entered(true);
         assert!(interrupted(&two.groups[0].interrupt_handle()));
         assert!(!two.groups[1].interrupt_handle().requested());
@@ -240,22 +259,34 @@ mod tests {
     }
 
     #[test]
+    fn the_time_in_which_values_are_carried_is_not_held_against_who_waits_for_them() {
+        let two = two([SOON, None], false);
+        // No code of it runs, though it is being called.
+        let waiting: &'static _ = Box::leak(Box::new(std::ptr::null_mut()));
+        two.groups[0].interrupt_handle().interrupt.watch(waiting);
+        assert!(two.deadlines.begin(None, 0).unwrap());
+        two.gates[0].set_entered(true);
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!two.deadlines.end());
+    }
+
+    #[test]
     fn who_is_late_calls_nobody_else() {
         let two = two([SOON, SOON], false);
-        assert!(two.deadlines.begin(0).unwrap());
+        assert!(two.deadlines.begin(None, 0).unwrap());
         assert!(interrupted(&two.groups[0].interrupt_handle()));
-        assert!(two.deadlines.over() && two.deadlines.begin(1).is_err());
+        assert!(two.deadlines.over(0) && two.deadlines.begin(Some(0), 1).is_err());
         assert!(two.deadlines.end());
-        assert!(two.deadlines.begin(1).is_ok(), "the next call is another");
+        assert!(two.deadlines.begin(Some(0), 1).is_ok(), "the next call is another");
     }
 
     #[test]
     fn what_others_share_is_ended_by_no_time_but_its_own() {
         for own in [None, Some(Duration::from_secs(60))] {
             let two = two([SOON, own], true);
-            assert!(two.deadlines.begin(0).unwrap());
+            assert!(two.deadlines.begin(None, 0).unwrap());
             two.gates[0].set_entered(true);
-            assert_eq!(two.deadlines.begin(1).unwrap(), own.is_some());
+            assert_eq!(two.deadlines.begin(Some(0), 1).unwrap(), own.is_some());
             two.gates[1].set_entered(true);
             assert!(interrupted(&two.groups[0].interrupt_handle()));
             std::thread::sleep(Duration::from_millis(20));

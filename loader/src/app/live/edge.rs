@@ -196,7 +196,7 @@ impl Edge {
         if caller.interrupt_handle().requested() {
             return Err(interrupted());
         }
-        self.deadlines.begin(self.callee.id().0).map_err(|Over| interrupted())
+        self.deadlines.begin(Some(self.caller.id().0), self.callee.id().0).map_err(|Over| interrupted())
     }
 
     /// After a call has failed: who is to blame ends, and the caller learns of it. `ended`: why the callee's post-return
@@ -415,7 +415,7 @@ impl EdgeHost for Edge {
         }
         let timed = self.begin_time(&mut call.caller)?;
         if !timed && self.callee.interrupt.requested() {
-            if self.deadlines.over() {
+            if self.deadlines.over(self.caller.id().0) {
                 return Err(HostError::Trap(TrapCode::Interrupt, None));
             }
             // Code that does not poll at its entry would run to its end.
@@ -450,6 +450,15 @@ impl EdgeHost for Edge {
         under_way.crossed.give_back(&self.callee);
         under_way.crossed.forget_moved_there();
         true
+    }
+
+    fn abandon(&self) {
+        let UnderWay { mut crossed, timed, .. } = std::mem::take(&mut *self.under_way());
+        crossed.give_back(&self.callee);
+        if timed {
+            self.deadlines.end();
+        }
+        self.callee.gate().set_entered(false);
     }
 
     fn fault(&self, call: &mut EdgeCall<'_>, broken: Broken, area: u32, result: &mut u64) -> Result<(), HostError> {

@@ -169,7 +169,7 @@ impl App {
         let mut body = node.own();
         let Some(inside) = body.as_mut() else { return Ok(()) };
         // What runs as it is made has the time of a call.
-        let begun = if planned.parent.is_some() { deadlines.begin(id.0) } else { Ok(false) };
+        let begun = if planned.parent.is_some() { deadlines.begin(None, id.0) } else { Ok(false) };
         let timed = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
         let made = self.make(of, deadlines, id, inside);
         let late = timed && deadlines.end();
@@ -177,7 +177,7 @@ impl App {
             // What it did was its own doing: it dies alone, before anybody has called it.
             Err(AppError::Instance { source, .. })
                 if planned.parent.is_some()
-                    && matches!(source, Error::Trap(_) | Error::Exit(_) | Error::Host(_))
+                    && matches!(source, Error::Trap(_) | Error::Exit(_) | Error::Host(_) | Error::Limit { .. })
                     && !self.stopped.load(Ordering::Acquire) =>
             {
                 let text = source.to_string();
@@ -219,7 +219,11 @@ impl App {
                 wasi::add_some_to_imports(&mut imports, &node.ctx, |module, name| system.contains(&(module, name)));
             }
             for import in wiring.imports(id, index) {
-                if import.is_denied() {
+                // Two imports may have one name, and one of them be of use.
+                let same = |other: &&crate::app::check::Import| {
+                    (&other.module, &other.name) == (&import.module, &import.name) && !other.is_denied()
+                };
+                if import.is_denied() && wiring.imports(id, index).iter().find(same).is_none() {
                     imports.refuse(&import.module, &import.name);
                     continue;
                 }

@@ -7,11 +7,9 @@ use crate::app::files::shown;
 use crate::app::manifest::{OnFault, attenuation};
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::app::problem::{Code, Problem};
-use bailiwick_runtime_abi::format::EXTENSION;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The lock's file name, beside the manifest.
 pub const FILE: &str = "bailiwick.lock";
@@ -43,7 +41,7 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "interface": world,
                 "reaches": reachable,
                 // Machine code may claim to be made of anything: so of that, the bytes themselves.
-                "native_sha256": is_native(&member.file).then(|| hex(&Sha256::digest(member.artifact.bytes()))),
+                "native_sha256": member.is_native().then(|| hex(&Sha256::digest(member.artifact.bytes()))),
             }));
         }
         let holds: Map<String, Value> = node.slots.keys().map(|name| (name.clone(), held(plan, id, name))).collect();
@@ -202,12 +200,15 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
 }
 
 /// Machine code that a library brings along, while there is no lock that names its bytes. WebAssembly can do what it was
-/// granted; machine code whatever the user can, so that somebody has to have looked at where it comes from.
+/// granted; machine code whatever the user can, so that somebody has to have looked at where it comes from. What the
+/// application's own manifest names was; what a library's names, for itself or for its dependencies, was not.
 pub fn unpinned(plan: &Plan) -> Vec<Problem> {
-    let libraries = plan.nodes.iter().filter(|node| node.parent.is_some() && node.manifest.is_some());
+    let root = Some(NodeId(0));
+    let of_library = |node: &&Node| node.parent.is_some() && (node.manifest.is_some() || node.parent != root);
+    let libraries = plan.nodes.iter().filter(of_library);
     let modules = libraries.flat_map(|node| node.members.iter().map(move |member| (node, member)));
     modules
-        .filter(|(_, member)| is_native(&member.file))
+        .filter(|(_, member)| member.is_native())
         .map(|(node, member)| {
             let message = format!(
                 "{}: a library's module is machine code, which nothing confines but whoever made it; if you trust it as you would a program, let `bailiwick lock` name its bytes, else ask for the .wasm",
@@ -226,9 +227,4 @@ pub fn forget_native(lock: &mut Value) {
     for module in modules.filter_map(Value::as_object_mut) {
         module.remove("native_sha256");
     }
-}
-
-/// Whether a module was compiled by somebody else: what is machine code is opened only if its name says so.
-fn is_native(file: &Path) -> bool {
-    file.extension().is_some_and(|e| e == EXTENSION)
 }
