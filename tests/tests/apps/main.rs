@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bystanders;
 mod checklist;
 mod commands;
 mod controls;
