@@ -83,8 +83,7 @@ fn conditional() -> Vec<(c_long, Vec<Condition>)> {
 pub fn confine() -> Result<bool, String> {
     // A panic becomes an error of the function it is about; a backtrace would want to read this program's file.
     std::panic::set_hook(Box::new(|panic| {
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "{panic}");
+        crate::text::say(&panic.to_string());
     }));
     settle_allocator();
     // Whoever asked for the artifact is gone: nobody wants it. Where the system can't say so, it is compiled for nobody.

@@ -5,6 +5,7 @@ mod confine;
 mod files;
 mod output;
 mod progress;
+mod text;
 
 use bailiwick_compiler::{Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
 use bailiwick_runtime_abi::wit::bundle;
@@ -13,28 +14,34 @@ use cli::{Cli, Command, Compile, Emit, Shape};
 use files::Files;
 use progress::Progress;
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Wrong usage ends the process here, with 2.
-    let result = match Cli::parse().command {
-        Command::Compile(command) => run(&command),
-        Command::Completions { shell } => completions(shell),
-        Command::CpuFeatures(shape) => cpu_features(&shape),
+    let result = match Cli::try_parse().map(|cli| cli.command) {
+        Ok(Command::Compile(command)) => run(&command),
+        Ok(Command::Completions { shell }) => completions(shell),
+        Ok(Command::CpuFeatures(shape)) => cpu_features(&shape),
+        // It quotes the user's own words.
+        Err(error) if error.use_stderr() => {
+            let _ = io::stderr().write_all(text::inert(&error.render().to_string()).as_bytes());
+            return ExitCode::from(2);
+        }
+        Err(help) => printed(help.print().and_then(|()| io::stdout().flush())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Quiet) => ExitCode::FAILURE,
         Err(Failure::Usage(message)) => {
-            let _ = writeln!(io::stderr(), "bailiwickc: {message}");
+            text::say(&message);
             ExitCode::from(2)
         }
         Err(Failure::Work(message)) => {
-            let _ = writeln!(io::stderr(), "bailiwickc: {message}");
+            text::say(&message);
             ExitCode::FAILURE
         }
     }
@@ -76,6 +83,11 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let jobs = Some(command.jobs.map_or_else(processors, usize::from));
     let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
     let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
+    if let (Some(input), None, Some(path)) = (&input, &output, output_path(command))
+        && path.metadata().is_ok_and(|output| output.is_file() && same(input, &output))
+    {
+        return Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())));
+    }
     if command.world.is_some() && command.wit.is_none() && command.wit_bytes.is_none() {
         return Err(Failure::Usage("--world needs --wit, whose world it names".to_owned()));
     }
@@ -141,6 +153,11 @@ fn open_input(command: &Compile) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether a file is the one that this is of.
+fn same(file: &File, other: &Metadata) -> bool {
+    file.metadata().is_ok_and(|file| (file.dev(), file.ino()) == (other.dev(), other.ino()))
+}
+
 fn read_all(input: Option<File>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match input {
@@ -161,7 +178,12 @@ fn write_output(command: &Compile, bytes: &[u8]) -> Result<(), Failure> {
 
 fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    printed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// What becomes of writing to standard output.
+fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Quiet),
         Err(error) => Err(Failure::Work(format!("standard output: can't be written: {}", reason(&error)))),
         Ok(()) => Ok(()),

@@ -6,11 +6,13 @@
 
 use super::cap::CapKind;
 use super::files::shown;
+use super::manifest::OnFault;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
-use crate::wasi;
-use bailiwick_runtime_abi::format::{Kind, Root};
+use crate::{GroupConfig, wasi};
+use bailiwick_runtime_abi::format::{Kind, Root, TABLE_IMMUTABLE};
+use bailiwick_runtime_abi::limits::WASM_PAGE_SIZE;
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
 use bailiwick_runtime_abi::wit::{Comparison, Function, Kind as TypeKind, Type, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +123,8 @@ impl Wiring {
         let mut wiring = Wiring { imports, warnings: Vec::new() };
         wiring.warnings = wiring.unused(plan);
         wiring.warnings.extend(waits(plan));
+        wiring.warnings.extend(outlived(plan));
+        wiring.warnings.extend(unconfined(plan));
         Ok(wiring)
     }
 
@@ -163,6 +167,42 @@ fn waits(plan: &Plan) -> impl Iterator<Item = Problem> {
     })
 }
 
+/// Warns of errors that never arrive: of who is called with `on_fault = "error"`, and may take as long as its caller.
+fn outlived(plan: &Plan) -> impl Iterator<Item = Problem> {
+    plan.iter().filter(|(_, node)| node.on_fault == OnFault::Error).filter_map(move |(id, node)| {
+        // A shared instance without a time of its own has a warning of its own.
+        let own = node.limits.time;
+        if node.shared && own.is_none() {
+            return None;
+        }
+        let longer = |caller: &Node| caller.limits.time.is_some_and(|time| own.is_none_or(|own| own >= time));
+        let callers = plan.iter().map(|(_, caller)| caller).filter(|caller| caller.callees.values().any(|&c| c == id));
+        let caller = callers.into_iter().find(|caller| longer(caller))?;
+        let time = caller.limits.time.map(|time| humantime::format_duration(time).to_string()).unwrap_or_default();
+        let message = format!(
+            "on_fault = \"error\", and it may take as long as {}, which calls it and has {time}: if a call of it never returns, that time is over too, and the error value never arrives; give it a shorter limits.time",
+            caller.path
+        );
+        Some(Problem::new(Code::FaultTime, &node.path, message))
+    })
+}
+
+/// Warns of machine code: whatever a manifest grants it, it can do what the user can.
+fn unconfined(plan: &Plan) -> impl Iterator<Item = Problem> {
+    plan.iter().flat_map(|(_, node)| {
+        node.members.iter().filter(|member| member.is_native()).map(move |member| {
+            let file = shown(&member.file);
+            let message = match node.parent {
+                None => format!("{file}: the application's own module is machine code: it is what whoever compiled it made of it"),
+                Some(_) => format!(
+                    "{file}: a library's module is machine code: nothing confines it but whoever made it, and what is granted is no bound; use the .wasm unless you compiled it yourself"
+                ),
+            };
+            Problem::new(Code::Native, &node.path, message)
+        })
+    })
+}
+
 struct Checker<'a> {
     plan: &'a Plan,
     problems: Vec<Problem>,
@@ -182,11 +222,58 @@ impl<'a> Checker<'a> {
             self.problem(Code::Manifest, node, message);
         }
         self.narrowed(node);
+        self.beginning(node);
         let imports: Vec<Vec<Import>> = (0..node.members.len()).map(|member| self.member(id, node, member)).collect();
         if is_circle(&imports) {
             self.problem(Code::Cycle, node, "group: its modules import from each other in a circle");
         }
         imports
+    }
+
+    /// What the modules of an instance have from the beginning must be within its limits, or it never begins.
+    fn beginning(&mut self, node: &'a Node) {
+        let (mut bytes, mut elements, mut largest) = (0u64, 0u64, 0u64);
+        for view in node.members.iter().map(|member| member.artifact.view()) {
+            let counts = &view.header().counts;
+            for memory in view.memories().iter().skip(counts.imported_memories as usize) {
+                let size = memory.minimum.saturating_mul(WASM_PAGE_SIZE);
+                bytes = bytes.saturating_add(size);
+                largest = largest.max(size);
+            }
+            for table in view.tables().iter().skip(counts.imported_tables as usize) {
+                // One that nobody can change is not made.
+                if table.flags & TABLE_IMMUTABLE == 0 {
+                    elements = elements.saturating_add(table.minimum);
+                }
+            }
+        }
+        let own = GroupConfig::default();
+        let asked_by = |at_root: bool| {
+            if at_root { "[limits] of its manifest" } else { "limits of its edge, or of an edge above" }
+        };
+        let raise = asked_by(node.parent.is_none());
+        let size = |bytes: u64| bytesize::ByteSize(bytes).to_string();
+        let most = node.limits.memory.unwrap_or(own.max_total_memory);
+        if bytes > most || largest > own.max_memory {
+            let most = most.min(own.max_memory);
+            self.problem(
+                Code::Limit,
+                node,
+                format!(
+                    "limits.memory: it begins with {} of memory, and may have {}; see {raise}",
+                    size(bytes),
+                    size(most)
+                ),
+            );
+        }
+        let most = node.limits.table.unwrap_or(own.max_table_elements).min(own.max_table_elements);
+        if elements > most {
+            self.problem(
+                Code::Limit,
+                node,
+                format!("limits.table: it begins with {elements} elements of tables, and may have {most}; see {raise}"),
+            );
+        }
     }
 
     /// What an edge says that it takes off handles must name handles, or nothing would be taken off.
@@ -468,7 +555,7 @@ fn is_circle(imports: &[Vec<Import>]) -> bool {
 
 /// An edge with `on_fault = "error"` needs a value by which the caller learns of it.
 fn fault_value(callee: &Node, world: &World, export: usize) -> Result<(), String> {
-    if callee.on_fault != super::manifest::OnFault::Error {
+    if callee.on_fault != OnFault::Error {
         return Ok(());
     }
     match super::fault::FaultValue::of(world, &world.exports()[export]) {

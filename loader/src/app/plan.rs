@@ -12,6 +12,7 @@ use super::problem::{Code, Problem};
 use super::sources::{Author, Named};
 use super::surroundings;
 use crate::Artifact;
+use bailiwick_runtime_abi::format::EXTENSION;
 use bailiwick_runtime_abi::wit::World;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -125,10 +126,26 @@ pub struct Member {
     pub name: String,
     /// Where it came from.
     pub file: PathBuf,
+    /// The WIT text that belongs to it, a file or a folder, if there is some.
+    pub wit: Option<PathBuf>,
     /// What runs.
     pub artifact: Artifact,
     /// What it imports and exports in WIT's types, if that is known.
     pub world: Option<Arc<World>>,
+}
+
+impl Member {
+    /// Whether it is machine code that somebody else compiled: what is that is opened only if its name says so.
+    pub fn is_native(&self) -> bool {
+        self.file.extension().is_some_and(|e| e == EXTENSION)
+    }
+}
+
+impl Node {
+    /// Whether any of its modules is machine code, which nothing confines.
+    pub fn is_native(&self) -> bool {
+        self.members.iter().any(Member::is_native)
+    }
 }
 
 /// Something that an instance holds.
@@ -238,13 +255,16 @@ impl Builder<'_> {
     /// Reads a manifest, its size bounded. `named` is by whom, and at which key, if another manifest does.
     fn read(&mut self, edge: &str, file: &Path, named: Option<(&Author, &str)>) -> Option<Manifest> {
         let parsed = match read_text(file, MAX_MANIFEST_BYTES) {
-            Ok(text) => Manifest::parse(&text).map_err(|e| format!("{}: {e}", shown(file))),
+            Ok(text) => Manifest::parse(&text).map_err(|e| {
+                let toml = text.parse::<toml::Table>().is_ok();
+                (if toml { Code::Manifest } else { Code::Unreadable }, format!("{}: {e}", shown(file)))
+            }),
             Err(e) => {
                 let message = format!("{}: {e}", shown(file));
-                Err(named.map_or(message.clone(), |(author, key)| author.says(key, &message)))
+                Err((Code::Unreadable, named.map_or(message.clone(), |(author, key)| author.says(key, &message))))
             }
         };
-        parsed.map_err(|message| self.problem(Code::Manifest, edge, message)).ok()
+        parsed.map_err(|(code, message)| self.problem(code, edge, message)).ok()
     }
 
     fn root(&mut self, file: &Path) {

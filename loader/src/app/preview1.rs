@@ -1,7 +1,7 @@
 //! Which of preview 1's functions reach which kind of capability: what makes an import wired rather than inert.
 
 use super::cap::CapKind;
-use crate::wasi::{MODULE, UNSTABLE_MODULE};
+use crate::wasi::{DirRights, MODULE, UNSTABLE_MODULE};
 
 /// What a function of the system interface is a way to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,4 +61,22 @@ pub fn way(module: &str, function: &str) -> Option<Way> {
         "proc_exit" | "proc_raise" | "sched_yield" => Way::Itself,
         _ => return None,
     })
+}
+
+/// The rights of folders that a function uses: what it does with files it does by one of these.
+pub fn rights(function: &str) -> DirRights {
+    match function {
+        "path_open" => DirRights::LIST | DirRights::READ | DirRights::WRITE | DirRights::CREATE,
+        "fd_readdir" => DirRights::LIST,
+        "fd_read" | "fd_pread" | "path_readlink" => DirRights::READ,
+        "fd_write" | "fd_pwrite" | "fd_allocate" | "fd_filestat_set_size" => DirRights::WRITE,
+        "path_create_directory" => DirRights::CREATE,
+        "path_remove_directory" | "path_unlink_file" => DirRights::DELETE,
+        // What a rename replaces is gone.
+        "path_rename" => DirRights::RENAME | DirRights::DELETE,
+        "path_link" => DirRights::LINK,
+        "path_symlink" => DirRights::SYMLINK,
+        "fd_filestat_set_times" | "path_filestat_set_times" => DirRights::TIMES,
+        _ => DirRights::NONE,
+    }
 }

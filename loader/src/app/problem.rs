@@ -6,7 +6,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Code {
-    /// A manifest can't be read, or says what a manifest may not.
+    /// A manifest can't be read, or is no TOML.
+    Unreadable,
+    /// A manifest says what a manifest may not.
     Manifest,
     /// A module can't be read or compiled.
     Module,
@@ -28,6 +30,8 @@ pub enum Code {
     Outside,
     /// A stream would overwrite what the application is made of.
     Overwrite,
+    /// A folder of the kernel, which is never granted.
+    KernelFolder,
     /// More than there may be.
     Limit,
     /// What is understood, and not yet enforced.
@@ -44,12 +48,17 @@ pub enum Code {
     MissingPath,
     /// Something that has no limit of time, and that others wait for who have one.
     SharedTime,
+    /// What should become an error value, and takes the caller's time with it.
+    FaultTime,
+    /// Machine code, which nothing confines.
+    Native,
 }
 
 impl Code {
     /// The name.
     pub const fn name(self) -> &'static str {
         match self {
+            Code::Unreadable => "E-READ",
             Code::Manifest => "E-MANIFEST",
             Code::Module => "E-MODULE",
             Code::Widen => "E-WIDEN",
@@ -61,6 +70,7 @@ impl Code {
             Code::NotAValue => "E-NOT-A-VALUE",
             Code::Outside => "E-OUTSIDE",
             Code::Overwrite => "E-OVERWRITE",
+            Code::KernelFolder => "E-KERNEL-FOLDER",
             Code::Limit => "E-LIMIT",
             Code::NotYet => "E-NOT-YET",
             Code::Lock => "E-LOCK",
@@ -69,12 +79,23 @@ impl Code {
             Code::AmbientPath => "W-AMBIENT-PATH",
             Code::MissingPath => "W-MISSING-PATH",
             Code::SharedTime => "W-SHARED-TIME",
+            Code::FaultTime => "W-FAULT-TIME",
+            Code::Native => "W-NATIVE",
         }
     }
 
     /// Whether the application runs all the same.
     pub const fn is_warning(self) -> bool {
-        matches!(self, Code::Broad | Code::UnusedGrant | Code::AmbientPath | Code::MissingPath | Code::SharedTime)
+        matches!(
+            self,
+            Code::Broad
+                | Code::UnusedGrant
+                | Code::AmbientPath
+                | Code::MissingPath
+                | Code::SharedTime
+                | Code::FaultTime
+                | Code::Native
+        )
     }
 }
 

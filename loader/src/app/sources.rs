@@ -10,7 +10,6 @@ use super::manifest::{Dep, Manifest};
 use super::plan::{Member, Modules, Source};
 use super::problem::{Code, Problem};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use toml::Table;
 
 /// The most modules of one group.
@@ -123,7 +122,7 @@ impl<'a> Named<'a> {
         let mut members = Vec::new();
         for (i, (name, key, file)) in self.files(edge, &mut problems).into_iter().enumerate() {
             match self.member(i == 0, &key, &file, modules) {
-                Ok((artifact, world, file)) => members.push(Member { name, file, artifact, world }),
+                Ok(member) => members.push(Member { name, ..member }),
                 Err((code, message)) => problems.push(Problem::new(code, edge, message)),
             }
         }
@@ -155,14 +154,8 @@ impl<'a> Named<'a> {
         files
     }
 
-    #[expect(clippy::type_complexity, reason = "the parts of a member")]
-    fn member(
-        &self,
-        face: bool,
-        key: &str,
-        named: &Path,
-        modules: &dyn Modules,
-    ) -> Result<(crate::Artifact, Option<Arc<bailiwick_runtime_abi::wit::World>>, PathBuf), (Code, String)> {
+    /// The member that a file is, without its name.
+    fn member(&self, face: bool, key: &str, named: &Path, modules: &dyn Modules) -> Result<Member, (Code, String)> {
         let file = self.author.file(key, named)?;
         let wit = match self.wit {
             Some(wit) if face => Some(self.author.file(&format!("{}.wit", self.key), wit)?),
@@ -177,6 +170,6 @@ impl<'a> Named<'a> {
         let failed = |e: String| (Code::Module, self.author.says(key, &e));
         let artifact = modules.open(&source).map_err(failed)?;
         let world = artifact.world().map_err(|e| failed(format!("{}: {e}", shown(&file))))?;
-        Ok((artifact, world, file))
+        Ok(Member { name: String::new(), file, wit, artifact, world })
     }
 }

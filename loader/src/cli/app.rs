@@ -3,15 +3,18 @@
 use super::cache::Sharing;
 use super::compile::artifact_of;
 use super::exit::Failure;
+use super::output::write_file;
+use super::text::{inert, print, say};
 use super::wit::Wit;
 use bailiwick_loader::Artifact;
 use bailiwick_loader::app::check::Wiring;
-use bailiwick_loader::app::files::{open_regular, read_text, shown, tidy};
+use bailiwick_loader::app::files::{folder_of, open_regular, read_text, shown, tidy};
 use bailiwick_loader::app::plan::{Modules, NodeId, Plan, Source};
 use bailiwick_loader::app::problem::{Code, Problem};
+use bailiwick_loader::app::surroundings;
 use bailiwick_loader::app::view::{diff, explain, graph, lock, why};
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ impl Modules for Compiled {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
         let wit = module.wit.map(|path| Wit { path, world: module.world, within: module.within });
         let file = open_regular(module.file, MAX_MODULE_BYTES).map_err(|e| format!("{}: {e}", shown(module.file)))?;
-        artifact_of(file, module.file, wit, self.cache).map_err(|failure| failure.message())
+        artifact_of(file, module.file, wit, self.cache, true).map_err(|failure| failure.message())
     }
 }
 
@@ -51,6 +54,12 @@ pub struct Checked {
 
 /// Loads and checks an application; what is suspicious is said on standard error by whoever wants to.
 pub fn load(manifest: &Path, cache: Option<Sharing>) -> Result<Checked, Vec<Problem>> {
+    let folder = folder_of(manifest);
+    let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
+    if manifest.ends_with(MANIFEST) && folder.is_dir() && manifest.symlink_metadata().is_err_and(missing) {
+        let message = format!("{}: there is no {MANIFEST} in it", shown(&folder));
+        return Err(vec![Problem { code: Code::Unreadable, edge: String::new(), message }]);
+    }
     let plan = Plan::load(manifest, &Compiled { cache })?;
     let wiring = Wiring::check(&plan)?;
     Ok(Checked { plan, wiring })
@@ -80,12 +89,17 @@ impl Checked {
     }
 }
 
-/// What is wrong, each on a line; status 3 if it is about authority, 1 if something can't be read.
+/// What is wrong, each on a line.
 pub fn refused(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let unreadable = |problem: &Problem| matches!(problem.code, Code::Module | Code::Limit);
-    let message = inert(&lines.join("\nbailiwick: "));
-    if problems.iter().all(unreadable) { Failure::new(message) } else { Failure::refused(message) }
+    Failure::with_status(status(problems), lines.join("\nbailiwick: "))
+}
+
+/// The status of what is wrong, for each command alike: 1 if something can't be read or compiled, so that nobody knows
+/// whether it would be refused; 3 if anything is.
+fn status<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> u8 {
+    let unknown = |problem: &Problem| matches!(problem.code, Code::Unreadable | Code::Module);
+    if problems.into_iter().all(unknown) { 1 } else { 3 }
 }
 
 /// The manifest that a path means: itself, or the one in the folder.
@@ -120,7 +134,7 @@ Examples:
 
 Every edge must narrow, and every import be wired, inert, or a call that both sides agree on. If
 there is a bailiwick.lock beside the manifest, what is there now is held against it. Exit status 3
-if something is refused.")]
+if something is refused, 1 if something can't be read or compiled.")]
 pub struct Check {
     /// The application's manifest, or its folder
     #[arg(value_name = "APP.toml")]
@@ -134,7 +148,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// Checks; status 3 if anything is wrong.
+    /// Checks; status 3 if anything is refused, 1 if something can't be read.
     pub fn execute(self) -> Result<ExitCode, Failure> {
         let manifest = manifest(self.app.as_deref());
         let checked = load(&manifest, Some(Sharing::Mapped));
@@ -149,7 +163,7 @@ impl Check {
             imports = checked.plan.iter().map(|(id, _)| checked.wiring.all(id).count()).sum();
             problems.extend(checked.lock_problems(&manifest)?);
         }
-        let wrong = problems.iter().filter(|p| self.strict || !p.code.is_warning()).count();
+        let wrong: Vec<&Problem> = problems.iter().filter(|p| self.strict || !p.code.is_warning()).collect();
         if self.json {
             let shown: Vec<Value> = problems
                 .iter()
@@ -157,17 +171,18 @@ impl Check {
                 .collect();
             print(&format!(
                 "{}\n",
-                json!({"ok": wrong == 0, "instances": instances, "imports": imports, "problems": shown})
+                json!({"ok": wrong.is_empty(), "instances": instances, "imports": imports, "problems": shown})
             ))?;
         } else {
             for problem in &problems {
                 print(&format!("{problem}\n"))?;
             }
-            if wrong == 0 {
-                print(&format!("{}: ok: {instances} instances, {imports} imports\n", shown(&manifest)))?;
+            if wrong.is_empty() {
+                let (instances, imports) = (counted(instances, "instance"), counted(imports, "import"));
+                print(&format!("{}: ok: {instances}, {imports}\n", shown(&manifest)))?;
             }
         }
-        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(status(wrong)) })
     }
 }
 
@@ -194,7 +209,7 @@ impl Explain {
         let Checked { plan, wiring } = &checked;
         let ids: Vec<NodeId> = match rest {
             [] => plan.iter().map(|(id, _)| id).collect(),
-            [instance] => vec![find(plan, instance)?],
+            [instance] => vec![find(plan, instance, &manifest, |folder| format!("explain {folder}"))?],
             [_, other, ..] => return Err(Failure::usage(format!("unexpected argument {other:?}"))),
         };
         if self.json {
@@ -227,7 +242,7 @@ pub struct Graph {
     /// A page with the picture and everything in words
     #[arg(long)]
     html: bool,
-    /// Where to write it, instead of standard output
+    /// Where to write it, instead of standard output (-)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -244,7 +259,11 @@ impl Graph {
             _ => graph::svg(plan, wiring),
         };
         match self.output {
-            Some(file) => write_file(&file, drawn.as_bytes()).map(|()| ExitCode::SUCCESS),
+            Some(file) if file.as_os_str() == "-" => print(&drawn),
+            Some(file) => {
+                spare("-o", &file, plan)?;
+                write_file(&file, inert(&drawn).as_bytes()).map(|()| ExitCode::SUCCESS)
+            }
             None => print(&drawn),
         }
     }
@@ -256,7 +275,10 @@ impl Graph {
 Examples:
   bailiwick why unzipper dir.write     by which grants, and by which of its code
   bailiwick why notify env             a kind: dir stdio env args clock random tcp udp dns
-  bailiwick why wallet extract         a function that it imports")]
+  bailiwick why wallet extract         a function that it imports
+
+Rights of folders: list read write create delete rename link symlink times. Exit status 2 if that is
+nothing that can be asked about.")]
 pub struct Why {
     /// The application's manifest or folder; the instance; a kind, a right of folders, or a function
     #[arg(value_name = "[APP.toml] INSTANCE WHAT", num_args = 2..=3, required = true)]
@@ -275,8 +297,9 @@ impl Why {
         };
         let checked = load(&manifest, Some(Sharing::Mapped)).map_err(|problems| refused(&problems))?;
         let Checked { plan, wiring } = &checked;
-        let id = find(plan, instance)?;
-        let answer = why::answer(plan, wiring, id, &why::Question::parse(what));
+        let id = find(plan, instance, &manifest, |folder| format!("why {folder} INSTANCE {what}"))?;
+        let question = why::Question::parse(what, wiring, id).map_err(|e| Failure::usage(inert(&e)))?;
+        let answer = why::answer(plan, wiring, id, &question);
         if self.json {
             return print(&format!("{}\n", why::json(plan, id, what, &answer)));
         }
@@ -288,7 +311,10 @@ impl Why {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Writes bailiwick.lock beside the manifest: hashes of every module, what its code can reach, and what
-it is granted. From then on `check` and `run` refuse an application that differs; `diff` shows how.")]
+it is granted. From then on `check` and `run` refuse an application that differs; `diff` shows how.
+
+A lock that is there already is written anew if nothing can do more than it says; if something can,
+exit status 3: look at `diff`, and take it with `diff --accept` or --force.")]
 pub struct Lock {
     /// The application's manifest, or its folder
     #[arg(value_name = "APP.toml")]
@@ -296,6 +322,9 @@ pub struct Lock {
     /// Where to write it, instead of beside the manifest; - for standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write it although something can do more than the lock that is there says
+    #[arg(long)]
+    force: bool,
 }
 
 impl Lock {
@@ -303,12 +332,34 @@ impl Lock {
     pub fn execute(self) -> Result<ExitCode, Failure> {
         let manifest = manifest(self.app.as_deref());
         let checked = load(&manifest, Some(Sharing::Mapped)).map_err(|problems| refused(&problems))?;
-        let text = lock_text(&lock::lock(&checked.plan, &checked.wiring));
-        match self.output {
-            Some(file) if file.as_os_str() == "-" => print(&text),
-            Some(file) => write_file(&file, text.as_bytes()).map(|()| ExitCode::SUCCESS),
-            None => write_file(&manifest.with_file_name(lock::FILE), text.as_bytes()).map(|()| ExitCode::SUCCESS),
+        let now = lock::lock(&checked.plan, &checked.wiring);
+        let file = match &self.output {
+            Some(file) if file.as_os_str() == "-" => return print(&lock_text(&now)),
+            Some(file) => file.clone(),
+            None => manifest.with_file_name(lock::FILE),
+        };
+        let before = match earlier_lock(&file) {
+            Ok(before) => before,
+            // What is written to elsewhere need be no lock.
+            Err(_) if self.force || self.output.is_some() => None,
+            Err(failure) => return Err(failure),
+        };
+        if let Some(before) = before.as_ref().filter(|_| !self.force) {
+            let mut more = diff::diff(before, &now);
+            more.retain(|change| change.class.is_breaking());
+            if !more.is_empty() {
+                let most = more.len().min(MAX_NAMED);
+                return Err(Failure::refused(format!(
+                    "{}: what there is now differs from what it has, and somebody has to accept that: look at `bailiwick diff`, then take it with `bailiwick diff --accept`, or `bailiwick lock --force`\n{}{}",
+                    shown(&file),
+                    diff::text(&more[..most]).trim_end(),
+                    if more.len() > most { format!("\n  and {} more", more.len() - most) } else { String::new() },
+                )));
+            }
         }
+        write_lock(&file, &lock_text(&now), Some(&checked.plan))?;
+        say_locked(&file, before.as_ref(), &now);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -323,7 +374,8 @@ Examples:
 
 Code that reaches or calls what it did not before, that is granted more or may use up more, another
 on_fault, and another package in the same place are breaking changes, whatever the version says:
-marked with !, exit status 3 until they are accepted. ? marks other code under the same version.")]
+marked with !, exit status 3 until they are accepted. ? marks other code under the same version, with
+exit status 3 too: ask whoever made it first.")]
 pub struct Diff {
     /// Locks, manifests or folders: what was, and what is
     #[arg(value_name = "OLD NEW", num_args = 0..=2)]
@@ -347,7 +399,8 @@ impl Diff {
             }
             [old, new, ..] => (old.clone(), manifest(Some(new))),
         };
-        let (before, now) = (side(&old)?, side(&new)?);
+        let (now, plan) = side(&new)?;
+        let (before, _) = side(&old)?;
         let changes = diff::diff(&before, &now);
         if self.json {
             print(&format!("{}\n", diff::json(&changes)))?;
@@ -355,7 +408,10 @@ impl Diff {
             print(&diff::text(&changes))?;
         }
         if self.accept {
-            write_file(&new.with_file_name(lock::FILE), lock_text(&now).as_bytes())?;
+            let file = new.with_file_name(lock::FILE);
+            let known = earlier_lock(&file).ok().flatten();
+            write_lock(&file, &lock_text(&now), plan.as_ref())?;
+            say_locked(&file, known.as_ref(), &now);
             return Ok(ExitCode::SUCCESS);
         }
         let breaking = changes.iter().any(|change| change.class.is_breaking());
@@ -363,26 +419,94 @@ impl Diff {
     }
 }
 
-/// One side of a comparison: a lock as it is, or the lock of an application.
-fn side(path: &Path) -> Result<Value, Failure> {
+/// One side of a comparison: a lock as it is, or the lock of an application, and that.
+fn side(path: &Path) -> Result<(Value, Option<Plan>), Failure> {
     let path = manifest(Some(path));
     if path.extension().is_some_and(|e| e == "toml") {
         let checked = load(&path, Some(Sharing::Mapped)).map_err(|problems| refused(&problems))?;
-        return Ok(lock::lock(&checked.plan, &checked.wiring));
+        return Ok((lock::lock(&checked.plan, &checked.wiring), Some(checked.plan)));
     }
-    read_lock(&path)
+    Ok((read_lock(&path)?, None))
+}
+
+/// The lock that is there: none if there is no file, or one of an earlier version, which can't be compared.
+fn earlier_lock(file: &Path) -> Result<Option<Value>, Failure> {
+    if file.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    match read_lock_of(file)? {
+        (version, _) if version < lock::VERSION => Ok(None),
+        (_, lock) => Ok(Some(lock)),
+    }
+}
+
+/// Says on standard error what was written, and what is trusted by it that was not.
+fn say_locked(file: &Path, before: Option<&Value>, now: &Value) {
+    let count = now.get("instances").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+    let what = match before {
+        None => "written",
+        Some(before) if before == now => "written, as it was",
+        Some(_) => "written anew",
+    };
+    say(&format!("{}: {what}: {}", shown(file), counted(count, "instance")));
+    let trusted = lock::newly_trusted(before, now);
+    for (path, module, hash) in trusted.iter().take(MAX_NAMED) {
+        let module = if module.is_empty() { String::new() } else { format!(", module {module}") };
+        say(&format!(
+            "{}: it now trusts machine code, which nothing confines but whoever made it: {path}{module}, sha256 {hash}",
+            shown(file)
+        ));
+    }
+    if trusted.len() > MAX_NAMED {
+        say(&format!("{}: and {} more modules of machine code", shown(file), trusted.len() - MAX_NAMED));
+    }
+}
+
+/// So many of something.
+fn counted(count: usize, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
+}
+
+/// Refuses to write to a file that the application is made of.
+pub fn spare(option: &str, file: &Path, plan: &Plan) -> Result<(), Failure> {
+    match surroundings::parts_at(plan, file).first() {
+        Some(of) => Err(overwrites(option, file, of)),
+        None => Ok(()),
+    }
+}
+
+/// Writes a lock: not over anything else that the application is made of.
+fn write_lock(file: &Path, text: &str, plan: Option<&Plan>) -> Result<(), Failure> {
+    let parts = plan.map(|plan| surroundings::parts_at(plan, file)).unwrap_or_default();
+    match parts.into_iter().find(|&part| part != surroundings::LOCK) {
+        Some(of) => Err(overwrites("the lock", file, of)),
+        None => write_file(file, text.as_bytes()),
+    }
+}
+
+fn overwrites(what: &str, file: &Path, of: &str) -> Failure {
+    let code = Code::Overwrite.name();
+    Failure::refused(format!("{code}: {what}: {} is {of}, which this would overwrite; name another file", shown(file)))
 }
 
 fn read_lock(file: &Path) -> Result<Value, Failure> {
+    match read_lock_of(file)? {
+        (lock::VERSION, lock) => Ok(lock),
+        (old, _) => Err(Failure::new(format!(
+            "{}: written by an earlier version of bailiwick, which locked less (lock version {old}, now {}): look at what there is with `bailiwick explain`, then write it anew with `bailiwick lock`",
+            shown(file),
+            lock::VERSION
+        ))),
+    }
+}
+
+/// A lock of this version or an earlier one, and which.
+fn read_lock_of(file: &Path) -> Result<(u64, Value), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", shown(file)));
     let text = read_text(file, MAX_LOCK_BYTES).map_err(|e| failed(&e))?;
     let lock: Value = serde_json::from_str(&text).map_err(|e| failed(&e))?;
     match lock.get("bailiwick_lock").and_then(Value::as_u64) {
-        Some(lock::VERSION) => Ok(lock),
-        Some(old) if old < lock::VERSION => Err(failed(&format!(
-            "written by an earlier version of bailiwick, which locked less (lock version {old}, now {}): look at what there is with `bailiwick explain`, then write it anew with `bailiwick lock`",
-            lock::VERSION
-        ))),
+        Some(version) if version <= lock::VERSION => Ok((version, lock)),
         Some(new) => Err(failed(&format!(
             "a lock of version {new}, which this version of bailiwick does not know (it writes {}): use the one that wrote it",
             lock::VERSION
@@ -397,13 +521,13 @@ fn lock_text(lock: &Value) -> String {
     format!("{}\n", serde_json::to_string_pretty(lock).unwrap_or_default())
 }
 
-/// The instance that is meant.
-fn find(plan: &Plan, instance: &str) -> Result<NodeId, Failure> {
+/// The instance that is meant; `asked` is how to ask about the application in a folder.
+fn find(plan: &Plan, instance: &str, manifest: &Path, asked: impl Fn(&str) -> String) -> Result<NodeId, Failure> {
     plan.find(instance).ok_or_else(|| {
         let all = || plan.iter().map(|(_, node)| node.path.as_str());
         let ends = |path: &&str| path.strip_suffix(instance).is_some_and(|front| front.ends_with('/'));
         let (said, paths): (_, Vec<&str>) = match all().filter(ends).count() {
-            0 => (format!("there is no instance {instance:?}; there are: "), all().collect()),
+            0 => (format!("there is no instance {instance:?} in {}; there are: ", shown(manifest)), all().collect()),
             _ => {
                 (format!("several instances end in {instance:?}; say more of the path: "), all().filter(ends).collect())
             }
@@ -411,70 +535,21 @@ fn find(plan: &Plan, instance: &str) -> Result<NodeId, Failure> {
         let more = paths.len().saturating_sub(MAX_NAMED);
         let named = paths.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        Failure::new(format!("{said}{named}{more}"))
-    })
-}
-
-/// Writes a file whole or not at all.
-pub fn write_file(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", file.display()));
-    let name = file.file_name().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.part", std::process::id()));
-    let temporary = file.with_file_name(temporary);
-    let written = std::fs::File::create_new(&temporary).and_then(|mut out| {
-        out.write_all(bytes)?;
-        out.sync_all()
-    });
-    written.and_then(|()| std::fs::rename(&temporary, file)).map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        failed(e)
-    })
-}
-
-/// Text of manifests and modules, as it can be shown: what would control a terminal, or turn the order of letters around,
-/// as its number. Nothing of that is in a program's input but within strings of JSON, where this is how it is written.
-pub fn inert(text: &str) -> String {
-    let turns =
-        |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if (c.is_control() && c != '\n' && c != '\t') || turns(c) {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        // A folder of that name without a slash behind it is taken for an instance.
+        let folder = if Path::new(instance).join(MANIFEST).exists() {
+            format!("; for the application in the folder {instance}: {}", asked(&format!("{instance}/")))
         } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Prints; a reader who has gone away is no error of ours.
-pub fn print(text: &str) -> Result<ExitCode, Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(inert(text).as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(e) => Err(Failure::new(format!("can't write to standard output: {e}"))),
-    }
+            String::new()
+        };
+        Failure::new(format!("{said}{named}{more}{folder}"))
+    })
 }
 
 /// Says on standard error what is suspicious, if a person is there to read it.
 pub fn note_warnings(checked: &Checked) {
     if std::io::stderr().is_terminal() {
         for warning in checked.warnings() {
-            let _ = writeln!(std::io::stderr(), "bailiwick: warning: {}", inert(&warning.to_string()));
+            say(&format!("warning: {warning}"));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::inert;
-
-    #[test]
-    fn what_a_manifest_says_does_not_reach_the_terminal_as_more_than_letters() {
-        assert_eq!(inert("a\u{1b}[2Jb\rc\u{9b}d\u{202e}e\u{7f}"), "a\\u001b[2Jb\\u000dc\\u009bd\\u202ee\\u007f");
-        assert_eq!(inert("ä → ö\n\tx"), "ä → ö\n\tx");
     }
 }

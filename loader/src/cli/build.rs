@@ -8,16 +8,20 @@
 //! OUT/grants.json          what each instance holds, and from whom
 //! ```
 
-use super::app::{Checked, load, manifest, print, refused, write_file};
+use super::app::{Checked, load, manifest, refused};
 use super::cache::Sharing;
 use super::exit::Failure;
-use bailiwick_loader::app::files::{canonical, read_text};
+use super::output::write_file;
+use super::text::print;
+use bailiwick_loader::app::files::{canonical, folder_of, read_text};
 use bailiwick_loader::app::manifest::MAX_MANIFEST_BYTES;
 use bailiwick_loader::app::plan::{NodeId, Plan};
 use bailiwick_loader::app::view::{explain, lock};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toml::Table;
@@ -51,8 +55,9 @@ impl Build {
             return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
         }
         let name = out.file_name().ok_or_else(|| Failure::usage("-o wants the name of a folder"))?;
+        sweep(&folder_of(out), name);
         let part = out.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-        let made = fill(&checked, &part);
+        let made = claim(&part).map_err(failed).and_then(|_claimed| fill(&checked, &part));
         if let Err(failure) = made.and_then(|()| std::fs::rename(&part, out).map_err(failed)) {
             let _ = std::fs::remove_dir_all(&part);
             return Err(failure);
@@ -61,11 +66,35 @@ impl Build {
     }
 }
 
+/// Makes a folder that is this process's as long as the result is open.
+fn claim(part: &Path) -> std::io::Result<File> {
+    std::fs::create_dir(part)?;
+    let folder = File::open(part)?;
+    folder.try_lock()?;
+    Ok(folder)
+}
+
+/// Removes what builds of the same folder that were killed have left: folders that nobody claims any more. What can't be
+/// removed is in nobody's way.
+fn sweep(beside: &Path, name: &OsStr) {
+    let begin = format!(".{}.", name.to_string_lossy());
+    for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let left = entry.file_name();
+        let number = left.to_str().and_then(|left| left.strip_prefix(&begin)?.strip_suffix(".part"));
+        if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && let Ok(folder) = File::open(entry.path())
+            && folder.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
     let plan = &checked.plan;
     let make =
         |folder: &Path| std::fs::create_dir(folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())));
-    make(folder)?;
     make(&folder.join("modules"))?;
     let mut names = Names { manifests: BTreeMap::new(), modules: BTreeMap::new() };
     for node in &plan.nodes {

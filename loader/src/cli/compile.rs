@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{IsTerminal, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -22,15 +22,17 @@ const MAX_INPUT: u64 = 1 << 30;
 
 /// Opens an artifact, or compiles WebAssembly into one: by way of the cache, if its entries may be shared or copied.
 pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure> {
-    artifact_of(open(path)?, path, None, cache)
+    artifact_of(open(path)?, path, None, cache, false)
 }
 
-/// The same, of a file that is open, and to which WIT text may belong. An artifact has its types already.
+/// The same, of a file that is open, and to which WIT text may belong. An artifact has its types already. What is wrong is
+/// said on standard error by the compiler; with `carried`, it is in the failure, for who says it elsewhere.
 pub fn artifact_of(
     mut file: File,
     path: &Path,
     wit: Option<Wit<'_>>,
     cache: Option<Sharing>,
+    carried: bool,
 ) -> Result<Artifact, Failure> {
     let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
     let mut magic = [0; 4];
@@ -58,7 +60,7 @@ pub fn artifact_of(
     if bytes.len() as u64 > MAX_INPUT {
         return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
     }
-    compile(path, &bytes, wit, cache)
+    compile(path, &bytes, wit, cache, carried)
 }
 
 /// Opens an artifact. One that the user could change while it runs is not mapped itself: its copy in the cache is,
@@ -103,8 +105,14 @@ fn open(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn compile(path: &Path, bytes: &[u8], wit: Option<Wit<'_>>, sharing: Option<Sharing>) -> Result<Artifact, Failure> {
-    let compiler = compiler()?;
+fn compile(
+    path: &Path,
+    bytes: &[u8],
+    wit: Option<Wit<'_>>,
+    sharing: Option<Sharing>,
+    carried: bool,
+) -> Result<Artifact, Failure> {
+    let compiler = compiler(carried)?;
     let text = wit.map(|wit| wit.bundle()).transpose().map_err(Failure::new)?.unwrap_or_default();
     let mut extra = Vec::new();
     if let Some(wit) = wit {
@@ -138,7 +146,7 @@ fn compile(path: &Path, bytes: &[u8], wit: Option<Wit<'_>>, sharing: Option<Shar
     }
     let artifact = compile_to_memory(path, &compiler, input, &cpu, &extra)?;
     if let Err(reason) = cache.and_then(|cache| cache.put(&key, &artifact)) {
-        let _ = writeln!(std::io::stderr(), "bailiwick: warning: not using the cache: {reason}");
+        super::text::say(&format!("warning: not using the cache: {reason}"));
     }
     Ok(artifact)
 }
@@ -175,6 +183,8 @@ struct Compiler {
     path: PathBuf,
     /// Changes whenever the compiler does.
     identity: Vec<u8>,
+    /// Whether its words are to be in the failure.
+    carried: bool,
 }
 
 /// `bailiwickc`, beside this executable, or as the environment variable names it. Never by PATH.
@@ -185,7 +195,7 @@ pub fn compiler_path() -> std::io::Result<PathBuf> {
     }
 }
 
-fn compiler() -> Result<Compiler, Failure> {
+fn compiler(carried: bool) -> Result<Compiler, Failure> {
     let path = compiler_path().map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
     let metadata = std::fs::metadata(&path).map_err(|e| {
         Failure::new(format!(
@@ -197,13 +207,16 @@ fn compiler() -> Result<Compiler, Failure> {
     for number in [metadata.len() as i64, metadata.mtime(), metadata.mtime_nsec(), metadata.ino() as i64] {
         identity.extend(number.to_le_bytes());
     }
-    Ok(Compiler { path, identity })
+    Ok(Compiler { path, identity, carried })
 }
 
 /// Most memory that the compiler may take for its data, in bytes: a hundred times what a module of 1 MB takes.
 const COMPILER_MEMORY: u64 = 4 << 30;
 /// Most processor time that the compiler may take, in seconds.
 const COMPILER_SECONDS: u64 = 600;
+
+/// Most bytes of the compiler's own words that are passed on.
+const MAX_WORDS: u64 = 64 << 10;
 
 fn run_compiler(
     path: &Path,
@@ -214,6 +227,10 @@ fn run_compiler(
     extra: &[OsString],
 ) -> Result<(), Failure> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    // What belongs to an application is judged for programs too: they are told in the compiler's own words what is wrong.
+    // A person at a terminal has them, and how far it is, on it.
+    let told = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+    let carried = compiler.carried && !told;
     let mut child = Command::new(&compiler.path)
         .args(["compile", "--confined", "--input-fd", "0", "--output-fd", "1"])
         .args(["--target", &target, "--cpu", cpu])
@@ -222,15 +239,26 @@ fn run_compiler(
         .arg(path)
         .stdin(Stdio::from(input))
         .stdout(Stdio::from(output))
+        .stderr(if carried { Stdio::piped() } else { Stdio::inherit() })
         .spawn()
         .map_err(|e| Failure::new(format!("{}: can't run: {e}", compiler.path.display())))?;
     limit(&child);
+    let mut words = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        // Half a text is better than none; of what is too long the rest is lost, and who writes it ends by that.
+        let _ = stderr.take(MAX_WORDS).read_to_end(&mut words);
+    }
+    let words = String::from_utf8_lossy(&words);
     let status = child.wait().map_err(|e| Failure::new(format!("{}: {e}", compiler.path.display())))?;
     if status.success() {
+        words.lines().for_each(super::text::say_line);
         return Ok(());
     }
     // What is wrong with the input the compiler has said itself; not what ended it.
     Err(match status.code() {
+        Some(_) if !words.trim().is_empty() => {
+            Failure::new(words.trim().strip_prefix("bailiwickc: ").unwrap_or(words.trim()))
+        }
         Some(_) => Failure::said(),
         None if status.signal() == Some(libc::SIGXCPU) => Failure::new(format!(
             "{}: not compiled: the compiler took more than {COMPILER_SECONDS} s of processor time",

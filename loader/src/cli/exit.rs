@@ -1,7 +1,6 @@
 //! How failures end the process: a line on standard error and a documented status.
 
 use bailiwick_loader::{Error, LinkError};
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -63,7 +62,7 @@ impl Failure {
     /// Says so, and gives the status.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            let _ = writeln!(std::io::stderr(), "bailiwick: {}", self.message);
+            super::text::say(&self.message);
         }
         ExitCode::from(self.status)
     }

@@ -8,7 +8,6 @@ use bailiwick_loader::app::files::{canonical, folder_of, shown};
 use bailiwick_loader::wasi::{Dir, DirGrant, DirRights, WasiCtxBuilder};
 use clap::ValueHint;
 use rustix::fs::{Mode, OFlags};
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -170,10 +169,9 @@ fn keep_from_code(option: &str, granted: BorrowedFd<'_>, name: &Path) -> Result<
     for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
         if reaches(option, granted, name, &program)? {
             let (name, program) = (name.display(), program.display());
-            let _ = writeln!(
-                std::io::stderr(),
-                "bailiwick: warning: {option} {name}: the guest can replace {program}, which runs outside of any confinement"
-            );
+            super::text::say(&format!(
+                "warning: {option} {name}: the guest can replace {program}, which runs outside of any confinement"
+            ));
         }
     }
     Ok(())

@@ -12,7 +12,6 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,12 +50,11 @@ impl Inspect {
         let mut report = describe(&view).map_err(|e| fail(e.to_string()))?;
         report["sections"] = sections(&map);
         let text = if self.json {
-            super::app::inert(&serde_json::to_string_pretty(&report).map_err(|e| fail(e.to_string()))?) + "\n"
+            serde_json::to_string_pretty(&report).map_err(|e| fail(e.to_string()))? + "\n"
         } else {
             for_people(&report)
         };
-        std::io::stdout().write_all(text.as_bytes()).map_err(|e| fail(format!("can't write: {e}")))?;
-        Ok(ExitCode::SUCCESS)
+        super::text::print(&text)
     }
 }
 

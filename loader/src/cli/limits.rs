@@ -5,7 +5,6 @@ use super::values::{Check, checked, parse_count, parse_duration, parse_size};
 use bailiwick_loader::{Error, Group, GroupConfig, Refused, TrapCode};
 use bytesize::ByteSize;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use std::io::Write;
 use std::time::Duration;
 
 /// Bounds of time, memory and descriptors.
@@ -98,7 +97,7 @@ impl Bounds {
             }
             _ => return,
         };
-        let _ = writeln!(std::io::stderr(), "bailiwick: note: {note}");
+        super::text::say(&format!("note: {note}"));
     }
 }
 

@@ -4,7 +4,6 @@ use super::exit::Failure;
 use super::values::{Check, checked};
 use bailiwick_loader::wasi::WasiCtxBuilder;
 use rustix::io::FdFlags;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -74,7 +73,7 @@ impl Listeners {
         let mut descriptors = first..;
         let mut say = |what: String| {
             let number = descriptors.next().unwrap_or_default();
-            let _ = writeln!(std::io::stderr(), "bailiwick: listening on {what}: descriptor {number}");
+            super::text::say(&format!("listening on {what}: descriptor {number}"));
         };
         for address in &self.tcp_listen {
             let failed = |e: String| Failure::refused(format!("--tcp-listen {address}: {e}"));

@@ -16,25 +16,28 @@ mod inspect;
 mod invoke;
 mod limits;
 mod listen;
+mod output;
 mod run;
 mod run_app;
 mod sources;
 mod streams;
+mod text;
 mod values;
 mod wit;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Failure;
-use std::io::Write;
 use std::process::ExitCode;
+use text::{print, print_raw};
 
 const EXIT_CODES: &str = "\
 Exit status:
   the guest's own  when it ends by itself
   0    success
-  1    an error: the file can't be read, is damaged, does not link, the audit can't be written, …
+  1    an error: a file can't be read, compiled or written, is damaged, does not link, …
   2    wrong usage
-  3    refused authority: the module wants what it was not granted, or a grant can't be made
+  3    refused: the module wants what it was not granted, a grant can't be made, the application
+       is not as its lock or the rules of manifests have it, or (diff) something can do more
   124  the guest was ended by --timeout
   134  the guest trapped";
 
@@ -90,30 +93,36 @@ enum CacheCommand {
 
 fn cache(what: &CacheCommand) -> Result<ExitCode, Failure> {
     let io = |e: std::io::Error| Failure::new(format!("the cache: {e}"));
-    let mut out = std::io::stdout().lock();
     if let CacheCommand::Path = what {
-        writeln!(out, "{}", cache::Cache::folder().map_err(Failure::new)?.display()).map_err(io)?;
-        return Ok(ExitCode::SUCCESS);
+        return print(&format!("{}\n", cache::Cache::folder().map_err(Failure::new)?.display()));
     }
     let cache = cache::Cache::open().map_err(Failure::new)?;
     match what {
-        CacheCommand::Clean => writeln!(out, "{} files removed", cache.clean().map_err(io)?).map_err(io)?,
+        CacheCommand::Clean => print(&format!("{} files removed\n", cache.clean().map_err(io)?)),
         _ => {
             let (count, bad) = cache.verify().map_err(io)?;
             for (path, problem) in &bad {
-                writeln!(out, "{}: {problem}", path.display()).map_err(io)?;
+                print(&format!("{}: {problem}\n", path.display()))?;
             }
-            writeln!(out, "{count} entries, {} damaged", bad.len()).map_err(io)?;
-            if !bad.is_empty() {
-                return Err(Failure::new("damaged entries; `bailiwick cache clean` removes all"));
+            print(&format!("{count} entries, {} damaged\n", bad.len()))?;
+            if bad.is_empty() {
+                return Ok(ExitCode::SUCCESS);
             }
+            Err(Failure::new("damaged entries; `bailiwick cache clean` removes all"))
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let result = match Arguments::try_parse() {
+        Ok(arguments) => execute(arguments.command),
+        Err(error) => text::usage(&error),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+fn execute(command: Command) -> Result<ExitCode, Failure> {
+    match command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
         Command::Explain(explain) => explain.execute(),
@@ -125,9 +134,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.execute(),
         Command::Cache { what } => cache(&what),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "bailiwick", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "bailiwick", &mut script);
+            print_raw(&script)
         }
-    };
-    result.unwrap_or_else(|failure| failure.report())
+    }
 }

@@ -20,6 +20,7 @@ use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Kind, Li
 use clap::ValueHint;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -219,11 +220,28 @@ impl Run {
                 "--audit -: standard error is the guest's too, who could write lines of its own; give it another one by --stderr null or --stderr FILE",
             ));
         }
+        if let Some(file) = audit.as_ref().and_then(Target::path) {
+            self.spare(file)?;
+        }
         folders.grant(builder, audit.as_ref().and_then(Target::path))?;
         let audit = audit.map(|target| Audit::open(&target, has_folders)).transpose()?;
         self.streams.grant(builder, audit.as_ref().and_then(Audit::identity))?;
         self.listeners.grant(builder, passed, first_socket)?;
         Ok(audit)
+    }
+
+    /// Refuses to write the audit to a module that is run.
+    fn spare(&self, audit: &Path) -> Result<(), Failure> {
+        let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        let preloads = self.preload.iter().filter_map(|text| parse_preload(text).ok()).map(|preload| preload.file);
+        let mut modules = self.command.first().map(PathBuf::from).into_iter().chain(preloads);
+        match identity(audit).and_then(|is| modules.find(|module| identity(module) == Some(is))) {
+            Some(_) => Err(Failure::refused(format!(
+                "--audit {}: the module that is run, which this would write to; name another file",
+                audit.display()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Starts the modules in order, the main one last, and calls what was asked for.

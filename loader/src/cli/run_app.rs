@@ -6,6 +6,7 @@ use super::cache::Sharing;
 use super::deadline::{Deadline, interruptible};
 use super::exit::Failure;
 use super::folders::{guard_host, guard_output};
+use super::text::{say, say_line};
 use bailiwick_loader::app::cap::{Cap, Stream};
 use bailiwick_loader::app::files::tidy;
 use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
@@ -15,17 +16,16 @@ use bailiwick_loader::wasi::DirRights;
 use bailiwick_loader::{Error, TrapCode};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// The manifest, if what was named to run is an application: a manifest, or a folder with one.
+/// The manifest, if what was named to run is an application: a manifest, or a folder, which should have one.
 pub fn application(path: &Path) -> Option<PathBuf> {
     match path.is_dir() {
-        true => Some(tidy(&path.join(app::MANIFEST))).filter(|manifest| manifest.exists()),
+        true => Some(tidy(&path.join(app::MANIFEST))),
         false => Some(path.to_owned()).filter(|path| path.extension().is_some_and(|e| e == "toml")),
     }
 }
@@ -64,6 +64,9 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
             "--audit -: standard error is the application's too, which could write lines of its own; name a file",
         ));
     }
+    if let Some(file) = target.as_ref().and_then(Target::path) {
+        app::spare("--audit", file, plan)?;
+    }
     let writable = plan.host.values().any(|resource| changes(&resource.cap));
     let audit = target.map(|target| Audit::open(&target, writable)).transpose()?;
     let interrupt: Arc<OnceLock<AppInterrupt>> = Arc::default();
@@ -99,11 +102,10 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
         deadline.finished(manifest)?;
     }
     for (id, death) in app.deaths() {
-        let reason = app::inert(&death.reason);
-        let _ = writeln!(std::io::stderr(), "bailiwick: note: {} died: {reason}", plan.node(id).path);
+        say(&format!("note: {} died: {}", plan.node(id).path, death.reason));
         // Where its code was, as for a program.
         for line in death.detail.lines().skip(1) {
-            let _ = writeln!(std::io::stderr(), "{}", app::inert(line));
+            say_line(line);
         }
     }
     match result {
@@ -168,13 +170,13 @@ fn auditor(
 
 /// How the application ended, as a status: 134 if the root trapped.
 fn failure(manifest: &Path, error: AppError) -> Failure {
-    let message = app::inert(&format!("{}: {error}", manifest.display()));
+    let message = format!("{}: {error}", manifest.display());
     match &error {
         AppError::Instance { source: Error::Trap(trap), .. } if trap.code() == TrapCode::Interrupt => {
             Failure::new(message)
         }
         AppError::Instance { source: Error::Trap(_), .. } => Failure::with_status(134, message),
-        AppError::Resource { .. } => Failure::refused(message),
+        AppError::Resource { .. } | AppError::Grants { .. } => Failure::refused(message),
         _ => Failure::new(message),
     }
 }

@@ -82,7 +82,8 @@ fn what_is_shared_outlives_a_caller_whose_time_is_over_and_may_still_call_others
 
 #[test]
 fn a_callers_allocator_takes_its_own_time() {
-    let wit = "package t:s; interface p { go: func() -> result; } interface s { work: func() -> result<string, string>; }
+    let wit =
+        "package t:s; interface p { go: func() -> result; } interface s { work: func() -> result<string, string>; }
         world w-root { import p; import s; } world w-p { import s; export p; } world w-s { export s; }";
     let manifest = format!(
         r#"

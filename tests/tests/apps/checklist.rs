@@ -291,7 +291,7 @@ fn v15_a_group_of_modules_is_one_principal() {
     app.file("back.wat", "(module (memory (export \"memory\") 1) (data (i32.const 0) \"\\02\") (func (export \"seven\") (result i32) (i32.const 7)))");
     app.file("bailiwick.toml", "[package]\nname = \"app\"\ngroup = { face = \"face.wat\", back = \"back.wat\" }\n");
     app.run(&[]).with(9);
-    app.bailiwick(&["check"]).with(0).prints("bailiwick.toml: ok: 1 instances, 3 imports\n");
+    app.bailiwick(&["check"]).with(0).prints("bailiwick.toml: ok: 1 instance, 3 imports\n");
 }
 
 #[test]

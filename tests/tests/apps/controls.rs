@@ -118,7 +118,7 @@ fn attack_16_control_a_flipped_byte_that_nobody_looks_at() {
 
     // Control: by itself an artifact is trusted like an executable, and so it is once somebody has locked it.
     app.bailiwick(&["run", module.to_str().unwrap()]).with(0).prints("all Is well\n");
-    app.bailiwick(&["lock", "out"]).with(0);
+    app.bailiwick(&["diff", "--accept", "out"]).with(0);
     app.bailiwick(&["run", "out"]).with(0).prints("all Is well\n");
 }
 
@@ -148,7 +148,7 @@ fn attack_17_control_a_folder_that_was_built_and_then_changed_and_locked() {
     fs::remove_file(app.path("good/bailiwick.lock")).unwrap();
 
     // Control: whoever locks the changed folder runs the attack.
-    app.bailiwick(&["lock", "good"]).with(0);
+    app.bailiwick(&["lock", "good"]).with(0).says(&["it now trusts machine code", ": wallet/log, sha256 "]);
     assert_ne!(app.read("good/bailiwick.lock"), lock);
     app.bailiwick(&["run", "good"]).with(0).prints(&HONEST.replace("[notify]", "loot: none\n[notify]"));
 }

@@ -16,7 +16,9 @@ fn it_runs_from_webassembly_and_from_a_folder_that_needs_no_compiler() {
     deployed.env("BAILIWICKC", "/nonexistent").args(["run", "deployed"]);
     ended(&mut deployed).with(0).prints(HONEST);
     // What was built is what is checked: its own lock lies beside it.
-    app.bailiwick(&["check", "deployed"]).with(0).prints("deployed/bailiwick.toml: ok: 7 instances, 76 imports\n");
+    let checked = app.bailiwick(&["check", "deployed"]).with(0);
+    checked
+        .shows(&["W-NATIVE wallet → unzipper → inflate: ", "\ndeployed/bailiwick.toml: ok: 7 instances, 76 imports\n"]);
 }
 
 #[test]
@@ -47,4 +49,45 @@ fn nothing_is_denied_to_it() {
     let app = App::wallet();
     app.bailiwick(&["run", "--audit", "denied.jsonl", "."]).with(0).prints(HONEST);
     assert_eq!(app.read("denied.jsonl"), "");
+}
+
+/// What README has in fences of that language, below that heading.
+fn fenced(heading: &str, language: &str) -> Vec<String> {
+    let readme = include_str!("../../../README.md");
+    let section = readme.split_once(&format!("\n{heading}\n")).expect("the heading").1;
+    let section = section.split("\n## ").next().expect("a section");
+    let fence = format!("```{language}\n");
+    let rests = section.split(&fence).skip(1);
+    rests.map(|rest| rest.split("\n```").next().expect("its end").to_owned()).collect()
+}
+
+#[test]
+fn the_readme_shows_manifests_that_there_are() {
+    let app = App::wallet();
+    let shown = fenced("## Applications of strangers' modules", "toml");
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    for (excerpt, manifest) in shown.iter().zip(["bailiwick.toml", "format/bailiwick.toml"]) {
+        let manifest = app.read(manifest);
+        for part in excerpt.split("\n\n") {
+            assert!(manifest.contains(&format!("{part}\n")), "it has not:\n{part}\n\n{manifest}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_the_application_prints() {
+    // One folder for all, as who follows it has.
+    let app = App::wallet();
+    let shown = &fenced("## Applications of strangers' modules", "text")[0];
+    let expect = |ended: Ended| assert!(shown.contains(&ended.out), "it has not:\n{}", ended.out);
+    expect(app.bailiwick(&["check"]).with(0));
+    expect(app.bailiwick(&["run", "."]).with(0));
+    app.bailiwick(&["lock"]).with(0);
+    app.update("notify", "notify_network").edit("notify/bailiwick.toml", "1.0.0", "1.0.1");
+    expect(app.bailiwick(&["diff"]).with(3));
+    fs::remove_file(app.path("bailiwick.lock")).unwrap();
+    for attack in ["notify_scan", "notify_loop"] {
+        app.update("notify", attack);
+        expect(app.bailiwick(&["run", "."]).with(0));
+    }
 }

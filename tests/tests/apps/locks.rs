@@ -240,7 +240,7 @@ fn other_code_under_the_same_version_is_told_loudly() {
     let app = locked();
     app.update("notify", "notify_sweep");
     let said = "OTHER CODE UNDER THE SAME VERSION";
-    let ended = app.bailiwick(&["diff"]).shows(&["? wallet/easydex/format/notify notify 1.0.0: ", said]);
+    let ended = app.bailiwick(&["diff"]).with(3).shows(&["? wallet/easydex/format/notify notify 1.0.0: ", said]);
     assert_eq!(ended.out.lines().filter(|line| line.contains(said)).count(), 1);
     let changes = serde_json::from_str::<serde_json::Value>(&app.bailiwick(&["diff", "--json"]).out).unwrap();
     assert!(changes["changes"].as_array().unwrap().iter().any(|change| change["class"] == "same-version"), "{changes}");

@@ -10,6 +10,7 @@ mod bystanders;
 mod checklist;
 mod commands;
 mod controls;
+mod doubts;
 mod edges;
 mod figures;
 mod files;

@@ -109,6 +109,22 @@ fn attack_1c_a_scan_of_memory_finds_nothing_and_a_forged_pointer_ends_only_its_m
 }
 
 #[test]
+fn a_notification_that_never_ends_costs_only_itself() {
+    let app = App::wallet();
+    app.update("notify", "notify_loop");
+    let ended = app.run(&[]).with(0).says(&["note: wallet/easydex/format/notify died"]).without("[notify]");
+    ended.shows(&[
+        "wallet: order 1, at 4200\nwallet: nobody was told: notify is dead: a call of it took more than 500ms",
+        "wallet: statements.zip: 3 files\nwallet: the seed is as it was\n",
+    ]);
+    assert_eq!(app.read("data/log/log.txt"), "easydex: order 1, untold\nunzipper: 3 files\n");
+
+    // Control: without a time of its own it takes all of its caller's, which is then over for the caller too.
+    app.edit("format/bailiwick.toml", "limits = { time = \"500ms/call\" }\n", "");
+    app.run(&[]).with(134).says(&["took more than 1s"]).without("statements.zip");
+}
+
+#[test]
 fn attack_1d_nobody_hands_on_what_he_does_not_hold() {
     // Rights that the exchange does not have.
     let app = App::wallet();

@@ -10,7 +10,7 @@ fn what_is_wrong_with_the_file_is_said_with_its_name() {
     };
     expect(&place.path("missing.wasm"), &["No such file"]);
     expect(&place.path("missing.bwk"), &["No such file"]);
-    expect(place.folder.path(), &["directory"]);
+    expect(place.folder.path(), &["there is no bailiwick.toml in it"]);
     expect(&place.file("empty.wasm", ""), &[]);
     expect(&place.file("text.wasm", "no module"), &[]);
     expect(&place.file("bad.wat", "(module (func (result i32)))"), &["type mismatch"]);

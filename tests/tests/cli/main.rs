@@ -10,6 +10,7 @@ mod guests;
 mod help;
 mod inspect;
 mod modules;
+mod output;
 mod sockets;
 mod sources;
 mod streams;

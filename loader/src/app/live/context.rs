@@ -109,13 +109,14 @@ impl Resources {
         let node = plan.node(id);
         let mut builder = WasiCtx::builder();
         let mut arguments = Vec::new();
-        let host_error = |e: &dyn std::fmt::Display| AppError::Internal(format!("{}: {e}", node.path));
+        let refused =
+            |e: &dyn std::fmt::Display| AppError::Grants { instance: described(node), message: e.to_string() };
         let mut captures = (None, None);
         for (name, slot) in &node.slots {
             match &slot.cap {
                 Cap::Dir { path, grant } => {
                     let dir = self.dir(plan, id, name, path, grant)?;
-                    builder.preopen(&dir, &slot.at).map_err(|e| host_error(&e))?;
+                    builder.preopen(&dir, &slot.at).map_err(|e| refused(&e))?;
                 }
                 Cap::Stdio { stdin, stdout, stderr } => {
                     let host = match plan.trace(id, name).last() {
@@ -201,7 +202,12 @@ impl Resources {
         if captures.0.is_some() || captures.1.is_some() {
             self.captures.insert(id, captures);
         }
-        builder.build().map_err(|e| host_error(&e))
+        builder.build().map_err(|e| match e {
+            crate::wasi::BuildError::TooManyDescriptors => refused(
+                &"it was granted more folders than its limits.descriptors leave room for, besides three streams",
+            ),
+            e => refused(&e),
+        })
     }
 }
 

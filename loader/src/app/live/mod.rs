@@ -66,6 +66,14 @@ pub enum AppError {
         /// What the host said.
         message: String,
     },
+    /// An instance can't be given what it was granted.
+    #[error("{instance}: {message}")]
+    Grants {
+        /// The path of the instance, and its package.
+        instance: String,
+        /// Why.
+        message: String,
+    },
     /// A module can't be instantiated, or has ended by itself before it was called.
     #[error("{instance}: {source}")]
     Instance {

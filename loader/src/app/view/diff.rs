@@ -74,10 +74,11 @@ impl Class {
                 | Class::NewCall
                 | Class::WiderGrant
                 | Class::OnFault
+                | Class::SameVersion
         )
     }
 
-    /// What stands in front of it: `!` breaks, `?` wants to be asked about.
+    /// What stands in front of it: `!` breaks, and so does `?`, about which somebody should be asked first.
     const fn mark(self) -> char {
         match self {
             Class::SameVersion => '?',

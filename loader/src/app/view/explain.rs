@@ -1,7 +1,7 @@
 //! `bailiwick explain`: what an instance may do, from whom it got that, what it may not.
 
 use super::facts;
-use super::words::{allowed, and, denied, lent, or, origin};
+use super::words::{allowed, and, denied, entropy, holds_nothing, lent, or, origin, unconfined};
 use crate::app::check::{Outcome, Wiring, face};
 use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Plan};
@@ -19,10 +19,11 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
         _ => String::new(),
     };
     let _ = writeln!(out, "{}{package}", node.path);
-    let mut any = false;
+    if let Some(said) = unconfined(node) {
+        let _ = writeln!(out, "  is {said}.");
+    }
     for slot in node.slots.keys() {
         for clause in allowed(plan, id, slot) {
-            any = true;
             let _ = writeln!(out, "  may {clause}.");
             let _ = writeln!(out, "      It has this from {}.", origin(plan, id, slot));
             if let Some(why) = &node.slots[slot].why {
@@ -34,11 +35,13 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
         }
     }
     for clause in lent(plan, wiring, id) {
-        any = true;
         let _ = writeln!(out, "  may {clause}.");
     }
-    if !any {
-        let _ = writeln!(out, "  may compute, and return what it computed: nothing was handed to it.");
+    if let Some(clause) = holds_nothing(plan, wiring, id) {
+        let _ = writeln!(out, "  may {clause}.");
+    }
+    if entropy(plan, wiring, id) {
+        let _ = writeln!(out, "  gets random numbers from the host, as everybody who is handed no seed.");
     }
     let _ = writeln!(out, "  may not {}.", or(&denied(plan, wiring, id)));
     for (path, functions) in calls(plan, wiring, id) {
@@ -55,9 +58,17 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
         };
         let _ = writeln!(out, "  is called by {}; {fate}.", and(&callers));
     }
-    let limits = limits(node);
-    if !limits.is_empty() {
-        let _ = writeln!(out, "  may use up {}.", and(&limits));
+    let (named, default) = limits(node);
+    if !named.is_empty() {
+        let _ = writeln!(out, "  may use up {}.", and(&named));
+    }
+    let begin = if named.is_empty() { "may use up" } else { "and by default" };
+    let behind = if named.is_empty() { ", by default" } else { "" };
+    if !default.is_empty() {
+        let _ = writeln!(out, "  {begin} {}{behind}.", and(&default));
+    }
+    if node.limits.time.is_none() {
+        let _ = writeln!(out, "  may take as long as it likes.");
     }
     out
 }
@@ -94,12 +105,16 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
         "package": node.package.0,
         "version": node.package.1,
         "holds": slots,
+        "machine_code": node.is_native(),
+        "host_random": entropy(plan, wiring, id),
         "lent": lent(plan, wiring, id),
+        "takes_off_handles": facts::taken_off(node),
         "may_not": denied(plan, wiring, id),
         "calls": calls,
         "called_by": callers(plan, wiring, id),
         "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
         "limits": facts::limits(&node.limits),
+        "limits_in_force": facts::limits(&facts::in_force(&node.limits)),
         "shared": node.shared,
     })
 }
@@ -136,29 +151,24 @@ fn callers(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
         .collect()
 }
 
-fn limits(node: &Node) -> Vec<String> {
-    let limits = &node.limits;
-    let mut words = Vec::new();
-    if let Some(bytes) = limits.memory {
-        words.push(format!("{} of memory", ByteSize(bytes)));
-    }
-    if let Some(bytes) = limits.stack {
-        words.push(format!("{} of stack", ByteSize(bytes)));
-    }
-    if let Some(elements) = limits.table {
-        words.push(format!("{elements} elements of tables"));
-    }
-    if let Some(descriptors) = limits.descriptors {
-        words.push(format!("{descriptors} open descriptors"));
-    }
-    if let Some(handles) = limits.handles {
-        words.push(format!("{handles} handles"));
-    }
-    if let Some(bytes) = limits.values {
-        words.push(format!("{} passed in each call of it", ByteSize(bytes)));
+/// What an instance may use up, in words: what its manifests say, and what the loader says where they say nothing.
+fn limits(node: &Node) -> (Vec<String>, Vec<String>) {
+    let (limits, all) = (&node.limits, facts::in_force(&node.limits));
+    let (mut named, mut default) = (Vec::new(), Vec::new());
+    let size = |n: Option<u64>, what: &str| n.map(|n| format!("{}{what}", ByteSize(n)));
+    let count = |n: Option<u64>, what: &str| n.map(|n| format!("{n} {what}"));
+    for (said, words) in [
+        (limits.memory, size(all.memory, " of memory")),
+        (limits.stack, size(all.stack, " of stack")),
+        (limits.table, count(all.table, "elements of tables")),
+        (limits.descriptors, count(all.descriptors, "open descriptors")),
+        (limits.handles, count(all.handles, "handles")),
+        (limits.values, size(all.values, " passed in each call of it")),
+    ] {
+        if said.is_some() { named.extend(words) } else { default.extend(words) }
     }
     if let Some(time) = limits.time {
-        words.push(format!("{} for each call of it", humantime::format_duration(time)));
+        named.push(format!("{} for each call of it", humantime::format_duration(time)));
     }
-    words
+    (named, default)
 }

@@ -3,7 +3,8 @@
 use crate::GroupConfig;
 use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
 use crate::app::limits::Limits;
-use crate::app::manifest::HostResource;
+use crate::app::manifest::{HostResource, attenuation};
+use crate::app::plan::Node;
 use crate::wasi::{DirGrant, DirLimits, DirRights};
 use bailiwick_runtime_abi::edge;
 use bytesize::ByteSize;
@@ -155,19 +156,48 @@ pub(super) fn limits(limits: &Limits) -> Value {
     })
 }
 
-/// Limits as they hold: with the loader's own where none is named.
-pub(super) fn read_limits(limits: &Value) -> Limits {
+/// What the edge to an instance takes off handles, by function and parameter.
+pub(super) fn taken_off(node: &Node) -> Value {
+    let parameters = |parameters: &BTreeMap<String, toml::Table>| -> Map<String, Value> {
+        parameters
+            .iter()
+            // That it can be read was checked.
+            .filter_map(|(name, table)| Some((name, attenuation("", CapKind::Dir, table.clone()).ok()?)))
+            .map(|(name, attenuation)| (name.clone(), taken(&attenuation)))
+            .collect()
+    };
+    node.call
+        .iter()
+        .map(|(function, of)| (function.clone(), Value::Object(parameters(of))))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Limits as they are in force: with the loader's own where none is named.
+pub(super) fn in_force(limits: &Limits) -> Limits {
     let own = GroupConfig::default();
     Limits {
-        memory: number(limits, "memory").or(Some(own.max_memory)),
-        stack: number(limits, "stack").or(Some(own.stack_size as u64)),
-        table: number(limits, "table").or(Some(own.max_table_elements)),
-        descriptors: number(limits, "descriptors").or(Some(DESCRIPTORS)),
+        memory: limits.memory.or(Some(own.max_memory)),
+        stack: limits.stack.or(Some(own.stack_size as u64)),
+        table: limits.table.or(Some(own.max_table_elements)),
+        descriptors: limits.descriptors.or(Some(DESCRIPTORS)),
+        values: limits.values.or(Some(edge::MAX_BYTES)),
+        ..*limits
+    }
+}
+
+/// Limits as they hold: with the loader's own where none is named.
+pub(super) fn read_limits(limits: &Value) -> Limits {
+    in_force(&Limits {
+        memory: number(limits, "memory"),
+        stack: number(limits, "stack"),
+        table: number(limits, "table"),
+        descriptors: number(limits, "descriptors"),
         handles: number(limits, "handles"),
-        values: number(limits, "values").or(Some(edge::MAX_BYTES)),
+        values: number(limits, "values"),
         time: number(limits, "time_ns").map(Duration::from_nanos),
         fuel: None,
-    }
+    })
 }
 
 /// Which limits differ, in words.

@@ -3,10 +3,10 @@
 //! The colour of an instance is that of the strongest thing that it holds.
 
 use super::explain;
-use super::words::{allowed, denied, lent, or, origin, place};
-use crate::app::cap::{Cap, Stream};
+use super::words::{self, allowed, denied, entropy, holds_nothing, lent, or, origin, place, unconfined};
+use crate::app::cap::{Cap, CapKind, Stream};
 use crate::app::check::{Wiring, face};
-use crate::app::manifest::OnFault;
+use crate::app::manifest::{OnFault, attenuation};
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::wasi::DirRights;
 use bytesize::ByteSize;
@@ -46,7 +46,7 @@ impl Strength {
 
     pub(super) const fn legend(self) -> &'static str {
         match self {
-            Strength::Nothing => "only computes",
+            Strength::Nothing => "computes, and calls others",
             Strength::Talks => "streams, environment, time",
             Strength::Reads => "reads files",
             Strength::Writes => "changes files",
@@ -77,6 +77,12 @@ impl Strength {
     }
 }
 
+/// What the picture says of machine code, in red.
+pub(super) const NATIVE: &str = "MACHINE CODE: nothing confines it but whoever made it";
+
+/// The colour of that.
+pub(super) const NATIVE_COLOUR: &str = "#c00018";
+
 /// A line between two instances.
 pub(super) struct Line {
     pub(super) from: NodeId,
@@ -97,8 +103,14 @@ pub(super) fn strength(plan: &Plan, wiring: &Wiring, id: NodeId) -> Strength {
 pub(super) fn rows(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     let node = plan.node(id);
     let held = node.slots.keys().flat_map(|slot| allowed(plan, id, slot));
-    let rows: Vec<String> = held.chain(lent(plan, wiring, id)).collect();
-    if rows.is_empty() { vec!["holds nothing".to_owned()] } else { rows }
+    let mut rows: Vec<String> = held.chain(lent(plan, wiring, id)).collect();
+    if rows.is_empty() {
+        rows.push("holds nothing".to_owned());
+    }
+    if node.is_native() {
+        rows.insert(0, NATIVE.to_owned());
+    }
+    rows
 }
 
 /// Every line.
@@ -123,9 +135,10 @@ pub(super) fn lines(plan: &Plan, wiring: &Wiring) -> Vec<Line> {
                 };
                 let name = &world.exports()[export].name;
                 let taken = child.call.get(name).into_iter().flatten().map(|(parameter, table)| {
-                    let rights = table.get("rights").and_then(toml::Value::as_array);
-                    let rights = rights.map(|names| names.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>());
-                    format!("{parameter}: {}", rights.map_or_else(|| "narrowed".to_owned(), |names| names.join("+")))
+                    // That it can be read was checked.
+                    let taken = attenuation("", CapKind::Dir, table.clone());
+                    let taken = taken.map_or_else(|_| "narrowed".to_owned(), |taken| words::taken(&taken));
+                    format!("{parameter}: {taken}")
                 });
                 let label = format!("{name}({})", taken.collect::<Vec<_>>().join(", "));
                 if !labels.contains(&label) {
@@ -201,13 +214,17 @@ pub fn dot(plan: &Plan, wiring: &Wiring) -> String {
         "digraph application {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=11];\n  edge [fontname=\"Helvetica\", fontsize=9];\n",
     );
     for (id, node) in plan.iter() {
-        let (fill, border) = strength(plan, wiring, id).colours();
+        let (fill, mut border) = strength(plan, wiring, id).colours();
+        let width = if node.is_native() { ", penwidth=3" } else { "" };
+        if node.is_native() {
+            border = NATIVE_COLOUR;
+        }
         let label: Vec<String> =
             std::iter::once(node.path.clone()).chain(rows(plan, wiring, id)).map(|row| quoted(&row)).collect();
         let style = if node.shared { ", style=\"rounded,filled,dashed\"" } else { "" };
         let _ = writeln!(
             out,
-            "  n{} [label=\"{}\", fillcolor=\"{fill}\", color=\"{border}\"{style}];",
+            "  n{} [label=\"{}\", fillcolor=\"{fill}\", color=\"{border}\"{width}{style}];",
             id.0,
             label.join("\\n")
         );
@@ -272,21 +289,24 @@ pub fn html(plan: &Plan, wiring: &Wiring) -> String {
             escaped(name),
             escaped(version)
         );
-        let mut any = false;
+        if let Some(said) = unconfined(node) {
+            let _ = writeln!(out, "<li style=\"color:{NATIVE_COLOUR};font-weight:bold\">is {}</li>", escaped(&said));
+        }
         for (slot, held) in &node.slots {
             for clause in allowed(plan, id, slot) {
-                any = true;
                 let why = held.why.as_ref().map(|why| format!(" <small>{}</small>", escaped(why))).unwrap_or_default();
                 let _ =
                     writeln!(out, "<li>may {}; from {}{why}</li>", escaped(&clause), escaped(&origin(plan, id, slot)));
             }
         }
         for clause in lent(plan, wiring, id) {
-            any = true;
             let _ = writeln!(out, "<li>may {}</li>", escaped(&clause));
         }
-        if !any {
-            out.push_str("<li>may compute, and return what it computed: nothing was handed to it</li>\n");
+        if let Some(clause) = holds_nothing(plan, wiring, id) {
+            let _ = writeln!(out, "<li>may {clause}</li>");
+        }
+        if entropy(plan, wiring, id) {
+            out.push_str("<li>gets random numbers from the host</li>\n");
         }
         let may_not = or(&denied(plan, wiring, id));
         let _ = writeln!(out, "</ul><p class=\"no\">May not {}.</p>", escaped(&may_not));

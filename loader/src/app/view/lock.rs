@@ -1,15 +1,14 @@
 //! `bailiwick lock`: what an application was when somebody looked at it: hashes, what can be reached, what is granted.
 
 use super::facts::{self, hex};
-use crate::app::cap::{Cap, CapKind, Stream};
+use crate::app::cap::{Cap, Stream};
 use crate::app::check::{Outcome, Wiring};
 use crate::app::files::shown;
-use crate::app::manifest::{OnFault, attenuation};
+use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::app::problem::{Code, Problem};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// The lock's file name, beside the manifest.
 pub const FILE: &str = "bailiwick.lock";
@@ -69,7 +68,7 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "calls": calls,
                 "limits": facts::limits(&node.limits),
                 "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
-                "takes_off_handles": taken(node),
+                "takes_off_handles": facts::taken_off(node),
                 "shared": node.shared,
             }),
         );
@@ -124,23 +123,6 @@ fn held(plan: &Plan, id: NodeId, name: &str) -> Value {
     })
 }
 
-/// What its edge takes off handles, by function and parameter.
-fn taken(node: &Node) -> Value {
-    let parameters = |parameters: &BTreeMap<String, toml::Table>| -> Map<String, Value> {
-        parameters
-            .iter()
-            // That it can be read was checked.
-            .filter_map(|(name, table)| Some((name, attenuation("", CapKind::Dir, table.clone()).ok()?)))
-            .map(|(name, taken)| (name.clone(), facts::taken(&taken)))
-            .collect()
-    };
-    node.call
-        .iter()
-        .map(|(function, of)| (function.clone(), Value::Object(parameters(of))))
-        .collect::<Map<_, _>>()
-        .into()
-}
-
 /// Holds an application against its lock: bytes that changed are an error although name and version are the same.
 pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -148,6 +130,11 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
         let message = "`[host]` names other resources than the lock has, or grants other things of them; look at `bailiwick diff`";
         let root = now.get("application").and_then(Value::as_str).unwrap_or_default();
         problems.push(Problem::new(Code::Lock, root, message));
+    }
+    if locked.get("application") != now.get("application") {
+        let name = |lock: &Value| lock.get("application").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let message = format!("the lock is of another application, {:?}; look at `bailiwick diff`", name(locked));
+        problems.push(Problem::new(Code::Lock, &name(now), message));
     }
     let none = Map::new();
     let instances = |lock: &Value| lock.get("instances").and_then(Value::as_object).cloned();
@@ -162,6 +149,11 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
             ));
             continue;
         };
+        // What is held was changed, or only the hash: by hand, since both are written together.
+        if known.get("holds") == found.get("holds") && known.get("grants_sha256") != found.get("grants_sha256") {
+            let message = "its grants_sha256 in the lock is not that of what the lock says it holds: somebody changed the lock by hand";
+            problems.push(Problem::new(Code::Lock, path, message));
+        }
         for (field, what) in [
             ("modules", "other bytes, or other imports that its code can reach,"),
             ("holds", "other grants"),
@@ -227,4 +219,22 @@ pub fn forget_native(lock: &mut Value) {
     for module in modules.filter_map(Value::as_object_mut) {
         module.remove("native_sha256");
     }
+}
+
+/// The machine code that a lock trusts and an earlier one did not: the path of its instance, the module's name, the hash.
+pub fn newly_trusted(before: Option<&Value>, now: &Value) -> Vec<(String, String, String)> {
+    let trusted = |lock: &Value| -> Vec<(String, String, String)> {
+        let instances = lock.get("instances").and_then(Value::as_object).into_iter().flatten();
+        let modules = instances.flat_map(|(path, one)| {
+            one.get("modules").and_then(Value::as_array).into_iter().flatten().map(move |module| (path, module))
+        });
+        let text = |module: &Value, key: &str| module.get(key).and_then(Value::as_str).map(str::to_owned);
+        modules
+            .filter_map(|(path, m)| {
+                Some((path.clone(), text(m, "name").unwrap_or_default(), text(m, "native_sha256")?))
+            })
+            .collect()
+    };
+    let known = before.map(trusted).unwrap_or_default();
+    trusted(now).into_iter().filter(|one| !known.contains(one)).collect()
 }

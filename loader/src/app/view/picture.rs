@@ -4,7 +4,7 @@
 //! what is handed over and what is called; a dashed one leads to an instance that several share. Of many, those that are
 //! alike and have nobody below them are drawn as one, so that the rest can be seen.
 
-use super::graph::{Line, Strength, escaped, lines, rows, strength};
+use super::graph::{Line, NATIVE, NATIVE_COLOUR, Strength, escaped, lines, rows, strength};
 use super::words::{denied, or};
 use crate::app::check::Wiring;
 use crate::app::plan::{NodeId, Plan};
@@ -18,6 +18,7 @@ struct Card {
     rows: Vec<String>,
     tip: String,
     strength: Strength,
+    native: bool,
     shared: bool,
     parent: Option<usize>,
     /// Lines of text at the line from its parent.
@@ -131,7 +132,7 @@ fn height(card: &Card) -> f64 {
 
 /// The instances that each card stands for, and which card each stands in.
 fn fold(plan: &Plan, wiring: &Wiring, lines: &[Line]) -> (Vec<Vec<NodeId>>, Vec<usize>) {
-    let mut alike: BTreeMap<(NodeId, Strength), Vec<NodeId>> = BTreeMap::new();
+    let mut alike: BTreeMap<(NodeId, Strength, bool), Vec<NodeId>> = BTreeMap::new();
     if plan.nodes.len() > FOLD_FROM {
         let mut calls_any = vec![false; plan.nodes.len()];
         let mut callers = vec![0; plan.nodes.len()];
@@ -142,7 +143,7 @@ fn fold(plan: &Plan, wiring: &Wiring, lines: &[Line]) -> (Vec<Vec<NodeId>>, Vec<
         for (id, node) in plan.iter() {
             let parent = node.parent.filter(|_| !node.shared && !calls_any[id.0] && callers[id.0] == 1);
             if let Some(parent) = parent {
-                alike.entry((parent, strength(plan, wiring, id))).or_default().push(id);
+                alike.entry((parent, strength(plan, wiring, id), node.is_native())).or_default().push(id);
             }
         }
     }
@@ -182,7 +183,11 @@ fn card(plan: &Plan, wiring: &Wiring, group: &[NodeId], card_of: &[usize]) -> Ca
                 said.entry(row).or_default().push(&plan.node(id).name);
             }
         }
-        let items = said.into_iter().map(|(row, names)| match names.as_slice() {
+        // What is said of all that are machine code comes first.
+        let native = said.keys().find(|row| *row == NATIVE).cloned();
+        let first = native.map(|row| (row.clone(), said.remove(&row).unwrap_or_default()));
+        let items = first.into_iter().chain(said).map(|(row, names)| match names.as_slice() {
+            _ if row == NATIVE => row,
             names if names.len() == group.len() => format!("each: {row}"),
             [name] => format!("{name}: {row}"),
             names => format!("{} of them, {} …: {row}", names.len(), names[0]),
@@ -197,6 +202,7 @@ fn card(plan: &Plan, wiring: &Wiring, group: &[NodeId], card_of: &[usize]) -> Ca
         rows: listed(&items, 11.0, ROW_WIDTH, true, MAX_ROWS),
         tip: group.iter().take(20).map(tip).collect::<Vec<_>>().join("\n"),
         strength: strength(plan, wiring, group[0]),
+        native: group.iter().any(|id| plan.node(*id).is_native()),
         shared: first.shared,
         parent: first.parent.map(|parent| card_of[parent.0]),
         label_rows: 0,
@@ -381,10 +387,11 @@ fn draw_line(out: &mut String, words: &mut String, line: &Drawn, cards: &[Card],
 
 fn draw_card(out: &mut String, id: usize, card: &Card) {
     let (fill, border) = card.strength.colours();
+    let (border, stroke) = if card.native { (NATIVE_COLOUR, "3") } else { (border, "1.6") };
     let dashed = if card.shared { " stroke-dasharray=\"6 4\"" } else { "" };
     let _ = writeln!(
         out,
-        "<g id=\"n{id}\"><title>{}</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{CARD_WIDTH}\" height=\"{:.1}\" rx=\"7\" fill=\"{fill}\" stroke=\"{border}\" stroke-width=\"1.6\"{dashed}/>",
+        "<g id=\"n{id}\"><title>{}</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{CARD_WIDTH}\" height=\"{:.1}\" rx=\"7\" fill=\"{fill}\" stroke=\"{border}\" stroke-width=\"{stroke}\"{dashed}/>",
         escaped(&card.tip),
         card.x,
         card.y,
@@ -402,8 +409,12 @@ fn draw_card(out: &mut String, id: usize, card: &Card) {
     // Bold letters are wider.
     text(12.0, 20.0, 13, "#112", " font-weight=\"bold\"", &cut(&card.title, 14.5, CARD_WIDTH - 24.0));
     text(12.0, 35.0, 10, "#556", "", &cut(&card.subtitle, 10.0, CARD_WIDTH - 24.0));
+    let badge = if card.native { listed(&[NATIVE.to_owned()], 11.0, ROW_WIDTH, true, MAX_ROWS).len() } else { 0 };
     for (row, line) in card.rows.iter().enumerate() {
-        text(12.0, HEAD + 10.0 + ROW * row as f64, 11, "#223", " xml:space=\"preserve\"", line);
+        // Machine code is said first, in red.
+        let (colour, bold) = if row < badge { (NATIVE_COLOUR, " font-weight=\"bold\"") } else { ("#223", "") };
+        let extra = format!("{bold} xml:space=\"preserve\"");
+        text(12.0, HEAD + 10.0 + ROW * row as f64, 11, colour, &extra, line);
     }
     out.push_str("</g>\n");
 }

@@ -1,14 +1,15 @@
 //! `bailiwick why`: by which grants an instance holds something, and by which of its code it can use it.
 
 use super::words::{allowed, lent, place};
-use crate::app::cap::{Cap, CapKind};
-use crate::app::check::{Import, Outcome, Wiring};
+use crate::app::cap::{Cap, CapKind, Clock, Random, list};
+use crate::app::check::{Import, Wiring};
 use crate::app::files::shown;
-use crate::app::plan::{Member, NodeId, Origin, Plan};
+use crate::app::plan::{Member, Node, NodeId, Origin, Plan};
 use crate::app::preview1::{self, Way};
-use crate::wasi::DirRights;
+use crate::wasi::{DirRights, MODULE};
 use bailiwick_runtime_abi::format::{Kind, NONE, Root};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// What is asked about.
@@ -23,16 +24,34 @@ pub enum Question {
 }
 
 impl Question {
-    /// Reads `dir`, `dir.write` or `fs.write`, `env`, or the name of a function.
-    pub fn parse(text: &str) -> Question {
+    /// Reads `dir`, `dir.write` or `fs.write`, `env`, or the name of a function that the instance imports, or that the
+    /// system interface has.
+    ///
+    /// # Errors
+    /// What can be asked: a name that means nothing must not be answered as if it were something that nobody holds.
+    pub fn parse(text: &str, wiring: &Wiring, id: NodeId) -> Result<Question, String> {
         let right = text.strip_prefix("dir.").or_else(|| text.strip_prefix("fs."));
         if let Some(right) = right.and_then(DirRights::from_name) {
-            return Question::Right(right);
+            return Ok(Question::Right(right));
         }
-        match CapKind::from_name(if text == "fs" { "dir" } else { text }) {
-            Some(kind) => Question::Kind(kind),
-            None => Question::Function(text.to_owned()),
+        if let Some(kind) = CapKind::from_name(if text == "fs" { "dir" } else { text }) {
+            return Ok(Question::Kind(kind));
         }
+        let of_system = |module: &str, name: &str| preview1::way(module, name).is_some();
+        let known = wiring.all(id).any(|import| names(import, text))
+            || of_system(MODULE, text)
+            || text.split_once('.').is_some_and(|(module, name)| of_system(module, name));
+        if known {
+            return Ok(Question::Function(text.to_owned()));
+        }
+        let functions: BTreeSet<&str> = wiring.all(id).map(|import| import.name.as_str()).collect();
+        let functions: Vec<&str> = functions.into_iter().collect();
+        Err(format!(
+            "{text:?} is nothing that can be asked about; there are: the kinds {}; the rights of folders dir.{}; the functions that it imports: {}",
+            CapKind::ALL.map(CapKind::name).join(", "),
+            DirRights::ALL.names().join(", dir."),
+            list(&functions),
+        ))
     }
 
     fn asks_for(&self, cap: &Cap) -> bool {
@@ -42,30 +61,87 @@ impl Question {
             _ => false,
         }
     }
+
+    /// Whether a function of the system interface does what is asked about, whatever is held.
+    fn is_way(&self, import: &Import) -> bool {
+        let Some(Way::To(kinds)) = preview1::way(&import.module, &import.name) else { return false };
+        match self {
+            Question::Kind(kind) => kinds.contains(kind),
+            Question::Right(right) => preview1::rights(&import.name).intersects(*right),
+            Question::Function(_) => false,
+        }
+    }
+
+    /// Whether a function is a way to that and to nothing else, so that code which calls it wants that.
+    fn is_only_way(&self, import: &Import) -> bool {
+        let Some(Way::To(kinds)) = preview1::way(&import.module, &import.name) else { return false };
+        let first = match self {
+            Question::Kind(CapKind::Stdio) => matches!(import.name.as_str(), "fd_read" | "fd_write"),
+            Question::Kind(CapKind::Clock) => kinds.first() == Some(&CapKind::Clock),
+            _ => kinds.len() == 1,
+        };
+        first && self.is_way(import) && import.outcome.is_inert()
+    }
+
+    /// Whether everybody has it who is not handed less.
+    fn is_everybodys(&self) -> bool {
+        match self {
+            Question::Kind(kind) => *kind == CapKind::Random,
+            Question::Function(name) => matches!(preview1::way(MODULE, last(name)), Some(Way::To([CapKind::Random]))),
+            Question::Right(_) => false,
+        }
+    }
+
+    /// What happens to code that gets to a kind of which its instance holds nothing.
+    fn without(&self) -> &'static str {
+        if let Question::Function(name) = self {
+            return match preview1::way(MODULE, last(name)) {
+                Some(Way::To(&[kind, ..])) => Question::Kind(kind).without(),
+                _ => "every such call is refused",
+            };
+        }
+        match self {
+            Question::Kind(CapKind::Clock) => "it is told a time of its own, which is nobody's",
+            Question::Kind(CapKind::Args) => "it sees no arguments",
+            Question::Kind(CapKind::Env) => "it sees an empty environment",
+            Question::Kind(CapKind::Stdio) => "it has no streams",
+            _ => "every such call is refused",
+        }
+    }
+}
+
+/// The last part of the name of a function of the system interface.
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, name)| name)
+}
+
+/// Whether an import has that name, with or without its module's.
+fn names(import: &Import, name: &str) -> bool {
+    import.name == name || format!("{}.{}", import.module, import.name) == name
 }
 
 /// The answer.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
+    /// What holds of it whatever is granted: that it is machine code, or that everybody has what is asked about.
+    pub notes: Vec<String>,
     /// By slot: how the capability came to be held, the holder first.
     pub grants: Vec<Vec<String>>,
     /// By parameter: which calls come with it.
     pub lent: Vec<String>,
     /// By import: how control gets from outside to it.
     pub code: Vec<Vec<String>>,
-}
-
-impl Answer {
-    /// Whether it holds it and can use it.
-    pub fn holds(&self) -> bool {
-        !self.grants.is_empty() || !self.lent.is_empty() || !self.code.is_empty()
-    }
+    /// By import that leads to what it does not hold: how control gets there all the same, to be refused or told nothing.
+    pub refused: Vec<Vec<String>>,
+    /// What its code is told or refused there.
+    pub without: String,
 }
 
 /// Answers for an instance.
 pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> Answer {
     let node = plan.node(id);
-    let mut answer = Answer::default();
+    let mut answer = Answer { without: question.without().to_owned(), ..Answer::default() };
+    answer.notes.extend(native(node));
     let slots: Vec<&String> =
         node.slots.iter().filter(|(_, slot)| question.asks_for(&slot.cap)).map(|(name, _)| name).collect();
     for slot in &slots {
@@ -73,11 +149,14 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
         for (at, name) in plan.trace(id, slot) {
             let holder = plan.node(at);
             let file = holder.manifest.as_ref().map(|file| shown(file)).unwrap_or_default();
-            let may = allowed(plan, at, name).join("; ");
+            let may = match allowed(plan, at, name).join("; ") {
+                may if may.is_empty() => nothing(plan, at, name).to_owned(),
+                may => format!("may {may}"),
+            };
             let place = place(plan, at, name);
             let place = if place.is_empty() { String::new() } else { format!(", {place}") };
             steps.push(format!(
-                "{} holds {name}{place}: may {may}{}",
+                "{} holds {name}{place}: {may}{}",
                 holder.path,
                 if file.is_empty() { file } else { format!("   [{file}]") }
             ));
@@ -89,6 +168,15 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
         }
         answer.grants.push(steps);
     }
+    // Entropy is no authority: without a seed, everybody gets the host's.
+    let seeded = node.slots.values().any(|slot| slot.cap.kind() == CapKind::Random);
+    let everybody = question.is_everybodys() && !seeded;
+    if everybody {
+        answer.notes.push(
+            "random numbers are no authority: everybody who is handed no seed gets the host's, and so does it"
+                .to_owned(),
+        );
+    }
     let asks_for_folder = |lent: &crate::app::lent::Lent| match question {
         Question::Kind(kind) => *kind == CapKind::Dir,
         Question::Right(right) => lent.rights.contains(*right),
@@ -97,29 +185,36 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
     if crate::app::lent::lent(plan, wiring, id).iter().any(asks_for_folder) {
         answer.lent = lent(plan, wiring, id);
     }
-    let by_call = !answer.lent.is_empty();
+    let held = !slots.is_empty() || !answer.lent.is_empty() || everybody;
     for (index, member) in node.members.iter().enumerate() {
-        for (number, import) in wiring.imports(id, index).iter().enumerate() {
-            let asked = match (&import.outcome, question) {
-                (_, Question::Function(name)) => {
-                    import.name == *name || format!("{}.{}", import.module, import.name) == *name
+        for (number, import) in wiring.imports(id, index).iter().enumerate().filter(|(_, import)| import.reachable) {
+            match question {
+                Question::Function(name) if names(import, name) && (everybody || !import.outcome.is_inert()) => {
+                    answer.code.push(path(member, number, import));
                 }
-                (Outcome::System { slots: ways, .. }, _) => {
-                    ways.iter().any(|way| slots.contains(&way)) || by_call && leads_to_folders(import)
-                }
-                _ => false,
-            };
-            if asked && import.reachable {
-                answer.code.push(path(member, number, import));
+                Question::Function(name) if names(import, name) => answer.refused.push(path(member, number, import)),
+                _ if question.is_way(import) && held => answer.code.push(path(member, number, import)),
+                _ if question.is_only_way(import) => answer.refused.push(path(member, number, import)),
+                _ => {}
             }
         }
     }
     answer
 }
 
-/// Whether a function of the system interface is a way to a folder, whoever lent it.
-fn leads_to_folders(import: &Import) -> bool {
-    matches!(preview1::way(&import.module, &import.name), Some(Way::To(kinds)) if kinds.contains(&CapKind::Dir))
+/// What is said of an instance that is machine code.
+fn native(node: &Node) -> Option<String> {
+    let what = "is machine code: nothing confines it but whoever made it, whatever is said below";
+    node.is_native().then(|| format!("{} {what}", node.path))
+}
+
+/// What holding something means that allows for nothing.
+fn nothing(plan: &Plan, id: NodeId, slot: &str) -> &'static str {
+    match plan.node(id).slots.get(slot).map(|slot| &slot.cap) {
+        Some(Cap::Random(Random::Host)) => "gets random numbers from the host, as everybody who is handed no seed",
+        Some(Cap::Clock(Clock::Virtual)) => "is told a time of its own, which is nobody's",
+        _ => "there is nothing in it",
+    }
 }
 
 /// The way from outside to an import, by the names of functions. It was computed by the compiler: a sound bound, and one
@@ -166,8 +261,17 @@ fn path(member: &Member, number: usize, import: &Import) -> Vec<String> {
 pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
     let node = plan.node(id);
     let mut out = String::new();
-    if !answer.holds() {
-        let _ = writeln!(out, "{}: nobody handed it {asked}, and no code of it can get there.", node.path);
+    for note in &answer.notes {
+        let _ = writeln!(out, "Note: {note}.");
+    }
+    // Of a native module, what its code can reach was said by whoever made it.
+    let can = if node.is_native() { "no code of it says that it can" } else { "no code of it can" };
+    let held = !answer.grants.is_empty() || !answer.lent.is_empty();
+    if !held && answer.code.is_empty() && answer.refused.is_empty() {
+        let _ = match answer.notes.iter().any(|note| note.starts_with("random")) {
+            true => writeln!(out, "{}: {can} ask for any.", node.path),
+            false => writeln!(out, "{}: nobody handed it {asked}, and {can} get there.", node.path),
+        };
         return out;
     }
     for steps in &answer.grants {
@@ -179,16 +283,35 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
     for clause in &answer.lent {
         let _ = writeln!(out, "Lent:\n  {} may {clause}", node.path);
     }
-    if answer.code.is_empty() {
-        let _ = writeln!(out, "Used: no code of {} can use it.", node.path);
+    if held && answer.code.is_empty() {
+        let _ = writeln!(out, "Used: {can} use it.");
     }
     for steps in &answer.code {
         let _ = writeln!(out, "Used:\n  {}", steps.join(" → "));
+    }
+    if !answer.refused.is_empty() {
+        let _ = writeln!(
+            out,
+            "{}: nobody handed it {asked}; its code gets there all the same: {}.",
+            node.path, answer.without
+        );
+    }
+    for steps in &answer.refused {
+        let _ = writeln!(out, "Without effect:\n  {}", steps.join(" → "));
     }
     out
 }
 
 /// The answer for programs.
 pub fn json(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> Value {
-    json!({"instance": plan.node(id).path, "asked": asked, "granted": answer.grants, "lent": answer.lent, "code": answer.code})
+    json!({
+        "instance": plan.node(id).path,
+        "asked": asked,
+        "machine_code": plan.node(id).is_native(),
+        "notes": answer.notes,
+        "granted": answer.grants,
+        "lent": answer.lent,
+        "code": answer.code,
+        "refused": answer.refused,
+    })
 }

@@ -1,9 +1,10 @@
 //! Capabilities in plain words.
 
-use crate::app::cap::{Attenuation, Cap, Clock, Random, Stream};
+use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream};
 use crate::app::check::Wiring;
 use crate::app::lent::{Lent, Way};
-use crate::app::plan::{NodeId, Origin, Plan};
+use crate::app::plan::{Node, NodeId, Origin, Plan};
+use crate::app::preview1;
 use crate::wasi::DirRights;
 use bytesize::ByteSize;
 use std::path::{Component, Path, PathBuf};
@@ -106,9 +107,78 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
     }
 }
 
+/// What is said of an instance that is machine code, before anything else.
+pub fn unconfined(node: &Node) -> Option<String> {
+    let what =
+        "MACHINE CODE: nothing confines it but whoever made it; what follows is what it was handed, and no bound";
+    node.is_native().then(|| what.to_owned())
+}
+
+/// That its code draws random numbers of the host, which is no authority and granted to everybody.
+pub fn entropy(plan: &Plan, wiring: &Wiring, id: NodeId) -> bool {
+    let seeded = |cap: &Cap| matches!(cap, Cap::Random(Random::Seeded(_)));
+    let draws = wiring.all(id).any(|import| {
+        import.reachable
+            && matches!(preview1::way(&import.module, &import.name), Some(preview1::Way::To([CapKind::Random])))
+    });
+    draws && !plan.node(id).slots.values().any(|slot| seeded(&slot.cap))
+}
+
+/// Whether an instance may do nothing but compute and call others.
+pub fn holds_nothing(plan: &Plan, wiring: &Wiring, id: NodeId) -> Option<&'static str> {
+    let node = plan.node(id);
+    if node.slots.keys().any(|slot| !allowed(plan, id, slot).is_empty())
+        || !crate::app::lent::lent(plan, wiring, id).is_empty()
+    {
+        return None;
+    }
+    Some(match wiring.calls(id).next() {
+        Some(_) => "compute, return what it computed, and call what is named below: nothing else was handed to it",
+        None => "compute, and return what it computed: nothing was handed to it",
+    })
+}
+
+/// What an edge takes off a folder, besides its rights, in brackets.
+fn bounds(narrowed: Option<&Attenuation>) -> String {
+    let Some(Attenuation::Dir { sub, max_bytes, max_open, cross_mounts, .. }) = narrowed else { return String::new() };
+    let mut bounds = Vec::new();
+    if let Some(sub) = sub.as_ref().filter(|sub| !sub.is_empty()) {
+        bounds.push(format!("only below {sub} in it"));
+    }
+    if let Some(bytes) = max_bytes {
+        bounds.push(format!("growing them by at most {}", ByteSize(*bytes)));
+    }
+    if let Some(open) = max_open {
+        bounds.push(format!("at most {open} open at once"));
+    }
+    if *cross_mounts == Some(false) {
+        bounds.push("without other mounts".to_owned());
+    }
+    if bounds.is_empty() { String::new() } else { format!(" ({})", bounds.join(", ")) }
+}
+
+/// What an edge takes off a folder, in short: `create+write, ≤ 1.0 KiB`.
+pub fn taken(attenuation: &Attenuation) -> String {
+    let Attenuation::Dir { sub, rights, max_bytes, max_open, cross_mounts } = attenuation else {
+        return "narrowed".to_owned();
+    };
+    let mut parts = Vec::new();
+    match rights {
+        Some(DirRights::NONE) => parts.push("stat".to_owned()),
+        Some(rights) => parts.push(rights.names().join("+")),
+        None => {}
+    }
+    parts.extend(sub.as_ref().filter(|sub| !sub.is_empty()).map(|sub| format!("below {sub}")));
+    parts.extend(max_bytes.map(|bytes| format!("≤ {}", ByteSize(bytes))));
+    parts.extend(max_open.map(|open| format!("≤ {open} open")));
+    parts.extend(cross_mounts.filter(|cross| !cross).map(|_| "one mount".to_owned()));
+    parts.join(", ")
+}
+
 /// What calls let an instance do, as what follows "may".
 pub fn lent(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     let clause = |lent: &Lent| {
+        let bounds = bounds(lent.narrowed.as_ref());
         let function = &lent.function;
         let what = match (&lent.narrowed, &lent.way) {
             (Some(Attenuation::Dir { rights: Some(rights), .. }), _) => verbs(*rights),
@@ -119,7 +189,7 @@ pub fn lent(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
         let time = if lent.kept { "from then on" } else { "until it returns" };
         match &lent.way {
             Way::Parameter(parameter) => {
-                format!("{what} below the folder {parameter} that a call of {function} brings, {time}")
+                format!("{what} below the folder {parameter} that a call of {function} brings{bounds}, {time}")
             }
             Way::Result(callee) => format!("{what} below the folder that {function} of {callee} returns, {time}"),
         }
@@ -153,12 +223,16 @@ pub fn denied(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     }
     let lent = crate::app::lent::lent(plan, wiring, id);
     let returned = |lent: &Lent| matches!(lent.way, Way::Result(_));
-    let but = match (lent.iter().any(|lent| !returned(lent)), lent.iter().any(returned)) {
-        (false, false) => "",
-        (true, false) => " but below what a call lends it",
-        (false, true) => " but below what a call returns to it",
-        (true, true) => " but below what calls lend it and return to it",
-    };
+    // A folder that is handed over for good is given; one that goes back when the call returns is lent.
+    let given = |lent: &Lent| !returned(lent) && lent.kept;
+    let borrowed = |lent: &Lent| !returned(lent) && !lent.kept;
+    let ways = [
+        ("lends it", lent.iter().any(borrowed)),
+        ("gives it", lent.iter().any(given)),
+        ("returns to it", lent.iter().any(returned)),
+    ];
+    let ways: Vec<&str> = ways.into_iter().filter(|(_, any)| *any).map(|(way, _)| way).collect();
+    let but = if ways.is_empty() { String::new() } else { format!(" but below what a call {}", or(&ways)) };
     if !dir {
         denied.push(format!("open any file{but}"));
     } else if rights != DirRights::ALL {
