@@ -610,26 +610,28 @@
 ;;   jump block87
 ;; block87:
 ;;   v391 = load.i64 notrap aligned v0+72
-;;   v392 = iconst.i32 0
-;;   store notrap aligned v392, v391  ; v392 = 0
-;;   v393 = load.i32 notrap aligned v0+104
-;;   v394 = iconst.i32 2
-;;   v395 = band v393, v394  ; v394 = 2
-;;   brif v395, block90, block91
+;;   v392 = load.i32 notrap aligned v391
+;;   v393 = iconst.i32 -2
+;;   v394 = band v392, v393  ; v393 = -2
+;;   store notrap aligned v394, v391
+;;   v395 = load.i32 notrap aligned v0+104
+;;   v396 = iconst.i32 2
+;;   v397 = band v395, v396  ; v396 = 2
+;;   brif v397, block90, block91
 ;; block90:
-;;   v396 = load.i64 notrap aligned v0+24
-;;   v397 = load.i64 notrap aligned v396+64
-;;   v398 = call_indirect sig2, v397(v0)
+;;   v398 = load.i64 notrap aligned v0+24
+;;   v399 = load.i64 notrap aligned v398+64
+;;   v400 = call_indirect sig2, v399(v0)
 ;;   jump block91
 ;; block91:
 ;;   return
 ;; block1(v4: i64, v5: i64, v6: i64) cold:
-;;   v399 = stack_addr.i64 ss0
-;;   v400 = load.i64 notrap aligned v0+24
-;;   v401 = load.i64 notrap aligned v400+56
-;;   v402 = call_indirect sig3, v401(v0, v4, v5, v6, v10, v399)
+;;   v401 = stack_addr.i64 ss0
+;;   v402 = load.i64 notrap aligned v0+24
+;;   v403 = load.i64 notrap aligned v402+56
+;;   v404 = call_indirect sig3, v403(v0, v4, v5, v6, v10, v401)
 ;;   jump block2
 ;; block2 cold:
-;;   v403 = stack_addr.i64 ss0
+;;   v405 = stack_addr.i64 ss0
 ;;   return
 ;;   }

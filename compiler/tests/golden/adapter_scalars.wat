@@ -99,29 +99,31 @@
 ;;   jump block9
 ;; block9:
 ;;   v60 = load.i64 notrap aligned v0+72
-;;   v61 = iconst.i32 0
-;;   store notrap aligned v61, v60  ; v61 = 0
-;;   v62 = load.i32 notrap aligned v0+104
-;;   v63 = iconst.i32 2
-;;   v64 = band v62, v63  ; v63 = 2
-;;   brif v64, block12, block13
+;;   v61 = load.i32 notrap aligned v60
+;;   v62 = iconst.i32 -2
+;;   v63 = band v61, v62  ; v62 = -2
+;;   store notrap aligned v63, v60
+;;   v64 = load.i32 notrap aligned v0+104
+;;   v65 = iconst.i32 2
+;;   v66 = band v64, v65  ; v65 = 2
+;;   brif v66, block12, block13
 ;; block12:
-;;   v65 = load.i64 notrap aligned v0+24
-;;   v66 = load.i64 notrap aligned v65+64
-;;   v67 = call_indirect sig1, v66(v0)
+;;   v67 = load.i64 notrap aligned v0+24
+;;   v68 = load.i64 notrap aligned v67+64
+;;   v69 = call_indirect sig1, v68(v0)
 ;;   jump block13
 ;; block13:
 ;;   return v45
 ;; block1(v3: i64, v4: i64, v5: i64) cold:
-;;   v68 = stack_addr.i64 ss0
-;;   v69 = load.i64 notrap aligned v0+24
-;;   v70 = load.i64 notrap aligned v69+56
-;;   v71 = call_indirect sig2, v70(v0, v3, v4, v5, v9, v68)  ; v9 = 0
+;;   v70 = stack_addr.i64 ss0
+;;   v71 = load.i64 notrap aligned v0+24
+;;   v72 = load.i64 notrap aligned v71+56
+;;   v73 = call_indirect sig2, v72(v0, v3, v4, v5, v9, v70)  ; v9 = 0
 ;;   jump block2
 ;; block2 cold:
-;;   v72 = stack_addr.i64 ss0
-;;   v73 = load.i32 notrap aligned v72
-;;   return v73
+;;   v74 = stack_addr.i64 ss0
+;;   v75 = load.i32 notrap aligned v74
+;;   return v75
 ;;   }
 ;; ==== asm x86_64
 ;; -- bailiwick::adapter[0]
@@ -209,7 +211,7 @@
 ;; block13:
 ;;   movq %r12, %rdi
 ;;   movq 0x48(%rdi), %rax
-;;   movl $0x0, (%rax)
+;;   andl $0xfffffffe, (%rax)
 ;;   movl 0x68(%rdi), %eax
 ;;   testl $0x2, %eax
 ;;   jnz     label15; j label14
@@ -297,12 +299,13 @@
 ;;   sub sp, sp, #128
 ;; block0:
 ;;   mov x19, x2
-;;   ldr x0, [x2, #96]
-;;   mov x1, sp
-;;   subs xzr, x1, x0
+;;   ldr x1, [x2, #96]
+;;   mov x2, sp
+;;   subs xzr, x2, x1
 ;;   b.lo #trap=stk_ovf
-;;   ldr w2, [x2, #104]
-;;   cbnz w2, label1 ; b label2
+;;   mov x2, x19
+;;   ldr w5, [x2, #104]
+;;   cbnz w5, label1 ; b label2
 ;; block2:
 ;;   mov x2, x19
 ;;   ldr x5, [x2, #72]
@@ -324,21 +327,21 @@
 ;; block7:
 ;;   b label8
 ;; block8:
-;;   ldr x12, [x19, #72]
-;;   movz w13, #1
-;;   str w13, [x12]
+;;   ldr x13, [x19, #72]
+;;   movz w14, #1
+;;   str w14, [x13]
 ;;   mov x20, sp
 ;;   mov x3, x22
 ;;   str w3, [sp]
 ;;   mov x4, x21
-;;   and w14, w4, #255
-;;   str w14, [sp, #16]
-;;   ldr x15, [x19, #24]
-;;   ldr x15, [x15, #8]
+;;   and w15, w4, #255
+;;   str w15, [sp, #16]
+;;   ldr x0, [x19, #24]
+;;   ldr x3, [x0, #8]
 ;;   movz x1, #128
 ;;   mov x0, x19
 ;;   mov x2, x20
-;;   blr x15
+;;   blr x3
 ;;   mov x21, x20
 ;;   cbnz w0, label18 ; b label9
 ;; block9:
@@ -365,7 +368,8 @@
 ;;   b label13
 ;; block13:
 ;;   ldr x0, [x19, #72]
-;;   movz w1, #0
+;;   ldr w1, [x0]
+;;   and w1, w1, #4294967294
 ;;   str w1, [x0]
 ;;   ldr w0, [x19, #104]
 ;;   tbnz x0, #1, label15 ; b label14
@@ -397,10 +401,10 @@
 ;;   str w4, [sp, #16]
 ;;   mov x0, x19
 ;;   mov x21, x4
-;;   ldr x9, [x0, #24]
-;;   ldr x9, [x9]
+;;   ldr x10, [x0, #24]
+;;   ldr x10, [x10]
 ;;   movz x1, #0
-;;   blr x9
+;;   blr x10
 ;;   cbnz w0, label6 ; b label7
 ;; block6:
 ;;   b label20
