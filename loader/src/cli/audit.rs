@@ -255,6 +255,27 @@ fn end_line(file: &mut File, path: &Path, len: u64) -> io::Result<()> {
     if last == *b"\n" { Ok(()) } else { write(file, b"\n") }
 }
 
+/// Writes without the signal that ends a program whose reader has gone away: between the look at the pipe and the write it
+/// may go, and what it misses is to be told.
+fn without_signal(write: impl FnOnce() -> rustix::io::Result<usize>) -> rustix::io::Result<usize> {
+    // SAFETY: the sets are plain, and initialised before they are used. The signal of a write is its own thread's: it stays
+    // pending while it is blocked, and is taken away before the mask is as it was. None was pending before, as none is ever
+    // blocked here otherwise.
+    unsafe {
+        let (mut pipe, mut before): (libc::sigset_t, libc::sigset_t) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigemptyset(&mut pipe);
+        libc::sigaddset(&mut pipe, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+        let written = write();
+        if written == Err(rustix::io::Errno::PIPE) {
+            let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            libc::sigtimedwait(&pipe, std::ptr::null_mut(), &at_once);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        written
+    }
+}
+
 /// Writes all of it; waits for a slow reader. One that has gone is an error, and not the signal that ends a process.
 fn write(file: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
@@ -263,7 +284,7 @@ fn write(file: &File, mut bytes: &[u8]) -> io::Result<()> {
         if ready[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        match rustix::io::write(file, bytes) {
+        match without_signal(|| rustix::io::write(file, bytes)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             // Somebody who shares a pipe may have made it so that it does not wait.
