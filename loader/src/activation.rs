@@ -10,6 +10,7 @@ use bailiwick_runtime_abi::limits::{HOST_STACK_RESERVE, MAX_NESTING};
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Offset of [`Activation::host_sp`].
 pub(crate) const ACTIVATION_HOST_SP: usize = 0;
@@ -112,7 +113,8 @@ pub(crate) struct Fault {
 #[repr(C)]
 pub(crate) struct GroupRecord {
     /// The innermost activation; null while the group is not entered.
-    pub current: *mut Activation,
+    /// Other threads may look whether it is null: it is written as one word.
+    pub current: AtomicPtr<Activation>,
     /// Where the guest's stack begins: its end.
     pub stack_top: usize,
     /// Text of the group's artifacts. Grows only while the owning thread is on the host's side.
@@ -231,7 +233,7 @@ impl GroupRecord {
         let thread = unsafe { &*thread };
         // SAFETY: `this` is valid, and an activation that it names is alive: its frame is further up this stack.
         let (outer, guest_sp, stack_low) = unsafe {
-            let outer = (*this).current;
+            let outer = (*this).current.load(Ordering::Relaxed);
             let sp = if outer.is_null() { (*this).stack_top } else { (*outer).exit_sp };
             (outer, sp & !15, (*this).stack.start)
         };
@@ -262,13 +264,13 @@ impl GroupRecord {
         };
         let current: *mut Activation = &raw mut activation;
         // SAFETY: `this` is valid; only this thread uses it.
-        unsafe { (*this).current = current };
+        unsafe { (*this).current.store(current, Ordering::Relaxed) };
         thread.current.set(current);
         // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
         let trapped = unsafe { arch::enter(current, stub, context, code, values, guest_sp) };
         thread.current.set(outer_in_thread);
         // SAFETY: as above.
-        unsafe { (*this).current = outer };
+        unsafe { (*this).current.store(outer, Ordering::Relaxed) };
         if trapped == 0 {
             return Entered::Returned;
         }
@@ -281,7 +283,7 @@ impl GroupRecord {
     /// pointer.
     pub(crate) fn exits(&self) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        let mut at = self.current;
+        let mut at = self.current.load(Ordering::Relaxed);
         while !at.is_null() {
             // SAFETY: the chain's activations are alive: their frames are further up this stack.
             let a = unsafe { &*at };

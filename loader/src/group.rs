@@ -19,7 +19,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// What a group may grow to.
 #[derive(Clone, Debug)]
@@ -83,7 +83,8 @@ pub struct Group {
 }
 
 // SAFETY: everything in `Inner` is owned by it; host functions and host values are Send; nothing in it belongs to the
-// thread that made it. It is not Sync: entering takes `&mut`.
+// thread that made it. It is not Sync: entering takes `&mut`. Records of edges name other groups too: those of one
+// application, which owns them all, is run through `&mut`, and hands none out.
 unsafe impl Send for Group {}
 
 /// What a group is made of. Contexts refer to `record`, so it never moves.
@@ -175,7 +176,7 @@ impl Group {
     pub fn with_config(config: GroupConfig) -> Result<Group, Error> {
         let cell = Cell::new(config.stack_size)?;
         let record = GroupRecord {
-            current: std::ptr::null_mut(),
+            current: AtomicPtr::new(std::ptr::null_mut()),
             stack_top: cell.stack().end,
             code: Vec::new(),
             memories: Vec::new(),

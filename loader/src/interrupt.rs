@@ -4,11 +4,12 @@
 //! makes those pages inaccessible; the next read faults into the ordinary trap path. While nobody interrupts, that is
 //! all it costs.
 
+use crate::activation::Activation;
 use crate::error::Error;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::mm::MprotectFlags;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a group and its handles share.
@@ -50,7 +51,7 @@ impl Interrupt {
     }
 
     /// Says where the word is that is not 0 while the group is entered. It stays until [`Interrupt::close`].
-    pub(crate) fn watch(&self, entered: *const *mut crate::activation::Activation) {
+    pub(crate) fn watch(&self, entered: *const AtomicPtr<Activation>) {
         self.locked().entered = entered as usize;
     }
 
@@ -60,10 +61,10 @@ impl Interrupt {
         if pages.closed || pages.entered == 0 {
             return false;
         }
-        // SAFETY: the word is there until the group is closed, which takes the lock that is held here. Whoever enters
-        // writes it whole, being one aligned word; this only looks whether it is null.
-        let word = unsafe { AtomicUsize::from_ptr(pages.entered as *mut usize) };
-        word.load(Ordering::Relaxed) != 0
+        // SAFETY: the word is there until the group is closed, which takes the lock that is held here. Rust writes it
+        // atomically, assembly as one aligned word.
+        let word = unsafe { &*(pages.entered as *const AtomicPtr<Activation>) };
+        !word.load(Ordering::Relaxed).is_null()
     }
 
     /// Whether somebody wants the guest to end.

@@ -229,3 +229,54 @@ fn a_folder_that_holds_the_application_is_warned_of() {
     app.file("bailiwick.toml", format!("{text}[host]\nd = {{ kind = \"dir\", path = \"lib\" }}\n"));
     app.bailiwick(&["check"]).with(0).shows(&["W-UNUSED-GRANT app: host.d: nobody is granted anything of it"]);
 }
+
+/// Prints "a", has a dependency print "b", and prints "c": both to what `out` says.
+fn printers(out: &str) -> App {
+    let app = App::empty();
+    let print = |letter: &str| {
+        format!(
+            "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 1))
+             (i32.store8 (i32.const 16) (i32.const {}))
+             (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))",
+            letter.as_bytes()[0]
+        )
+    };
+    let write = "(import \"wasi_snapshot_preview1\" \"fd_write\" (func $write (param i32 i32 i32 i32) (result i32)))";
+    let root = format!(
+        "(module (import \"$root\" \"f\" (func $f)) {write} (memory (export \"memory\") 1)
+         (func (export \"_start\") {} (call $f) {}))",
+        print("a"),
+        print("c")
+    );
+    app.file("root.wat", root);
+    app.file("root.wit", "package a:root; world root { import f: func(); }");
+    app.file(
+        "dep.wat",
+        format!("(module {write} (memory (export \"memory\") 1) (func (export \"f\") {}))", print("b")),
+    );
+    app.file("dep.wit", "package a:dep; world dep { export f: func(); }");
+    app.file(
+        "bailiwick.toml",
+        format!(
+            "[package]\nname = \"app\"\nmodule = \"root.wat\"\n\
+             [host]\nout = {{ kind = \"stdio\", stdout = {{ file = {out:?} }} }}\n[grants]\nout = \"out\"\n\
+             [deps.dep]\nmodule = \"dep.wat\"\ngrants.out = \"out\"\n"
+        ),
+    );
+    app
+}
+
+#[test]
+fn what_several_print_into_one_file_follows_in_the_order_in_which_it_was_printed() {
+    let app = printers("log.txt");
+    app.file("log.txt", "of the run before");
+    app.run(&[]).with(0).prints("");
+    assert_eq!(app.read("log.txt"), "abc");
+}
+
+#[test]
+fn a_device_may_be_printed_to_as_the_check_says() {
+    let app = printers("/dev/null");
+    app.bailiwick(&["check"]).with(0);
+    app.run(&[]).with(0).prints("");
+}

@@ -5,6 +5,7 @@
 
 use super::{AppConfig, AppError};
 use crate::app::cap::{Cap, Clock, Random, Stream, SubPath};
+use crate::app::files::what;
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::wasi::{Capture, ClockSource, Denial, Dir, DirGrant, Input, Output, RandomSource, WasiCtx};
 use rustix::fd::OwnedFd;
@@ -63,11 +64,18 @@ impl Resources {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let opened = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(system)?;
         let stat = rustix::fs::fstat(&opened).map_err(system)?;
-        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
-            return Err(refuse("it is no file".to_owned()));
+        let device = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::CharacterDevice;
+        if let Some(other) = what(&stat).filter(|_| !device) {
+            return Err(refuse(format!("it is {other}: it wants a file")));
+        }
+        if device {
+            // As the person who named it would have opened it.
+            rustix::fs::fcntl_setfl(&opened, flags.difference(OFlags::NONBLOCK)).map_err(system)?;
         }
         if write {
-            rustix::fs::ftruncate(&opened, 0).map_err(system)?;
+            if !device {
+                rustix::fs::ftruncate(&opened, 0).map_err(system)?;
+            }
             let clone = opened.try_clone().map_err(|e| refuse(e.to_string()))?;
             self.streams.insert((host.to_owned(), i), clone);
         }

@@ -197,6 +197,7 @@ impl Shared {
 mod tests {
     use super::*;
     use crate::Group;
+    use std::sync::atomic::AtomicPtr;
 
     const SOON: Option<Duration> = Some(Duration::from_millis(20));
 
@@ -219,7 +220,7 @@ mod tests {
         let groups = [Group::new().unwrap(), Group::new().unwrap()];
         for group in &groups {
             // As if code of it ran.
-            let entered: &'static _ = Box::leak(Box::new(std::ptr::dangling_mut()));
+            let entered: &'static _ = Box::leak(Box::new(AtomicPtr::new(std::ptr::dangling_mut())));
             group.interrupt_handle().interrupt.watch(entered);
         }
         let gates: Arc<[Gate]> = [Gate::default(), Gate::default()].into();
@@ -262,7 +263,7 @@ mod tests {
     fn the_time_in_which_values_are_carried_is_not_held_against_who_waits_for_them() {
         let two = two([SOON, None], false);
         // No code of it runs, though it is being called.
-        let waiting: &'static _ = Box::leak(Box::new(std::ptr::null_mut()));
+        let waiting: &'static _ = Box::leak(Box::new(AtomicPtr::new(std::ptr::null_mut())));
         two.groups[0].interrupt_handle().interrupt.watch(waiting);
         assert!(two.deadlines.begin(None, 0).unwrap());
         two.gates[0].set_entered(true);

@@ -1,7 +1,8 @@
 //! A plan, alive: every instance in a group of its own, joined by edges.
 //!
-//! An application runs on one thread at a time. An edge is a host function of the caller's group that marshals into the
-//! callee's memory, enters the callee's group and marshals back; what goes wrong in the callee ends there.
+//! An application runs on one thread at a time. An edge is compiled code that carries values from the caller's memory to the
+//! callee's, enters the callee's group and carries the result back, or a host function that does the same; what goes wrong
+//! in the callee ends there.
 
 mod context;
 mod crossing;
