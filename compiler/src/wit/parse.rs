@@ -4,12 +4,12 @@ use super::Wit;
 use crate::error::{CompileError, Result};
 use crate::shortened;
 use bailiwick_runtime_abi::wit::MAX_TEXT_SIZE;
-use bailiwick_runtime_abi::wit::bundle;
+use bailiwick_runtime_abi::wit::{builtin, bundle};
 use std::collections::BTreeMap;
 use wit_parser::{InterfaceId, PackageName, Resolve, SourceMap, TypeDefKind, UnresolvedPackageGroup, WorldId};
 
-/// The package that is always there.
-const BUILT_IN: &str = include_str!("bailiwick-fs.wit");
+/// The package whose resource is the loader's own.
+const BUILT_IN: &str = builtin::FS;
 /// Its namespace and name.
 pub(super) const BUILT_IN_NAME: (&str, &str) = ("bailiwick", "fs");
 
@@ -36,10 +36,14 @@ pub(super) fn parse(wit: &Wit<'_>) -> Result<Parsed> {
     let main = group(main)?;
     let mut groups = packages.into_values().map(group).collect::<Result<Vec<_>>>()?;
     let candidates: Vec<PackageName> = names(&main).cloned().collect();
-    if !groups.iter().chain([&main]).flat_map(names).any(is_built_in) {
-        let mut map = SourceMap::default();
-        map.push_str("built-in bailiwick-fs.wit", BUILT_IN);
-        groups.push(group(map)?);
+    for (namespace, name, text) in builtin::ALL {
+        let same = |package: &PackageName| package.namespace == namespace && package.name == name;
+        // Bindings generators need the text as a file, so it may be among them.
+        if !groups.iter().chain([&main]).flat_map(names).any(same) {
+            let mut map = SourceMap::default();
+            map.push_str(&format!("built-in {namespace}-{name}.wit"), text);
+            groups.push(group(map)?);
+        }
     }
     let mut resolve = Resolve::new();
     if let Err(error) = resolve.push_groups(main, groups) {

@@ -2,7 +2,7 @@ use super::parse::parse;
 use super::*;
 use crate::CompileError;
 use bailiwick_runtime_abi::types::ValType;
-use bailiwick_runtime_abi::wit::{Direction, Type, World};
+use bailiwick_runtime_abi::wit::{Direction, Type, World, builtin};
 use std::fmt::Write;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{SizeAlign, WorldItem};
@@ -356,4 +356,23 @@ fn the_layout_is_the_one_that_bindings_are_generated_for() {
         }
     }
     assert!(compared > 2000, "{compared}");
+}
+
+/// `BAILIWICK_BLESS=1` writes it anew.
+#[test]
+fn what_the_loader_calls_is_what_the_text_says() {
+    let world = wit(&[Source { path: "virt.wit", text: builtin::VIRT }]).world().unwrap();
+    let encoded = world.encode().unwrap();
+    if std::env::var_os("BAILIWICK_BLESS").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../runtime-abi/wit/virt.world");
+        std::fs::write(path, &encoded).unwrap();
+    }
+    assert!(encoded == builtin::HOST_WORLD, "BAILIWICK_BLESS=1 cargo test -p bailiwick-compiler, and build again");
+    assert_eq!(builtin::host_world().unwrap().imports().len(), world.imports().len());
+}
+
+#[test]
+fn built_in_packages_are_there_for_everybody() {
+    let world = world("package a:b; world w { export bailiwick:virt/clock; }").unwrap();
+    assert_eq!(functions(&world)[0], "export bailiwick:virt/clock#now now: func(clock: id) -> result<u64, errno>");
 }

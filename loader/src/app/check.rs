@@ -155,7 +155,7 @@ impl Wiring {
 /// Warns of shared instances without a limit of time: no caller's time ends them, since they are others' too.
 fn waits(plan: &Plan) -> impl Iterator<Item = Problem> {
     plan.iter().filter(|(_, node)| node.shared && node.limits.time.is_none()).filter_map(move |(id, node)| {
-        let calls = |caller: &super::plan::Node| caller.callees.values().any(|&callee| callee == id);
+        let calls = |caller: &super::plan::Node| caller.called().any(|callee| callee == id);
         let waits = |(_, caller): (NodeId, &'_ super::plan::Node)| {
             (caller.limits.time.is_some() && calls(caller)).then(|| caller.path.clone())
         };
@@ -176,7 +176,7 @@ fn outlived(plan: &Plan) -> impl Iterator<Item = Problem> {
             return None;
         }
         let longer = |caller: &Node| caller.limits.time.is_some_and(|time| own.is_none_or(|own| own >= time));
-        let callers = plan.iter().map(|(_, caller)| caller).filter(|caller| caller.callees.values().any(|&c| c == id));
+        let callers = plan.iter().map(|(_, caller)| caller).filter(|caller| caller.called().any(|c| c == id));
         let caller = callers.into_iter().find(|caller| longer(caller))?;
         let time = caller.limits.time.map(|time| humantime::format_duration(time).to_string()).unwrap_or_default();
         let message = format!(
@@ -315,7 +315,7 @@ impl<'a> Checker<'a> {
         while changed && below.iter().all(|&calls| calls <= MAX_CALLS) {
             changed = false;
             for (id, node) in plan.iter() {
-                let most = node.callees.values().map(|callee| below[callee.0] + 1).max().unwrap_or(0);
+                let most = node.called().map(|callee| below[callee.0] + 1).max().unwrap_or(0);
                 changed |= std::mem::replace(&mut below[id.0], most) != most;
             }
         }

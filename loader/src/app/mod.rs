@@ -9,6 +9,7 @@
 //! | `sources.rs` | which files a manifest may name, and the modules that they are |
 //! | `need.rs` | what is handed over, held against what a library asks for |
 //! | `surroundings.rs` | folders and files of the host that an application should not be handed |
+//! | `virt.rs` | what one module can implement for another |
 //! | `lent.rs` | folders that come with calls |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
@@ -32,3 +33,4 @@ pub mod problem;
 mod sources;
 pub mod surroundings;
 pub mod view;
+pub mod virt;

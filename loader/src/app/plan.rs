@@ -11,6 +11,7 @@ use super::need::{least, needs};
 use super::problem::{Code, Problem};
 use super::sources::{Author, Named};
 use super::surroundings;
+use super::virt::Virt;
 use crate::Artifact;
 use bailiwick_runtime_abi::format::EXTENSION;
 use bailiwick_runtime_abi::wit::World;
@@ -113,6 +114,8 @@ pub struct Node {
     pub on_fault: OnFault,
     /// Whom it may call: its dependencies, and the shared instances that were handed to it, by name.
     pub callees: BTreeMap<String, NodeId>,
+    /// Who stands between it and the world, by interface.
+    pub virtuals: BTreeMap<Virt, NodeId>,
     /// Interfaces that it answers although others export them too.
     pub provides: Vec<String>,
     /// What is taken off handles that are passed to it, by function and parameter.
@@ -142,6 +145,12 @@ impl Member {
 }
 
 impl Node {
+    /// Every instance that may be entered because it calls: those that it calls by name, and those that stand between it
+    /// and the world.
+    pub fn called(&self) -> impl Iterator<Item = NodeId> {
+        self.callees.values().chain(self.virtuals.values()).copied()
+    }
+
     /// Whether any of its modules is machine code, which nothing confines.
     pub fn is_native(&self) -> bool {
         self.members.iter().any(Member::is_native)
@@ -403,6 +412,7 @@ impl Builder<'_> {
             limits: handed.limits,
             on_fault: handed.on_fault,
             callees: handed.shared.clone(),
+            virtuals: BTreeMap::new(),
             provides,
             call,
         });

@@ -12,6 +12,7 @@
 //! | [`encode`], [`decode`] | the world as bytes |
 //! | [`compare`] | whether two worlds mean the same, and the first difference |
 //! | [`print`] | WIT text, for messages and reports |
+//! | [`builtin`] | packages that are always there |
 //! | [`bundle`] | WIT text before parsing, as it is handed to the compiler |
 //!
 //! "CanonicalABI.md" is `design/mvp/CanonicalABI.md` of the repository WebAssembly/component-model; its sections are
@@ -45,6 +46,7 @@
 //! ```
 
 pub mod abi;
+pub mod builtin;
 pub mod bundle;
 pub mod compare;
 pub mod decode;

@@ -144,7 +144,7 @@ impl App {
             // Nobody calls the root.
             limit: node.limits.time,
             shared: node.shared,
-            callees: node.callees.values().map(|callee| callee.0).collect(),
+            callees: node.called().map(|callee| callee.0).collect(),
         });
         let deadlines = Arc::new(Deadlines::new(watched.collect(), gates, Arc::clone(&stopped)));
         let app = App { nodes, resources, stopped };
@@ -171,7 +171,7 @@ impl App {
             return Ok(());
         }
         let planned = plan.node(id);
-        for &callee in planned.callees.values() {
+        for callee in planned.called() {
             self.instantiate(of, deadlines, callee, done)?;
         }
         let node = &self.nodes[id.0];
