@@ -82,7 +82,7 @@ fn parameters(node: &Node) -> Vec<Lent> {
 /// The rights of a folder that an instance returns, at most: those of what it holds. What came to it by calls may be
 /// anything.
 fn can_return(plan: &Plan, callee: &Node) -> DirRights {
-    let calls_others = callee.callees.values().any(|&id| {
+    let calls_others = callee.called().any(|id| {
         let world = face(plan.node(id)).and_then(|member| member.world.as_deref());
         world.is_some_and(|world| {
             world.exports().iter().any(|function| function.result.and_then(|ty| folder(world, ty)).is_some())

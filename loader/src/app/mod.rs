@@ -9,7 +9,9 @@
 //! | `sources.rs` | which files a manifest may name, and the modules that they are |
 //! | `need.rs` | what is handed over, held against what a library asks for |
 //! | `surroundings.rs` | folders and files of the host that an application should not be handed |
-//! | `virt.rs` | what one module can implement for another |
+//! | `virt.rs`, `virtualizer.rs` | what one module can implement for another, and whether it does |
+//! | `imports.rs` | who answers what a module imports |
+//! | `warnings.rs` | what is suspicious |
 //! | `lent.rs` | folders that come with calls |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
@@ -20,6 +22,7 @@ pub mod cap;
 pub mod check;
 pub mod fault;
 pub mod files;
+pub mod imports;
 pub mod lent;
 pub mod limits;
 pub mod live;
@@ -34,3 +37,5 @@ mod sources;
 pub mod surroundings;
 pub mod view;
 pub mod virt;
+mod virtualizer;
+mod warnings;

@@ -20,6 +20,7 @@ mod locks;
 mod manifests;
 mod notify;
 mod trace;
+mod virtual_plans;
 mod zip;
 
 use bailiwick_tests::cli::bailiwick;

@@ -199,7 +199,7 @@ impl Resources {
                         Random::Seeded(seed) => RandomSource::Seeded(Sha256::digest(seed.as_bytes()).into()),
                     });
                 }
-                // The plan refuses them as not enforced yet.
+                // Calls of `bailiwick:virt/net` ask for them.
                 Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => {}
             }
         }

@@ -248,6 +248,7 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
+                    Outcome::Net { .. } => drop(imports.refuse(&import.module, &import.name)),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Call { callee, import: wanted, export } => {
                         let worlds = match worlds.entry(callee) {
