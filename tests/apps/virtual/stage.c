@@ -2,15 +2,16 @@
 
 #include "../wallet/abi.h"
 
-IMPORT("$root", "run") void run(struct text *result);
+IMPORT("$root", "run") void run(struct outcome *result);
 IMPORT("$root", "look") void look(struct text *result);
 
 int main(void) {
     struct text text;
     for (int i = 0; i < 2; i++) {
-        run(&text);
-        printf("%.*s--\n", SHOWN(text));
-        drop(text);
+        struct outcome found;
+        run(&found);
+        printf("%s%.*s--\n", found.failed ? "failed: " : "", SHOWN(found.text));
+        drop(found.text);
     }
     look(&text);
     printf("witness: %.*s\n", SHOWN(text));

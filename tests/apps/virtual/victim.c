@@ -20,8 +20,8 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
     if (more > 0) len = len + (size_t)more < sizeof said ? len + (size_t)more : sizeof said - 1;
 }
 
-EXPORT("run") struct text *run(void) {
-    static struct text result;
+EXPORT("run") struct outcome *run(void) {
+    static struct outcome result;
     len = 0;
     char buffer[64];
     int fd = open("/data/hello", O_RDONLY);
@@ -69,6 +69,6 @@ EXPORT("run") struct text *run(void) {
     else say("random %d\n", random[0]);
     const char *home = getenv("HOME");
     say("home %s\n", home != NULL ? home : "none");
-    result = (struct text){said, len};
+    result = (struct outcome){.text = {said, len}};
     return &result;
 }

@@ -26,6 +26,8 @@ mod poll;
 mod readdir;
 mod rest;
 mod sock;
+#[cfg(test)]
+mod tests;
 
 use super::errno::Errno;
 use super::types::FileStat;
