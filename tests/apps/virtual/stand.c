@@ -1,11 +1,20 @@
 // A module that stands between another and the world: one folder of a few files, held in memory. With LIE it does, in one
 // place, what it should not.
 
-#include "stand.h"
-#include <wasi/api.h>
-
 #ifndef LIE
 #define LIE 0
+#endif
+#if LIE == 19
+#define OWN_REALLOC
+#endif
+
+#include "stand.h"
+
+#if LIE == 19
+EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size) {
+    (void)old, (void)old_size, (void)align, (void)size;
+    return (void *)0xfffffff0;
+}
 #endif
 
 static struct file {
@@ -214,9 +223,7 @@ FS("set-size") struct done *set_size(uint32_t node, uint64_t size) {
     struct file *file = file_of(node);
     if (file == NULL || size > 1 << 20) return done(__WASI_ERRNO_FBIG);
     if (size > file->len) {
-        size_t before = file->len;
         put(file, size - 1, (struct text){"", 1});
-        (void)before;
     }
     file->len = size;
     return done(0);
