@@ -10,12 +10,13 @@ use super::manifest::OnFault;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
+use super::resources::{Defined, Identities, Identity, Intrinsic, handles, is_folder};
 use crate::{GroupConfig, wasi};
 use bailiwick_runtime_abi::format::{Kind, Root, TABLE_IMMUTABLE};
 use bailiwick_runtime_abi::limits::WASM_PAGE_SIZE;
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
-use bailiwick_runtime_abi::wit::{Comparison, Function, Kind as TypeKind, Type, World};
-use std::collections::{BTreeMap, BTreeSet};
+use bailiwick_runtime_abi::wit::{Comparison, Function, World};
+use std::collections::BTreeMap;
 
 /// The interface of directory handles.
 pub const FS_INTERFACE: &str = "bailiwick:fs/types";
@@ -48,8 +49,15 @@ pub enum Outcome {
         /// Which of the exports of the callee's world.
         export: usize,
     },
-    /// Giving a handle back.
+    /// Giving a folder's handle back.
     Drop,
+    /// A handle of a resource that a module defines.
+    Resource {
+        /// What is done with it.
+        intrinsic: Intrinsic,
+        /// Which.
+        resource: Defined,
+    },
 }
 
 impl Outcome {
@@ -114,7 +122,8 @@ impl Wiring {
     /// # Errors
     /// Everything that is wrong, each with the path of its edge.
     pub fn check(plan: &Plan) -> Result<Wiring, Vec<Problem>> {
-        let mut checker = Checker { plan, problems: Vec::new(), comparisons: BTreeMap::new() };
+        let identities = Identities::new(plan);
+        let mut checker = Checker { plan, problems: Vec::new(), comparisons: BTreeMap::new(), identities };
         let imports = plan.iter().map(|(id, node)| checker.node(id, node)).collect();
         checker.rows_of_calls();
         if !checker.problems.is_empty() {
@@ -208,6 +217,7 @@ struct Checker<'a> {
     problems: Vec<Problem>,
     /// Types of two worlds, compared once.
     comparisons: BTreeMap<(NodeId, usize, NodeId), Comparison<'a>>,
+    identities: Identities<'a>,
 }
 
 impl<'a> Checker<'a> {
@@ -294,8 +304,8 @@ impl<'a> Checker<'a> {
                 let key = format!("call.{function:?}.{parameter}");
                 match export.params.iter().find(|(name, _)| name == parameter) {
                     None => self.problem(Code::Manifest, node, format!("{key}: it has no such parameter")),
-                    Some((_, ty)) if handles(world, [*ty]).is_empty() => {
-                        self.problem(Code::Manifest, node, format!("{key}: there is no handle in it to narrow"));
+                    Some((_, ty)) if !handles(world, [*ty]).into_iter().any(|r| is_folder(world, r)) => {
+                        self.problem(Code::Manifest, node, format!("{key}: there is no folder in it to narrow"));
                     }
                     Some(_) => {}
                 }
@@ -398,6 +408,17 @@ impl<'a> Checker<'a> {
         {
             return Ok(Outcome::Drop);
         }
+        if let Some(found) = self.identities.intrinsic(id, index, (module, name)) {
+            return match found {
+                Ok((Intrinsic::Drop, Identity::Folder)) => Ok(Outcome::Drop),
+                Ok((intrinsic, Identity::Defined(resource))) => Ok(Outcome::Resource { intrinsic, resource }),
+                Ok((_, Identity::Folder)) => {
+                    let message = format!("{file}: {module}.{name}: only the loader makes handles of folders");
+                    Err((Code::NotAValue, message))
+                }
+                Err(reason) => Err((Code::UnknownImport, format!("{file}: {module}.{name}: {reason}"))),
+            };
+        }
         self.call(id, node, index, module, name)
     }
 
@@ -474,14 +495,9 @@ impl<'a> Checker<'a> {
                 comparison
                     .same_function(wanted, &theirs.exports()[export])
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
-                if let Some(resource) = foreign_resource(world, wanted) {
-                    return Err((
-                        Code::NotAValue,
-                        format!(
-                            "{file}: {module}.{name}: it passes handles of {resource}: only {FS_INTERFACE}.dir crosses from one nano-process to another"
-                        ),
-                    ));
-                }
+                self.identities
+                    .same((id, index, world, wanted), (callee, theirs, &theirs.exports()[export]))
+                    .map_err(|reason| (Code::NotAValue, format!("{file}: {module}.{name}: {reason}")))?;
                 fault_value(callee_node, theirs, export)
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
                 Ok(Outcome::Call { callee, import, export })
@@ -513,31 +529,6 @@ pub fn face(node: &Node) -> Option<&Member> {
 
 fn slots_of(node: &Node, kinds: &[CapKind]) -> Vec<String> {
     node.slots.iter().filter(|(_, slot)| kinds.contains(&slot.cap.kind())).map(|(name, _)| name.clone()).collect()
-}
-
-/// The resources of handles within these types, by interface and name.
-fn handles(world: &World, types: impl IntoIterator<Item = Type>) -> BTreeSet<(&str, &str)> {
-    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    let mut open: Vec<Type> = types.into_iter().collect();
-    while let Some(ty) = open.pop() {
-        // Types share parts.
-        let Some(kind) = world.types().kind(ty).filter(|_| seen.insert(ty)) else { continue };
-        if let TypeKind::Own(id) | TypeKind::Borrow(id) = kind {
-            let resource = world.types().resource(*id);
-            found.insert((resource.interface.as_str(), resource.name.as_str()));
-        }
-        open.extend(kind.children());
-    }
-    found
-}
-
-/// A resource of handles that a function passes, which is no folder. An edge takes every handle for a descriptor: one that
-/// counts something else would hand over whatever folder has that number.
-fn foreign_resource(world: &World, function: &Function) -> Option<String> {
-    let types = function.params.iter().map(|(_, ty)| *ty).chain(function.result);
-    let found = handles(world, types);
-    let foreign = found.into_iter().find(|resource| *resource != (FS_INTERFACE, "dir"));
-    foreign.map(|(interface, name)| format!("{interface}.{name}"))
 }
 
 /// Whether modules of a group import from each other in a circle.

@@ -11,6 +11,7 @@
 //! | `surroundings.rs` | folders and files of the host that an application should not be handed |
 //! | `virt.rs` | what one module can implement for another |
 //! | `lent.rs` | folders that come with calls |
+//! | `resources.rs` | which resource a module means |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
@@ -30,6 +31,7 @@ pub mod net;
 pub mod plan;
 pub mod preview1;
 pub mod problem;
+pub mod resources;
 mod sources;
 pub mod surroundings;
 pub mod view;
