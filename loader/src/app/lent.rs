@@ -4,6 +4,7 @@ use super::cap::{Attenuation, Cap, CapKind};
 use super::check::{Wiring, face};
 use super::manifest::attenuation;
 use super::plan::{Node, NodeId, Plan};
+use super::resources::is_folder;
 use crate::wasi::DirRights;
 use bailiwick_runtime_abi::wit::{Kind, Type, World};
 use std::collections::BTreeSet;
@@ -108,8 +109,8 @@ fn folder(world: &World, ty: Type) -> Option<bool> {
             continue;
         }
         match world.types().kind(ty) {
-            Some(Kind::Own(_)) => found = Some(true),
-            Some(Kind::Borrow(_)) => found = found.or(Some(false)),
+            Some(Kind::Own(resource)) if is_folder(world, *resource) => found = Some(true),
+            Some(Kind::Borrow(resource)) if is_folder(world, *resource) => found = found.or(Some(false)),
             Some(kind) => left.extend(kind.children()),
             None => {}
         }

@@ -13,6 +13,7 @@
 //! | `imports.rs` | who answers what a module imports |
 //! | `warnings.rs` | what is suspicious |
 //! | `lent.rs` | folders that come with calls |
+//! | `resources.rs` | which resource a module means |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
@@ -33,6 +34,7 @@ pub mod net;
 pub mod plan;
 pub mod preview1;
 pub mod problem;
+pub mod resources;
 mod sources;
 pub mod surroundings;
 pub mod view;

@@ -1,8 +1,10 @@
 //! Handles that cross in a call: out of one instance's descriptors, into the other's.
 
 use super::node::Node;
+use super::resources::Lent;
 use crate::app::cap::{Attenuation, Cap, SubPath, derive};
 use crate::app::marshal::{Fault, HandleError, Offender, Ownership, Passing, Side, Stage, Way};
+use crate::app::resources::Identity;
 use crate::wasi::Dir;
 use std::sync::PoisonError;
 
@@ -19,26 +21,36 @@ pub(super) struct Crossed {
     moved: Vec<(Way, u32, Dir)>,
     /// How many have gone to the callee and to the caller.
     passed: [usize; 2],
+    /// The same of resources that modules define.
+    resources: Lent,
 }
 
 impl Crossed {
-    /// Takes back what was lent: the descriptors close, and whatever was opened through them is dead.
-    pub(super) fn give_back(&mut self, callee: &Node) {
+    /// Takes back what was lent: the descriptors close, and whatever was opened through them is dead. Says how many handles
+    /// of resources that modules define the callee should have given back by itself.
+    pub(super) fn give_back(&mut self, caller: &Node, callee: &Node) -> usize {
         for (fd, folder) in self.lent.drain(..) {
             folder.revoke();
             let mut ctx = callee.ctx.lock().unwrap_or_else(PoisonError::into_inner);
             ctx.take_back_folder(fd, &folder);
         }
+        self.resources.end(caller, callee)
     }
 
     /// Takes back what was handed over to somebody who has not learned of it, since the call ended before: a descriptor
     /// that nobody told it about is none of its own. The giver, whose fault it was, ends.
     pub(super) fn undo(&mut self, fault: &Fault, caller: &Node, callee: &Node) {
-        for (way, fd, folder) in self.moved.drain(..) {
-            let target = match (way, fault.stage, fault.offender) {
-                (Way::ToCallee, Stage::Params, Offender::Caller) => &callee.ctx,
-                (Way::ToCaller, Stage::Result, Offender::Callee) => &caller.ctx,
-                _ => continue,
+        let unknown = |way| {
+            matches!(
+                (way, fault.stage, fault.offender),
+                (Way::ToCallee, Stage::Params, Offender::Caller) | (Way::ToCaller, Stage::Result, Offender::Callee)
+            )
+        };
+        self.resources.undo(caller, callee, unknown);
+        for (way, fd, folder) in self.moved.drain(..).filter(|(way, ..)| unknown(*way)) {
+            let target = match way {
+                Way::ToCallee => &callee.ctx,
+                Way::ToCaller => &caller.ctx,
             };
             folder.revoke();
             target.lock().unwrap_or_else(PoisonError::into_inner).take_back_folder(fd, &folder);
@@ -48,14 +60,43 @@ impl Crossed {
     /// The callee has returned: what was handed over to it is its own.
     pub(super) fn forget_moved_there(&mut self) {
         self.moved.retain(|(way, ..)| *way == Way::ToCaller);
+        self.resources.forget_moved_there();
     }
 
-    /// Lets a handle cross, from the caller to the callee or back. `narrowed` is what is taken off a folder on its way to
-    /// the callee, by the position of the parameter.
+    /// Lets a handle cross, from the caller to the callee or back. `identity` is what it stands for, `narrowed` what is
+    /// taken off a folder on its way to the callee, by the position of the parameter.
     ///
     /// # Errors
     /// Whose fault it is that it does not cross.
     pub(super) fn pass(
+        &mut self,
+        ends: (&Node, &Node),
+        narrowed: &[(u32, Attenuation)],
+        (passing, identity): (Passing, Option<Identity>),
+        handle: u32,
+    ) -> Result<u32, HandleError> {
+        match identity {
+            Some(Identity::Folder) => self.pass_folder(ends, narrowed, passing, handle),
+            Some(Identity::Defined(resource)) => {
+                let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
+                *passed += 1;
+                let passed = *passed;
+                // As for folders: whose fault it is that there is no room.
+                let crowded = |most: u32| {
+                    let with_room = HANDLES_WITH_ROOM.min(most as usize);
+                    if passed > with_room { passing.way.source() } else { passing.way.target() }
+                };
+                self.resources.pass(ends, passing, resource, handle, crowded)
+            }
+            // The checker knew of each.
+            None => {
+                let reason = format!("passes handle {handle}, of a resource that nobody defines");
+                Err(HandleError { offender: passing.way.source(), reason: reason.into() })
+            }
+        }
+    }
+
+    fn pass_folder(
         &mut self,
         (caller, callee): (&Node, &Node),
         narrowed: &[(u32, Attenuation)],

@@ -8,8 +8,10 @@ mod context;
 mod crossing;
 mod deadline;
 mod edge;
+mod handles;
 mod learn;
 mod node;
+mod resources;
 mod scratch;
 mod r#virtual;
 
@@ -22,6 +24,7 @@ use context::{Resources, described};
 use deadline::{Deadlines, Watched};
 use edge::{Edge, Worlds};
 use node::{Body, Node};
+use resources::{Definitions, Orphans};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -127,6 +130,7 @@ impl App {
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
         let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
+        let orphans = Orphans::default();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
@@ -134,7 +138,7 @@ impl App {
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
             let dirs = resources.dirs_of(id).cloned().collect();
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs)));
+            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs, &orphans)));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
@@ -150,13 +154,15 @@ impl App {
             callees: node.called().map(|callee| callee.0).collect(),
         });
         let deadlines = Arc::new(Deadlines::new(watched.collect(), gates, Arc::clone(&stopped)));
+        let definitions = Definitions::new(plan, &deadlines, &orphans);
+        definitions.set(&nodes);
         let app = App { nodes, resources, stopped };
         if let Some(interrupt) = &config.interrupt {
             let _ = interrupt.set(app.interrupt_handle());
         }
         let mut done = vec![false; plan.nodes.len()];
         for (id, _) in plan.iter() {
-            app.instantiate((plan, wiring, config), &deadlines, id, &mut done)?;
+            app.instantiate((plan, wiring, config), (&deadlines, &definitions), id, &mut done)?;
         }
         Ok(app)
     }
@@ -165,7 +171,7 @@ impl App {
     fn instantiate(
         &self,
         of: (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         done: &mut [bool],
     ) -> Result<(), AppError> {
@@ -175,7 +181,7 @@ impl App {
         }
         let planned = plan.node(id);
         for callee in planned.called() {
-            self.instantiate(of, deadlines, callee, done)?;
+            self.instantiate(of, (deadlines, definitions), callee, done)?;
         }
         let node = &self.nodes[id.0];
         let mut body = node.own();
@@ -183,7 +189,7 @@ impl App {
         // What runs as it is made has the time of a call.
         let begun = if planned.parent.is_some() { deadlines.begin(None, id.0) } else { Ok(false) };
         let timed = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
-        let made = self.make(of, deadlines, id, inside);
+        let made = self.make(of, (deadlines, definitions), id, inside);
         let late = timed && deadlines.end();
         match made {
             // What it did was its own doing: it dies alone, before anybody has called it.
@@ -198,6 +204,7 @@ impl App {
                     _ => text.lines().next().unwrap_or_default().to_owned(),
                 };
                 node.die(Some(&mut body), format!("as it was made: {reason}"), text);
+                definitions.bury(None);
                 Ok(())
             }
             other => other,
@@ -208,7 +215,7 @@ impl App {
     fn make(
         &self,
         (plan, wiring, config): (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         body: &mut Body,
     ) -> Result<(), AppError> {
@@ -216,7 +223,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
-        let virtuals = Virtuals::new(plan, id, &self.nodes, deadlines)?;
+        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -250,13 +257,16 @@ impl App {
                     }
                     Outcome::Net { .. } => drop(imports.refuse(&import.module, &import.name)),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
+                    Outcome::Resource { intrinsic, resource } => {
+                        definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
+                    }
                     Outcome::Call { callee, import: wanted, export } => {
                         let worlds = match worlds.entry(callee) {
                             Entry::Occupied(entry) => entry.into_mut(),
                             Entry::Vacant(entry) => entry.insert(Worlds::new(plan, id, index, callee)?),
                         };
                         let ends = (node, &self.nodes[callee.0]);
-                        let edge = Edge::new(plan, worlds, (wanted, export), ends, deadlines)?;
+                        let edge = Edge::new(plan, worlds, (wanted, export), ends, (deadlines, definitions))?;
                         edge.grant(&mut imports, &import.module, &import.name, config.interpret_edges);
                     }
                 }

@@ -1,9 +1,13 @@
 //! An instance of an application: alive, or dead for a reason.
 
+use super::handles::Handles;
+use super::resources::{Destroying, Orphans};
 use super::{AppError, NodeId, Plan};
+use crate::app::resources::Defined;
 use crate::edge::Gate;
 use crate::wasi::{Dir, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
@@ -36,6 +40,11 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// What it has of resources that modules define.
+    handles: Mutex<Handles>,
+    destroying: Mutex<Destroying>,
+    /// Where what it has goes when it dies.
+    orphans: Orphans,
 }
 
 /// What is gone once it is dead.
@@ -47,6 +56,8 @@ pub(super) struct Body {
     /// The functions of its world, by number.
     pub(super) exports: Vec<Export>,
     pub(super) realloc: Option<Func>,
+    /// Destructors of the resources of its world, by number.
+    pub(super) destructors: BTreeMap<usize, Func>,
 }
 
 /// A function that other instances call.
@@ -67,7 +78,7 @@ impl Body {
             self.exports.push(Export { func, post_return });
         }
         self.realloc = face.func(&mut self.group, bailiwick_runtime_abi::wit::world::REALLOC).ok();
-        Ok(())
+        self.find_destructors(planned)
     }
 }
 
@@ -89,8 +100,10 @@ impl Node {
         ctx: Arc<Mutex<WasiCtx>>,
         group: Group,
         dirs: Vec<Dir>,
+        orphans: &Orphans,
     ) -> Node {
         let node = plan.node(id);
+        let inside = Body { group, face: None, exports: Vec::new(), realloc: None, destructors: BTreeMap::new() };
         Node {
             gates,
             id,
@@ -98,12 +111,15 @@ impl Node {
             name: node.name.clone(),
             time: node.limits.time,
             ctx,
-            interrupt: group.interrupt_handle(),
-            body: Mutex::new(Some(Body { group, face: None, exports: Vec::new(), realloc: None })),
+            interrupt: inside.group.interrupt_handle(),
+            body: Mutex::new(Some(inside)),
             death: OnceLock::new(),
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            handles: Mutex::new(Handles::new(node.limits.handles)),
+            destroying: Mutex::default(),
+            orphans: Arc::clone(orphans),
         }
     }
 
@@ -120,6 +136,25 @@ impl Node {
     /// Whether it may be entered, and may call others: what compiled code looks at.
     pub(super) fn gate(&self) -> &Gate {
         &self.gates[self.id.0]
+    }
+
+    /// Its handles of resources that modules define.
+    pub(super) fn handles(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it does with its own resources.
+    pub(super) fn destroying(&self) -> MutexGuard<'_, Destroying> {
+        self.destroying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives it back what it had handed over.
+    pub(super) fn keep(&self, resource: Defined, representation: u32) {
+        if self.dead.load(Ordering::Acquire) {
+            self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push((resource, representation));
+        } else {
+            self.handles().put_back(resource, representation);
+        }
     }
 
     /// The inside, while nobody can call it: for whoever owns the application.
@@ -171,6 +206,11 @@ impl Node {
             dir.revoke();
         }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
+        let held = self.handles().end();
+        let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        // What it defined itself is gone with it.
+        orphans.extend(held.into_iter().filter(|(resource, _)| resource.definer != self.id));
+        drop(orphans);
         match body {
             Some(body) => *body = None,
             // It is on the stack above us: interrupted, it can't go on, and goes with the application.
