@@ -50,12 +50,17 @@ pub enum Outcome {
     },
     /// Giving a handle back.
     Drop,
+    /// The network, and the slots that it leads to: none means that it refuses.
+    Net {
+        /// Slots of kind `tcp`, `udp` and `dns`.
+        slots: Vec<String>,
+    },
 }
 
 impl Outcome {
     /// Whether it is a way to nothing that was granted.
     pub fn is_inert(&self) -> bool {
-        matches!(self, Outcome::System { slots, itself: false } if slots.is_empty())
+        matches!(self, Outcome::System { slots, itself: false } | Outcome::Net { slots } if slots.is_empty())
     }
 }
 
@@ -134,7 +139,7 @@ impl Wiring {
         for (id, node) in plan.iter() {
             for (name, slot) in &node.slots {
                 let used = self.imports[id.0].iter().flatten().any(|import| {
-                    let leads = matches!(&import.outcome, Outcome::System { slots, .. } if slots.contains(name));
+                    let leads = matches!(&import.outcome, Outcome::System { slots, .. } | Outcome::Net { slots } if slots.contains(name));
                     import.reachable && leads
                 });
                 let handed_on = plan.iter().any(|(_, other)| {
@@ -398,7 +403,22 @@ impl<'a> Checker<'a> {
         {
             return Ok(Outcome::Drop);
         }
+        if super::virt::is_net(module) && !self.provides_net(node) {
+            return match wasi::net::is_function(name) {
+                true => Ok(Outcome::Net { slots: slots_of(node, super::virt::Virt::Net.kinds()) }),
+                false => Err((Code::UnknownImport, format!("{file}: {module}.{name}: there is no such function"))),
+            };
+        }
         self.call(id, node, index, module, name)
+    }
+
+    /// Whether somebody whom it may call stands in the place of the network.
+    fn provides_net(&self, node: &Node) -> bool {
+        node.callees.values().any(|&callee| {
+            let world = face(self.plan.node(callee)).and_then(|member| member.world.as_ref());
+            let exports = world.iter().flat_map(|world| world.exports());
+            exports.into_iter().any(|export| export.interface.as_deref().is_some_and(super::virt::is_net))
+        })
     }
 
     /// Finds who answers a call.

@@ -374,15 +374,6 @@ impl Builder<'_> {
                 "limits.fuel is not enforced yet, so it can't be relied on; leave it out, and use limits.time",
             );
         }
-        for (slot, held) in &handed.slots {
-            if matches!(held.cap, Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_)) {
-                let message = format!(
-                    "slot {slot}: {} is not enforced yet, so nothing is granted by it; leave it out",
-                    held.cap.kind()
-                );
-                self.problems.push(Problem::new(Code::NotYet, path, message));
-            }
-        }
         let named = match (&manifest, edge) {
             (Some((author, manifest)), _) => Some(Named::package(author, manifest)),
             (None, Some((author, dep))) => {

@@ -43,6 +43,14 @@ pub enum Rule {
     HostMemory,
     /// The capability was revoked.
     Revoked,
+    /// No grant of the network names the host and port.
+    Host,
+    /// The address is one that is denied, whatever name led there.
+    Address,
+    /// The name may not be looked up.
+    Name,
+    /// There are as many connections as may be.
+    Connections,
 }
 
 impl Rule {
@@ -62,6 +70,10 @@ impl Rule {
             Rule::Descriptors => "descriptors",
             Rule::HostMemory => "host-memory",
             Rule::Revoked => "revoked",
+            Rule::Host => "host",
+            Rule::Address => "address",
+            Rule::Name => "name",
+            Rule::Connections => "connections",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{AppError, NodeId, Plan};
 use crate::edge::Gate;
-use crate::wasi::{Dir, WasiCtx};
+use crate::wasi::{Dir, NetCap, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +36,8 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// What it holds of the network.
+    nets: Vec<NetCap>,
 }
 
 /// What is gone once it is dead.
@@ -88,7 +90,7 @@ impl Node {
         gates: Arc<[Gate]>,
         ctx: Arc<Mutex<WasiCtx>>,
         group: Group,
-        dirs: Vec<Dir>,
+        (dirs, nets): (Vec<Dir>, Vec<NetCap>),
     ) -> Node {
         let node = plan.node(id);
         Node {
@@ -104,6 +106,7 @@ impl Node {
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            nets,
         }
     }
 
@@ -169,6 +172,9 @@ impl Node {
         self.gate().set_dead();
         for dir in &self.dirs {
             dir.revoke();
+        }
+        for net in &self.nets {
+            net.revoke();
         }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
         match body {

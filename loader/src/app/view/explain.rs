@@ -122,7 +122,7 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
 /// Whether the module's own code can use what is in a slot.
 fn usable(wiring: &Wiring, id: NodeId, slot: &str) -> bool {
     wiring.all(id).any(|import| {
-        import.reachable && matches!(&import.outcome, Outcome::System { slots, .. } if slots.iter().any(|s| s == slot))
+        import.reachable && matches!(&import.outcome, Outcome::System { slots, .. } | Outcome::Net { slots } if slots.iter().any(|s| s == slot))
     })
 }
 
