@@ -6,6 +6,7 @@ use super::descriptors::{Descriptor, Descriptors, Kind, MAX_DESCRIPTORS};
 use super::dircap::{Dir, PreopenError};
 use super::errno::Errno;
 use super::memory::MAX_PATH_BYTES;
+use super::net::{Dns, NetCap, Network};
 use super::random::{RandomSource, Randomness};
 use super::sock::Socket;
 use super::stdio::{Capture, Input, Output};
@@ -28,6 +29,7 @@ pub struct WasiCtx {
     pub(super) max_handles: Option<u32>,
     pub(super) clocks: Clocks,
     pub(super) randomness: Randomness,
+    pub(super) network: Network,
     /// Is told of denials.
     pub(super) auditor: Option<Auditor>,
     /// What was denied by a call that succeeds otherwise, for the auditor.
@@ -59,6 +61,7 @@ impl WasiCtx {
             max_handles: None,
             clocks: ClockSource::Virtual { start_ns: 0 }.into(),
             randomness: Randomness::Host,
+            network: Network::default(),
             auditor: None,
             denied: None,
             virt: virt::State::default(),
@@ -117,6 +120,7 @@ pub struct WasiCtxBuilder {
     max_handles: Option<u32>,
     clock: Option<ClockSource>,
     random: Option<RandomSource>,
+    network: Network,
     auditor: Option<Auditor>,
 }
 
@@ -234,6 +238,33 @@ impl WasiCtxBuilder {
         Ok(self)
     }
 
+    /// The same, by a grant: what it accepts counts as connections of that, and ends with it.
+    ///
+    /// # Errors
+    /// [`PreopenError::NotListening`] for anything else.
+    pub fn listener_of(&mut self, socket: OwnedFd, cap: &NetCap) -> Result<&mut Self, PreopenError> {
+        self.listeners.push(Socket::listener_of(socket, cap.clone())?);
+        Ok(self)
+    }
+
+    /// Grants connections, to be made and accepted by `bailiwick:virt/net`.
+    pub fn tcp(&mut self, cap: &NetCap) -> &mut Self {
+        self.network.tcp.push(cap.clone());
+        self
+    }
+
+    /// Grants datagrams.
+    pub fn udp(&mut self, cap: &NetCap) -> &mut Self {
+        self.network.udp.push(cap.clone());
+        self
+    }
+
+    /// Grants looking names up.
+    pub fn dns(&mut self, grant: Dns) -> &mut Self {
+        self.network.dns.push(grant);
+        self
+    }
+
     /// Tells `auditor` of every call that is denied, on the thread of the guest, which waits meanwhile. The context is locked
     /// then, so the auditor must not use it.
     pub fn auditor(&mut self, auditor: impl FnMut(&Denial<'_>) + Send + 'static) -> &mut Self {
@@ -287,8 +318,10 @@ impl WasiCtxBuilder {
         let mut descriptors = self.dirs;
         let limit = self.max_descriptors.unwrap_or_else(default_descriptors);
         descriptors.set_limit(limit).map_err(|_| BuildError::TooManyDescriptors)?;
+        let mut network = self.network;
         for listener in self.listeners {
-            descriptors.insert(Descriptor::listener(listener)).map_err(|_| BuildError::TooManyDescriptors)?;
+            let inserted = descriptors.insert(Descriptor::listener(listener));
+            network.listeners.push(inserted.map_err(|_| BuildError::TooManyDescriptors)?);
         }
         descriptors.set_streams([
             self.stdin.map(|input| Descriptor::stream(Kind::Input(input.into()))),
@@ -299,7 +332,7 @@ impl WasiCtxBuilder {
         let clocks = self.clock.map_or(inert.clocks, Clocks::from);
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
         let (args, max_handles, auditor) = (self.args, self.max_handles, self.auditor);
-        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, auditor, ..inert })
+        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, network, auditor, ..inert })
     }
 }
 

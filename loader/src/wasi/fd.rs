@@ -29,7 +29,7 @@ pub fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat
         Kind::Output(output) => stdio::kind(output.host()),
         Kind::File(file) => file.enter().map(|_| FileKind::RegularFile)?,
         Kind::Dir(dir) => dir.enter().map(|_| FileKind::Directory)?,
-        Kind::Socket(_) => FileKind::SocketStream,
+        Kind::Socket(socket) => socket.file_kind(),
         Kind::Virtual(file) => file.kind(),
     };
     let Descriptor { base, inheriting, flags, .. } = *descriptor;

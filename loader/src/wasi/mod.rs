@@ -23,6 +23,7 @@
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
 //! | `stdio.rs`, `host_stream.rs`, `inert.rs` | standard streams |
 //! | `virt/` | all of it for a guest that another module answers for |
+//! | `net/` | the network, and the interface by which guests use it |
 //! | `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
 //!
 //! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
@@ -54,6 +55,7 @@ mod host_stream;
 mod inert;
 mod inodes;
 mod memory;
+pub mod net;
 mod open_file;
 mod path;
 mod path_open;
@@ -82,6 +84,7 @@ pub use dircap::{DeriveError, Dir, PreopenError};
 pub use errno::{Errno, Rule};
 pub use grant::{DirGrant, DirLimits, DirRights, DirUsage};
 pub use handles::HandleError;
+pub use net::NetCap;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
 pub(crate) use table::add_virtual_to_imports;

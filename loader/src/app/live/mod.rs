@@ -17,7 +17,9 @@ mod r#virtual;
 
 use super::check::{Outcome, Wiring};
 use super::plan::{NodeId, Plan};
+use crate::app::virt;
 use crate::edge::Gate;
+use crate::wasi::net::{Answers, Closing};
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
@@ -134,11 +136,16 @@ impl App {
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
-            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config)?));
+            let accepts = wiring.all(id).any(|import| {
+                let listens =
+                    import.name == "sock_accept" || import.name == "listeners" && virt::is_net(&import.module);
+                listens && !import.is_denied()
+            });
+            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config, accepts)?));
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
-            let dirs = resources.dirs_of(id).cloned().collect();
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs, &orphans)));
+            let held = (resources.dirs_of(id).cloned().collect(), resources.nets_of(id).cloned().collect());
+            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans)));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
@@ -255,7 +262,7 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
-                    Outcome::Net { .. } => drop(imports.refuse(&import.module, &import.name)),
+                    Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Resource { intrinsic, resource } => {
                         definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
@@ -329,6 +336,14 @@ impl Drop for App {
             *node.own() = None;
         }
     }
+}
+
+/// Grants a function of the network.
+fn net_import(imports: &mut Imports, node: &Arc<Node>, module: &str, name: &str) {
+    let answers: Arc<dyn Answers> = node.ctx.clone();
+    let gated = Arc::clone(node);
+    let closing: Closing = Arc::new(move |closed| gated.gate().set_closed(closed));
+    wasi::net::add_to_imports(imports, module, &answers, &closing, |function| function == name);
 }
 
 /// The members of a group, each after those that it imports from.

@@ -5,7 +5,7 @@ use super::resources::{Destroying, Orphans};
 use super::{AppError, NodeId, Plan};
 use crate::app::resources::Defined;
 use crate::edge::Gate;
-use crate::wasi::{Dir, WasiCtx};
+use crate::wasi::{Dir, NetCap, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -40,6 +40,8 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// What it holds of the network.
+    nets: Vec<NetCap>,
     /// What it has of resources that modules define.
     handles: Mutex<Handles>,
     destroying: Mutex<Destroying>,
@@ -99,7 +101,7 @@ impl Node {
         gates: Arc<[Gate]>,
         ctx: Arc<Mutex<WasiCtx>>,
         group: Group,
-        dirs: Vec<Dir>,
+        (dirs, nets): (Vec<Dir>, Vec<NetCap>),
         orphans: &Orphans,
     ) -> Node {
         let node = plan.node(id);
@@ -117,6 +119,7 @@ impl Node {
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            nets,
             handles: Mutex::new(Handles::new(node.limits.handles)),
             destroying: Mutex::default(),
             orphans: Arc::clone(orphans),
@@ -204,6 +207,9 @@ impl Node {
         self.gate().set_dead();
         for dir in &self.dirs {
             dir.revoke();
+        }
+        for net in &self.nets {
+            net.revoke();
         }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
         let held = self.handles().end();
