@@ -11,6 +11,7 @@
 //! | `surroundings.rs` | folders and files of the host that an application should not be handed |
 //! | `virt.rs` | what one module can implement for another |
 //! | `lent.rs` | folders that come with calls |
+//! | `learn/` | what was used of all that, and a manifest that grants no more |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
@@ -20,6 +21,7 @@ pub mod cap;
 pub mod check;
 pub mod fault;
 pub mod files;
+pub mod learn;
 pub mod lent;
 pub mod limits;
 pub mod live;

@@ -17,7 +17,7 @@
 //! | `growth.rs`, `entries.rs` | the calls that are counted: what makes files longer; names |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `wait.rs` | how a call waits, the one place where it sleeps |
-//! | `audit.rs` | what was denied |
+//! | `audit.rs`, `usage.rs` | what was denied; what was used |
 //! | `handles.rs` | folders passed from one guest to another |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
@@ -71,6 +71,7 @@ mod table;
 mod testing;
 mod types;
 mod unstable;
+mod usage;
 mod wait;
 
 pub use audit::{Argument, Denial};
@@ -85,3 +86,4 @@ pub use stdio::{Capture, Input, Output};
 pub(crate) use table::add_some_to_imports;
 pub use table::{MODULE, add_inert, add_to_imports};
 pub use unstable::MODULE as UNSTABLE_MODULE;
+pub use usage::{DirUse, GuestUse, MAX_PLACES, Place, Used};

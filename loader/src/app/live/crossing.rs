@@ -4,6 +4,7 @@ use super::node::Node;
 use crate::app::cap::{Attenuation, Cap, SubPath, derive};
 use crate::app::marshal::{Fault, HandleError, Offender, Ownership, Passing, Side, Stage, Way};
 use crate::wasi::Dir;
+use bailiwick_runtime_abi::wit::Function;
 use std::sync::PoisonError;
 
 /// Handles that a receiver has to have room for in one call. If it has none for more, that is the fault of who passes so
@@ -58,6 +59,7 @@ impl Crossed {
     pub(super) fn pass(
         &mut self,
         (caller, callee): (&Node, &Node),
+        function: &Function,
         narrowed: &[(u32, Attenuation)],
         passing: Passing,
         handle: u32,
@@ -87,6 +89,9 @@ impl Crossed {
                 narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
             }
         };
+        if passing.way == Way::ToCallee {
+            note(callee, function, &passing, asked.map(|(_, asked)| asked), &folder);
+        }
         let mut target = target.lock().unwrap_or_else(PoisonError::into_inner);
         let fd = target.receive_folder(&folder, !own);
         // What could not be taken even with empty hands is the giver's fault; what has no room for what was kept, the
@@ -107,5 +112,18 @@ impl Crossed {
             false => self.lent.push((fd, folder)),
         }
         Ok(fd)
+    }
+}
+
+/// Notes what becomes of a folder that a call brings, if somebody wants to know.
+fn note(callee: &Node, function: &Function, passing: &Passing, asked: Option<&Attenuation>, folder: &Dir) {
+    let (Some((recorder, by_root)), Some(used)) = (&callee.recorder, folder.recorded()) else { return };
+    // What a library's manifest asks for is not the root's to narrow: whoever passes the folder has to have it.
+    if let (false, Some(Attenuation::Dir { rights: Some(rights), .. })) = (by_root, asked) {
+        used.note(*rights);
+    }
+    let parameter = passing.parameter.and_then(|position| function.params.get(position as usize));
+    if let Some((parameter, _)) = parameter {
+        used.note_for(&recorder.lent(&function.name, parameter));
     }
 }

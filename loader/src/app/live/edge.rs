@@ -152,6 +152,7 @@ impl Edge {
         if self.caller.gate().closed() {
             return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
         }
+        self.callee.note_entered(&self.import.name);
         match self.callee.open() {
             Ok(()) => Ok(None),
             Err(Shut::Dead(death)) => Ok(Some(death)),
@@ -436,7 +437,7 @@ impl EdgeHost for Edge {
     fn pass(&self, place: u32, handle: u32) -> Option<u32> {
         let mut under_way = self.under_way();
         let passing = self.prepared.place(place)?.passing?;
-        match under_way.crossed.pass((&self.caller, &self.callee), &self.narrowed, passing, handle) {
+        match under_way.crossed.pass((&self.caller, &self.callee), &self.import, &self.narrowed, passing, handle) {
             Ok(handle) => Some(handle),
             Err(error) => {
                 under_way.refused = Some(error);
@@ -620,7 +621,7 @@ struct Passed<'a> {
 impl Handles for Passed<'_> {
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError> {
         let edge = self.edge;
-        self.crossed.pass((&edge.caller, &edge.callee), &edge.narrowed, passing, handle)
+        self.crossed.pass((&edge.caller, &edge.callee), &edge.import, &edge.narrowed, passing, handle)
     }
 
     fn end_of_call(&mut self) -> Result<(), HandleError> {

@@ -2,7 +2,7 @@
 
 use super::{AppError, NodeId, Plan};
 use crate::edge::Gate;
-use crate::wasi::{Dir, WasiCtx};
+use crate::wasi::{Dir, GuestUse, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +36,8 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// Is told of what is used, and whether the application's own manifest says what calls bring.
+    pub(super) recorder: Option<(Arc<GuestUse>, bool)>,
 }
 
 /// What is gone once it is dead.
@@ -104,6 +106,14 @@ impl Node {
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            recorder: None,
+        }
+    }
+
+    /// Notes that somebody calls that function of it.
+    pub(super) fn note_entered(&self, function: &str) {
+        if let Some((recorder, _)) = &self.recorder {
+            recorder.note_entered(function);
         }
     }
 
