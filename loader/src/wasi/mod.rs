@@ -17,7 +17,7 @@
 //! | `growth.rs`, `entries.rs` | the calls that are counted: what makes files longer; names |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `wait.rs` | how a call waits, the one place where it sleeps |
-//! | `audit.rs` | what was denied |
+//! | `audit.rs`, `usage.rs` | what was denied; what was used |
 //! | `handles.rs` | folders passed from one guest to another |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
@@ -74,6 +74,7 @@ mod table;
 mod testing;
 mod types;
 mod unstable;
+mod usage;
 pub(crate) mod virt;
 mod wait;
 
@@ -91,3 +92,4 @@ pub(crate) use table::add_virtual_to_imports;
 pub use table::{MODULE, add_inert, add_to_imports};
 pub(crate) use types::{FileKind, FileStat};
 pub use unstable::MODULE as UNSTABLE_MODULE;
+pub use usage::{DirUse, GuestUse, MAX_PLACES, Place, Used};

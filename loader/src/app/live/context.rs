@@ -59,6 +59,11 @@ impl Resources {
         Ok(resources)
     }
 
+    /// Notes from now on how folders are used.
+    pub(super) fn record(&self) {
+        self.host.values().for_each(|dir| drop(dir.record()));
+    }
+
     /// The file that the root's manifest names as stream `i` of a resource: opened once, however many hold it, and written
     /// at its end, so that none overwrites what another wrote. What is read is read from the beginning by each.
     fn stream(&mut self, plan: &Plan, host: &str, i: usize, write: bool) -> Result<OwnedFd, AppError> {
@@ -185,6 +190,9 @@ impl Resources {
                     if parts.fs {
                         continue;
                     }
+                    if let Some(learning) = &config.learning {
+                        learning.folder(plan, id, name, &dir);
+                    }
                     builder.preopen(&dir, &slot.at).map_err(|e| refused(&e))?;
                 }
                 Cap::Stdio { .. } if parts.stdio => {}
@@ -279,6 +287,9 @@ impl Resources {
         if let Some(auditor) = &config.auditor {
             let (auditor, path) = (Arc::clone(auditor), node.path.clone());
             builder.auditor(move |denial: &Denial<'_>| auditor(&path, denial));
+        }
+        if let Some(learning) = &config.learning {
+            builder.recorder(learning.guest(plan, id).0);
         }
         if captures.0.is_some() || captures.1.is_some() {
             self.captures.insert(id, captures);

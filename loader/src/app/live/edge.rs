@@ -216,6 +216,7 @@ impl Edge {
         if self.caller.gate().closed() {
             return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
         }
+        self.callee.note_entered(&self.import.name);
         match self.callee.open() {
             Ok(()) => Ok(None),
             Err(Shut::Dead(death)) => Ok(Some(death)),
@@ -555,6 +556,7 @@ impl EdgeHost for Edge {
         let passing = self.prepared.place(place)?.passing?;
         match under_way.crossed.pass(
             (&self.caller, &self.callee),
+            &self.import,
             &self.narrowed,
             (passing, self.identity(passing)),
             handle,
@@ -743,7 +745,8 @@ struct Passed<'a> {
 impl Handles for Passed<'_> {
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError> {
         let edge = self.edge;
-        self.crossed.pass((&edge.caller, &edge.callee), &edge.narrowed, (passing, edge.identity(passing)), handle)
+        let passing = (passing, edge.identity(passing));
+        self.crossed.pass((&edge.caller, &edge.callee), &edge.import, &edge.narrowed, passing, handle)
     }
 
     fn end_of_call(&mut self) -> Result<(), HandleError> {

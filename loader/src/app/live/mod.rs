@@ -16,6 +16,7 @@ mod scratch;
 mod r#virtual;
 
 use super::check::{Outcome, Wiring};
+use super::learn::Learning;
 use super::plan::{NodeId, Plan};
 use crate::app::virt;
 use crate::edge::Gate;
@@ -53,6 +54,8 @@ pub struct AppConfig {
     pub interpret_edges: bool,
     /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
     pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
+    /// Notes what is used of what the manifest grants.
+    pub learning: Option<Arc<Learning>>,
 }
 
 impl std::fmt::Debug for AppConfig {
@@ -131,6 +134,9 @@ impl App {
     /// [`AppError`]
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
+        if config.learning.is_some() {
+            resources.record();
+        }
         let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
         let orphans = Orphans::default();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
@@ -145,7 +151,9 @@ impl App {
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
             let held = (resources.dirs_of(id).cloned().collect(), resources.nets_of(id).cloned().collect());
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans)));
+            let mut live = Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans);
+            live.recorder = config.learning.as_ref().map(|learning| learning.guest(plan, id));
+            nodes.push(Arc::new(live));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {

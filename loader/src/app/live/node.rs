@@ -5,7 +5,7 @@ use super::resources::{Destroying, Orphans};
 use super::{AppError, NodeId, Plan};
 use crate::app::resources::Defined;
 use crate::edge::Gate;
-use crate::wasi::{Dir, NetCap, WasiCtx};
+use crate::wasi::{Dir, GuestUse, NetCap, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -47,6 +47,8 @@ pub(super) struct Node {
     destroying: Mutex<Destroying>,
     /// Where what it has goes when it dies.
     orphans: Orphans,
+    /// Is told of what is used, and whether the application's own manifest says what calls bring.
+    pub(super) recorder: Option<(Arc<GuestUse>, bool)>,
 }
 
 /// What is gone once it is dead.
@@ -123,6 +125,14 @@ impl Node {
             handles: Mutex::new(Handles::new(node.limits.handles)),
             destroying: Mutex::default(),
             orphans: Arc::clone(orphans),
+            recorder: None,
+        }
+    }
+
+    /// Notes that somebody calls that function of it.
+    pub(super) fn note_entered(&self, function: &str) {
+        if let Some((recorder, _)) = &self.recorder {
+            recorder.note_entered(function);
         }
     }
 
