@@ -111,7 +111,7 @@ fn targets(
     ctx: &Mutex<WasiCtx>,
     progress: &mut Progress,
     (host, port): (&str, u16),
-    caps: impl FnOnce(&WasiCtx) -> Result<Vec<NetCap>, Errno>,
+    caps: impl Fn(&WasiCtx) -> Result<Vec<NetCap>, Errno>,
     function: &'static str,
 ) -> Result<Vec<Target>, Stop> {
     loop {
@@ -125,7 +125,6 @@ fn targets(
                     Some((name, servers)) => {
                         let lookup = Lookup::begin(&name, &servers);
                         progress.stage = Stage::Lookup(Box::new(lookup), route.ways, route.port);
-                        return self::targets(ctx, progress, (host, port), |_| Ok(Vec::new()), function);
                     }
                     None => {
                         let known = route.known.unwrap_or_default();
