@@ -18,6 +18,7 @@ mod honest;
 mod inflate;
 mod locks;
 mod manifests;
+mod net;
 mod notify;
 mod trace;
 mod virtual_liars;
@@ -50,6 +51,7 @@ struct Built {
     wallet: PathBuf,
     small: PathBuf,
     stands: PathBuf,
+    web: PathBuf,
     cache: PathBuf,
 }
 
@@ -60,7 +62,7 @@ fn built() -> &'static Built {
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let folder = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("apps");
         let folder = std::path::absolute(folder).expect("a path");
-        for name in ["wallet", "small", "virtual"] {
+        for name in ["wallet", "small", "virtual", "web"] {
             let out = folder.join(name);
             fs::create_dir_all(&out).expect("a folder");
             let output = Command::new("bash").arg(sources.join(name).join("build")).arg(out).output().expect("bash");
@@ -74,7 +76,8 @@ fn built() -> &'static Built {
         let cache = folder.join("cache");
         // What is in it may be of another build of the compiler.
         let _ = fs::remove_dir_all(&cache);
-        Built { wallet: folder.join("wallet"), small: folder.join("small"), stands: folder.join("virtual"), cache }
+        let [wallet, small, stands, web] = ["wallet", "small", "virtual", "web"].map(|name| folder.join(name));
+        Built { wallet, small, stands, web, cache }
     })
 }
 
@@ -103,6 +106,14 @@ impl App {
     fn stands(manifest: &str) -> App {
         let app = App::empty();
         copy(&built().stands, app.folder.path());
+        app.file("bailiwick.toml", manifest);
+        app
+    }
+
+    /// The modules that use the network, an application of which is `manifest`.
+    fn web(manifest: &str) -> App {
+        let app = App::empty();
+        copy(&built().web, app.folder.path());
         app.file("bailiwick.toml", manifest);
         app
     }
