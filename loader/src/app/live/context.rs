@@ -199,6 +199,8 @@ impl Resources {
                 Cap::Env(_) if parts.env => {}
                 Cap::Clock(_) if parts.clock => {}
                 Cap::Random(_) if parts.random => {}
+                Cap::Tcp(grant) | Cap::Udp(grant) if parts.net => drop(self.net(plan, id, name, grant)?),
+                Cap::Dns(_) if parts.net => {}
                 Cap::Stdio { stdin, stdout, stderr } => {
                     let host = match plan.trace(id, name).last() {
                         Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {

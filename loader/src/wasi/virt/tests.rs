@@ -3,6 +3,7 @@
 use super::super::ctx::WasiCtx;
 use super::super::errno::{Errno, Rule};
 use super::super::grant::DirGrant;
+use super::super::net::{Ready, Reply, Request};
 use super::super::testing::TempDir;
 use super::super::types::{FileKind, FileStat, Rights};
 use super::super::unstable::Layout;
@@ -123,6 +124,41 @@ impl Answers for Mock {
     fn variables(&mut self) -> Answer<Vec<(String, String)>> {
         let name = if self.lies("name") { "A=B" } else { "HOME" };
         Ok(vec![(name.to_owned(), "/data".to_owned())])
+    }
+    fn resolve(&mut self, _name: &str) -> Answer<Vec<String>> {
+        Ok(vec!["192.0.2.1".to_owned(); if self.lies("resolve") { 65 } else { 1 }])
+    }
+    fn connect(&mut self, host: &str, port: u16, wait: bool) -> Answer<u32> {
+        self.note(format!("connect {host} {port} {wait}"));
+        if port == 25 { Err(Errno::NOTCAPABLE.into()) } else { Ok(60) }
+    }
+    fn listeners(&mut self) -> Answer<Vec<u32>> {
+        Ok(vec![50])
+    }
+    fn accept(&mut self, listener: u32, wait: bool) -> Answer<u32> {
+        self.note(format!("accept {listener} {wait}"));
+        Ok(61)
+    }
+    fn send(&mut self, socket: u32, data: &[u8], wait: bool) -> Answer<u32> {
+        self.note(format!("send {socket} {} {wait}", data.len()));
+        Ok(data.len() as u32 + u32::from(self.lies("sent")))
+    }
+    fn receive(&mut self, socket: u32, len: u32, peek: bool, wait: bool) -> Answer<Vec<u8>> {
+        self.note(format!("receive {socket} {len} {peek} {wait}"));
+        Ok(vec![7; len as usize + usize::from(self.lies("received"))])
+    }
+    fn shutdown(&mut self, socket: u32, receiving: bool, sending: bool) -> Answer<()> {
+        self.note(format!("shutdown {socket} {receiving} {sending}"));
+        Ok(())
+    }
+    fn close_socket(&mut self, socket: u32) -> Answer<()> {
+        self.note(format!("close socket {socket}"));
+        Ok(())
+    }
+    fn poll_sockets(&mut self, subscriptions: &[(u32, u8)], timeout_ns: Option<u64>) -> Answer<Vec<u8>> {
+        self.note(format!("poll {subscriptions:?} {timeout_ns:?}"));
+        let ready = if timeout_ns == Some(0) { 0 } else { bits::READ };
+        Ok(vec![ready; subscriptions.len() + usize::from(self.lies("poll"))])
     }
     fn output(&mut self, to: Stream, data: &[u8]) -> Answer<u32> {
         self.note(format!("{to:?} {}", String::from_utf8_lossy(data)));
@@ -452,6 +488,88 @@ fn streams_random_numbers_and_variables_are_asked_for() {
     assert_eq!(guest.asked(), ["Error hello", "random 65536", "random 34464"]);
     assert_eq!(guest.call(|f| environ_sizes_get(f, 0, 4)), None);
     assert_eq!(guest.ctx.lock().unwrap().env, [b"HOME=/data"]);
+}
+
+const NET: Parts = Parts { fs: false, clock: false, random: false, env: false, stdio: false, net: true };
+
+/// What the guest's own call of `bailiwick:virt/net` gives.
+fn typed(guest: &mut Guest, request: &Request) -> Result<Reply, Errno> {
+    let mut front = Front { answers: &mut guest.mock, ctx: &guest.ctx, layout: guest.layout };
+    match super::net::forward(&mut front, request) {
+        Ok(reply) => Ok(reply),
+        Err(Halt::Errno(errno)) => Err(errno),
+        Err(Halt::Broken(_)) => Err(Errno::IO.by(Rule::Virtualizer)),
+        Err(halt) => panic!("{halt:?}"),
+    }
+}
+
+#[test]
+fn sockets_are_descriptors_whoever_answers_for_them() {
+    let mut guest = Guest::with(WasiCtx::inert(), NET, honest);
+    assert_eq!(typed(&mut guest, &Request::Listeners), Ok(Reply::Numbers(vec![3])));
+    guest.ok(|f| sock_accept(f, 3, 0, 16));
+    let accepted = guest.u32_at(16);
+    let connect = |port| Request::Connect { host: "example".to_owned(), port, wait: false };
+    assert_eq!(typed(&mut guest, &connect(25)), Err(Errno::NOTCAPABLE));
+    let Ok(Reply::Number(made)) = typed(&mut guest, &connect(80)) else { panic!("no connection") };
+    assert_eq!((accepted, made), (4, 5));
+    guest.vector(3);
+    guest.ok(|f| sock_send(f, accepted, 32, 1, 0, 16));
+    guest.ok(|f| fd_write(f, made, 32, 1, 16));
+    guest.ok(|f| sock_recv(f, accepted, 32, 1, 1, 16, 20));
+    guest.fails(Errno::NOTCONN, |f| sock_send(f, 3, 32, 1, 0, 16));
+    guest.fails(Errno::INVAL, |f| sock_accept(f, made, 0, 16));
+    let send = Request::Send { socket: made, data: vec![1, 2], wait: true };
+    assert_eq!(typed(&mut guest, &send), Ok(Reply::Number(2)));
+    guest.ok(|f| sock_shutdown(f, accepted, 2));
+    let close = Request::Close { socket: made };
+    assert_eq!(typed(&mut guest, &close), Ok(Reply::Done));
+    assert_eq!(typed(&mut guest, &close), Err(Errno::BADF));
+    assert_eq!(
+        guest.asked(),
+        [
+            "accept 50 true",
+            "connect example 25 false",
+            "connect example 80 false",
+            "send 61 3 true",
+            "send 60 3 false",
+            "receive 61 3 true true",
+            "send 60 2 true",
+            "shutdown 61 false true",
+            "close socket 60"
+        ]
+    );
+}
+
+#[test]
+fn sockets_are_waited_for_by_whoever_answers_for_them() {
+    let mut guest = Guest::with(WasiCtx::inert(), Parts { clock: true, ..NET }, honest);
+    // A time of 5000, and what listens.
+    guest.put(100, &1u64.to_le_bytes());
+    guest.put(116, &1u32.to_le_bytes());
+    guest.put(124, &5_000u64.to_le_bytes());
+    guest.put(148, &2u64.to_le_bytes());
+    guest.put(156, &[1]);
+    guest.put(164, &3u32.to_le_bytes());
+    guest.ok(|f| poll_oneoff(f, 100, 400, 2, 16));
+    assert_eq!((guest.u32_at(16), guest.u64_at(400)), (1, 2));
+    assert_eq!(guest.asked(), ["poll [(50, 1)] Some(0)", "poll [(50, 1)] Some(5000)"]);
+}
+
+#[test]
+fn what_a_network_says_that_can_not_be_meant_is_an_error() {
+    let refused = Err(Errno::IO.by(Rule::Virtualizer));
+    let connect = Request::Connect { host: "example".to_owned(), port: 80, wait: true };
+    for (lie, request) in [
+        ((|of| of == "resolve") as fn(&str) -> bool, Request::Resolve { name: "x".to_owned() }),
+        (|of| of == "sent", Request::Send { socket: 4, data: vec![1], wait: true }),
+        (|of| of == "received", Request::Receive { socket: 4, len: 1, peek: false, wait: true }),
+        (|of| of == "poll", Request::Poll { subscriptions: vec![(4, Ready::default())], timeout_ns: None }),
+    ] {
+        let mut guest = Guest::with(WasiCtx::inert(), NET, lie);
+        assert_eq!(typed(&mut guest, &connect), Ok(Reply::Number(4)));
+        assert_eq!(typed(&mut guest, &request), refused, "{request:?}");
+    }
 }
 
 #[test]
