@@ -158,7 +158,7 @@ pub enum Stream {
     Error,
 }
 
-/// `open-flags`: the same bits as preview 1's `oflags` have in another order.
+/// `open-flags`: the same bits as preview 1's `oflags`.
 pub mod how {
     /// Create the file if it is not there.
     pub const CREATE: u8 = 1;
