@@ -239,7 +239,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
-        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
+        let virtuals = Virtuals::of(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];

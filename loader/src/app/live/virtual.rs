@@ -43,7 +43,7 @@ pub(super) fn parts(virtuals: &BTreeMap<Virt, NodeId>) -> Parts {
 
 impl Virtuals {
     /// Of the instance `id`, if it has any.
-    pub(super) fn new(
+    pub(super) fn of(
         plan: &Plan,
         id: NodeId,
         nodes: &[Arc<Node>],
@@ -441,7 +441,7 @@ mod tests {
                 Some(Kind::Tuple(fields)) => fields.to_vec(),
                 _ => Vec::new(),
             };
-            let offsets: Vec<u32> = types.offsets(fields.into_iter()).into_iter().map(|(_, at)| at).collect();
+            let offsets: Vec<u32> = types.offsets(fields).map(|(_, at)| at).collect();
             (types.layout(ty).size, offsets)
         };
         assert_eq!(element("preopens"), (12, vec![0, 4]));
