@@ -17,6 +17,7 @@ mod invoke;
 mod limits;
 mod listen;
 mod output;
+mod packages;
 mod run;
 mod run_app;
 mod sources;
@@ -69,6 +70,8 @@ enum Command {
     Diff(app::Diff),
     /// Make one folder of an application, to deploy, that needs no compiler
     Build(build::Build),
+    /// Print the WIT packages that are always there, for generators of bindings
+    Wit(packages::Wit),
     /// Look after the cache of compiled modules
     Cache {
         #[command(subcommand)]
@@ -132,6 +135,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Diff(diff) => diff.execute(),
         Command::Build(build) => build.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Wit(wit) => wit.execute(),
         Command::Cache { what } => cache(&what),
         Command::Completions { shell } => {
             let mut script = Vec::new();

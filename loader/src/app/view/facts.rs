@@ -4,6 +4,7 @@ use crate::GroupConfig;
 use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
 use crate::app::limits::Limits;
 use crate::app::manifest::{HostResource, attenuation};
+use crate::app::net::{Deny, Dns, Endpoint, HostPattern, Net};
 use crate::app::plan::Node;
 use crate::wasi::{DirGrant, DirLimits, DirRights};
 use bailiwick_runtime_abi::edge;
@@ -48,7 +49,7 @@ pub(super) fn grant(cap: &Cap) -> Value {
     }
 }
 
-/// The capability with these fields; networks, which nobody holds yet, are not read.
+/// The capability with these fields.
 pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
     let text = |key: &str| grant.get(key).and_then(Value::as_str);
     let flag = |key: &str| grant.get(key).and_then(Value::as_bool);
@@ -88,8 +89,25 @@ pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
             "seeded" => Random::Seeded(text("seed_sha256")?.to_owned()),
             _ => return None,
         }),
-        CapKind::Tcp | CapKind::Udp | CapKind::Dns => return None,
+        CapKind::Tcp => Cap::Tcp(read_net(grant)?),
+        CapKind::Udp => Cap::Udp(read_net(grant)?),
+        CapKind::Dns => Cap::Dns(Dns { allow: each(grant, "allow", HostPattern::parse)? }),
     })
+}
+
+fn read_net(grant: &Value) -> Option<Net> {
+    Some(Net {
+        connect: each(grant, "connect", Endpoint::parse)?,
+        listen: each(grant, "listen", Endpoint::parse)?,
+        deny: each(grant, "deny_cidr", Deny::parse)?,
+        max_connections: number(grant, "max_conns").and_then(|n| u32::try_from(n).ok()),
+        max_bytes: number(grant, "max_bytes"),
+    })
+}
+
+/// Every text of a list, read.
+fn each<T>(of: &Value, key: &str, parse: fn(&str) -> Result<T, &'static str>) -> Option<Vec<T>> {
+    of.get(key)?.as_array()?.iter().map(|text| parse(text.as_str()?).ok()).collect()
 }
 
 /// The files that the streams of a resource are, by the names of the streams.
