@@ -10,6 +10,7 @@ use super::random::{RandomSource, Randomness};
 use super::sock::Socket;
 use super::stdio::{Capture, Input, Output};
 use super::types::Rights;
+use super::virt;
 use rustix::fd::OwnedFd;
 
 /// The most bytes of arguments, and of environment, each with its terminating NULs.
@@ -31,6 +32,8 @@ pub struct WasiCtx {
     pub(super) auditor: Option<Auditor>,
     /// What was denied by a call that succeeds otherwise, for the auditor.
     pub(super) denied: Option<Errno>,
+    /// Who else answers for the guest.
+    pub(super) virt: virt::State,
 }
 
 impl std::fmt::Debug for WasiCtx {
@@ -58,6 +61,7 @@ impl WasiCtx {
             randomness: Randomness::Host,
             auditor: None,
             denied: None,
+            virt: virt::State::default(),
         }
     }
 }
@@ -295,7 +299,7 @@ impl WasiCtxBuilder {
         let clocks = self.clock.map_or(inert.clocks, Clocks::from);
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
         let (args, max_handles, auditor) = (self.args, self.max_handles, self.auditor);
-        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, auditor, denied: None })
+        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, auditor, ..inert })
     }
 }
 

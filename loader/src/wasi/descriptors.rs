@@ -6,6 +6,7 @@ use super::open_file::{Entered, OpenDir, OpenFile};
 use super::sock::Socket;
 use super::stdio::{Sink, Source};
 use super::types::{FdFlags, Rights};
+use super::virt::VirtualFile;
 
 /// The most descriptors that a guest holds at once, unless its embedder says otherwise.
 pub const MAX_DESCRIPTORS: u32 = 1024;
@@ -30,6 +31,8 @@ pub(super) enum Kind {
     Dir(OpenDir),
     /// A listening socket, or a connection.
     Socket(Socket),
+    /// What another module answers for.
+    Virtual(VirtualFile),
 }
 
 /// One descriptor.
@@ -81,7 +84,7 @@ impl Descriptor {
                 self.require(rights).map(|()| file)
             }
             Kind::Dir(_) => Err(otherwise),
-            Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::SPIPE),
+            Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => Err(Errno::SPIPE),
         }
     }
 
@@ -89,7 +92,7 @@ impl Descriptor {
     pub(super) fn dir(&self) -> Result<&OpenDir, Errno> {
         match &self.kind {
             Kind::Dir(dir) => Ok(dir),
-            Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::NOTDIR),
+            Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => Err(Errno::NOTDIR),
         }
     }
 
@@ -149,6 +152,11 @@ impl Descriptors {
     /// The descriptor with a number, to be changed.
     pub(super) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
         self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(NO_DESCRIPTOR)
+    }
+
+    /// Whether any of them is such a one that another module answers for.
+    pub(super) fn has_virtual(&self, is: impl Fn(&VirtualFile) -> bool) -> bool {
+        self.slots.iter().flatten().any(|descriptor| matches!(&descriptor.kind, Kind::Virtual(file) if is(file)))
     }
 
     /// How many came from other guests.

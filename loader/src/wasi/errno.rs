@@ -43,6 +43,8 @@ pub enum Rule {
     HostMemory,
     /// The capability was revoked.
     Revoked,
+    /// The module that answers in place of the host broke its contract, or is dead.
+    Virtualizer,
 }
 
 impl Rule {
@@ -62,6 +64,7 @@ impl Rule {
             Rule::Descriptors => "descriptors",
             Rule::HostMemory => "host-memory",
             Rule::Revoked => "revoked",
+            Rule::Virtualizer => "virtualizer",
         }
     }
 }
@@ -182,6 +185,11 @@ errnos! {
 }
 
 impl Errno {
+    /// The error of a number; `None` if there is none, as of 0, which is success.
+    pub const fn from_raw(number: u16) -> Option<Errno> {
+        if number >= 1 && number <= Errno::NOTCAPABLE.number { Some(Errno { number, rule: None }) } else { None }
+    }
+
     /// The number that the guest is given.
     pub const fn raw(self) -> u16 {
         self.number

@@ -22,6 +22,7 @@
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
 //! | `stdio.rs`, `host_stream.rs`, `inert.rs` | standard streams |
+//! | `virt/` | all of it for a guest that another module answers for |
 //! | `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
 //!
 //! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
@@ -71,6 +72,7 @@ mod table;
 mod testing;
 mod types;
 mod unstable;
+pub(crate) mod virt;
 mod wait;
 
 pub use audit::{Argument, Denial};
@@ -82,6 +84,7 @@ pub use grant::{DirGrant, DirLimits, DirRights, DirUsage};
 pub use handles::HandleError;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
-pub(crate) use table::add_some_to_imports;
+pub(crate) use table::add_virtual_to_imports;
 pub use table::{MODULE, add_inert, add_to_imports};
+pub(crate) use types::{FileKind, FileStat};
 pub use unstable::MODULE as UNSTABLE_MODULE;

@@ -120,12 +120,21 @@ impl Resources {
         let refused =
             |e: &dyn std::fmt::Display| AppError::Grants { instance: described(node), message: e.to_string() };
         let mut captures = (None, None);
+        // What it holds of these kinds it may hand on, and uses nothing of itself.
+        let parts = super::r#virtual::parts(&node.virtuals);
         for (name, slot) in &node.slots {
             match &slot.cap {
                 Cap::Dir { path, grant } => {
                     let dir = self.dir(plan, id, name, path, grant)?;
+                    if parts.fs {
+                        continue;
+                    }
                     builder.preopen(&dir, &slot.at).map_err(|e| refused(&e))?;
                 }
+                Cap::Stdio { .. } if parts.stdio => {}
+                Cap::Env(_) if parts.env => {}
+                Cap::Clock(_) if parts.clock => {}
+                Cap::Random(_) if parts.random => {}
                 Cap::Stdio { stdin, stdout, stderr } => {
                     let host = match plan.trace(id, name).last() {
                         Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {
@@ -210,7 +219,11 @@ impl Resources {
         if captures.0.is_some() || captures.1.is_some() {
             self.captures.insert(id, captures);
         }
-        builder.build().map_err(|e| match e {
+        let built = builder.build().map(|mut ctx| {
+            ctx.confine(parts);
+            ctx
+        });
+        built.map_err(|e| match e {
             crate::wasi::BuildError::TooManyDescriptors => refused(
                 &"it was granted more folders than its limits.descriptors leave room for, besides three streams",
             ),

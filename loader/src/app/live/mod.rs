@@ -10,6 +10,8 @@ mod deadline;
 mod edge;
 mod learn;
 mod node;
+mod scratch;
+mod r#virtual;
 
 use super::check::{Outcome, Wiring};
 use super::plan::{NodeId, Plan};
@@ -25,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use r#virtual::Virtuals;
 
 pub use node::Death;
 
@@ -213,6 +216,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
+        let virtuals = Virtuals::new(plan, id, &self.nodes, deadlines)?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -225,7 +229,8 @@ impl App {
                 .map(|import| (&*import.module, &*import.name))
                 .collect();
             if !system.is_empty() {
-                wasi::add_some_to_imports(&mut imports, &node.ctx, |module, name| system.contains(&(module, name)));
+                let wanted = |module: &str, name: &str| system.contains(&(module, name));
+                wasi::add_virtual_to_imports(&mut imports, &node.ctx, virtuals.as_ref(), wanted);
             }
             for import in wiring.imports(id, index) {
                 // Two imports may have one name, and one of them be of use.
