@@ -210,7 +210,7 @@ fn they_stack() {
          [deps.memfs]\nmodule = \"memfs.wat\"\n[deps.still]\nmodule = \"still.wat\"\n",
     );
     app.stub("log", &["fs"], &["fs"], &["clock_time_get"]);
-    app.bailiwick(&["check"]).with(0).shows(&["ok: 6 instances"]);
+    app.bailiwick(&["check"]).with(0).shows(&["ok: 6 instances"]).without("W-SHARED-FILES");
     let calls =
         |instance: &str| app.json(&["explain", "--json", instance])["instances"][0]["calls"][0]["instance"].clone();
     // What each hands on goes to whom its edge names, though all three export it.
@@ -276,6 +276,10 @@ fn who_is_called_by_several_is_shared() {
     ));
     app.stub("log", &["clock"], &["fs"], &[]);
     assert!(app.json(&["explain", "--json", "memfs"])["instances"][0]["shared"].as_bool().unwrap());
+    // What is open there is a number, which that one chooses.
+    app.bailiwick(&["check"]).with(0).shows(&[
+        "W-SHARED-FILES app → log: it calls the files of app/memfs by numbers that it chooses, and so can reach what app/a has open there",
+    ]);
 
     // So nobody's time ends it for the others.
     let app = App::confined(&format!("[limits]\ntime = \"9s\"\n{memfs}{}{}", legacy("a"), legacy("b")));

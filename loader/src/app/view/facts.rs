@@ -279,3 +279,29 @@ pub(super) fn words(held: &Value) -> String {
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lock_says_of_networks_is_read_again() {
+        let endpoint = |text| Endpoint::parse(text).unwrap();
+        let net = Net {
+            connect: vec![endpoint("*.example.org:443"), endpoint("[2001:db8::1]:1-9")],
+            listen: vec![endpoint("127.0.0.1:*")],
+            deny: vec![Deny::parse("private").unwrap(), Deny::parse("192.0.2.0/24").unwrap()],
+            max_connections: Some(4),
+            max_bytes: None,
+        };
+        let dns = Dns { allow: vec![HostPattern::parse("*.example.org").unwrap()] };
+        for cap in [Cap::Tcp(net.clone()), Cap::Udp(net), Cap::Dns(dns)] {
+            assert_eq!(read_grant(cap.kind().name(), &grant(&cap)), Some(cap));
+        }
+        for broken in [json!({}), json!({"connect": ["x"], "listen": [], "deny_cidr": []}), json!({"allow": [1]})] {
+            for kind in ["tcp", "udp", "dns"] {
+                assert_eq!(read_grant(kind, &broken), None);
+            }
+        }
+    }
+}

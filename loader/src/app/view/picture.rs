@@ -375,8 +375,10 @@ fn draw_line(out: &mut String, words: &mut String, line: &Drawn, cards: &[Card],
         let y = end - 7.0 - LABEL_ROW * (labels.len() as f64 - 1.0);
         (labels, to.x - 14.0, y, "end")
     } else {
+        // There is little room; the tip has all of it.
+        let short = |label: &String| label.strip_prefix("bailiwick:virt/").unwrap_or(label).to_owned();
         let labels: Vec<String> =
-            line.labels.iter().take(3).map(|label| cut(label, 10.0, CALLER_LABEL_WIDTH)).collect();
+            line.labels.iter().take(3).map(|label| cut(&short(label), 10.0, CALLER_LABEL_WIDTH)).collect();
         let skip = at_caller[line.from];
         at_caller[line.from] += labels.len();
         let y = y1 + 14.0 + LABEL_ROW * skip as f64;
