@@ -45,7 +45,10 @@ pub(super) fn grant(cap: &Cap) -> Value {
             "max_conns": net.max_connections,
             "max_bytes": net.max_bytes,
         }),
-        Cap::Dns(dns) => json!({"allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+        Cap::Dns(dns) => json!({
+            "allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "servers": dns.servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
     }
 }
 
@@ -91,7 +94,10 @@ pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
         }),
         CapKind::Tcp => Cap::Tcp(read_net(grant)?),
         CapKind::Udp => Cap::Udp(read_net(grant)?),
-        CapKind::Dns => Cap::Dns(Dns { allow: each(grant, "allow", HostPattern::parse)? }),
+        CapKind::Dns => Cap::Dns(Dns {
+            allow: each(grant, "allow", HostPattern::parse)?,
+            servers: each(grant, "servers", |text| text.parse().map_err(|_| "no address"))?,
+        }),
     })
 }
 
@@ -294,7 +300,8 @@ mod tests {
             max_connections: Some(4),
             max_bytes: None,
         };
-        let dns = Dns { allow: vec![HostPattern::parse("*.example.org").unwrap()] };
+        let servers = vec!["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:53".parse().unwrap()];
+        let dns = Dns { allow: vec![HostPattern::parse("*.example.org").unwrap()], servers };
         for cap in [Cap::Tcp(net.clone()), Cap::Udp(net), Cap::Dns(dns)] {
             assert_eq!(read_grant(cap.kind().name(), &grant(&cap)), Some(cap));
         }
