@@ -267,13 +267,22 @@ impl Resources {
                 }
                 Cap::Tcp(grant) => {
                     let cap = self.net(plan, id, name, grant)?;
+                    if parts.net {
+                        continue;
+                    }
                     for address in grant.listen.iter().filter(|_| accepts).filter_map(Endpoint::address) {
                         let socket = self.listener(plan, id, name, address)?;
                         builder.listener_of(socket, &cap).map_err(|e| refused(&e))?;
                     }
                     builder.tcp(&cap);
                 }
-                Cap::Udp(grant) => drop(builder.udp(&self.net(plan, id, name, grant)?)),
+                Cap::Udp(grant) => {
+                    let cap = self.net(plan, id, name, grant)?;
+                    if !parts.net {
+                        builder.udp(&cap);
+                    }
+                }
+                Cap::Dns(_) if parts.net => {}
                 Cap::Dns(grant) => drop(builder.dns(grant.clone())),
             }
         }
