@@ -80,10 +80,21 @@ fn parameters(node: &Node) -> Vec<Lent> {
     lent
 }
 
+/// The functions and parameters by which an instance is brought folders.
+pub(super) fn brought(node: &Node) -> Vec<(String, String)> {
+    let Some(world) = face(node).and_then(|member| member.world.as_deref()) else { return Vec::new() };
+    let parameters = world
+        .exports()
+        .iter()
+        .flat_map(|function| function.params.iter().map(move |(parameter, ty)| (function, parameter, *ty)));
+    let brought = parameters.filter(|(.., ty)| folder(world, *ty).is_some());
+    brought.map(|(function, parameter, _)| (function.name.clone(), parameter.clone())).collect()
+}
+
 /// The rights of a folder that an instance returns, at most: those of what it holds. What came to it by calls may be
 /// anything.
 fn can_return(plan: &Plan, callee: &Node) -> DirRights {
-    let calls_others = callee.callees.values().any(|&id| {
+    let calls_others = callee.called().any(|id| {
         let world = face(plan.node(id)).and_then(|member| member.world.as_deref());
         world.is_some_and(|world| {
             world.exports().iter().any(|function| function.result.and_then(|ty| folder(world, ty)).is_some())

@@ -4,6 +4,7 @@
 //! an edge narrows, is for [`plan`](super::plan) and [`check`](super::check) to say. Every value is checked here once.
 
 use super::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
+use super::imports::{Imports, NamedText};
 use super::limits::{Limits, LimitsText};
 use super::net::{Deny, Dns, Endpoint, HostPattern, Net, NetAttenuation};
 use crate::wasi::{DirGrant, DirLimits, DirRights};
@@ -44,6 +45,8 @@ pub struct Manifest {
     pub grants: BTreeMap<String, Grant>,
     /// What a library wants to be handed, by slot.
     pub needs: BTreeMap<String, Need>,
+    /// Who answers what the own module imports.
+    pub imports: Imports,
     /// Limits of the own module, and ceilings of those below.
     pub limits: Limits,
     /// Dependencies by name: each an edge, and an instance of its own.
@@ -122,6 +125,8 @@ pub struct Dep {
     pub world: Option<String>,
     /// What is handed over, by the slot of the one below.
     pub grants: BTreeMap<String, Grant>,
+    /// Who answers what it imports, where the manifest that has this edge says so.
+    pub imports: Imports,
     /// What it may use.
     pub limits: Limits,
     /// What its death does to its caller.
@@ -144,6 +149,8 @@ struct ManifestText {
     grants: BTreeMap<String, GrantText>,
     #[serde(default)]
     needs: BTreeMap<String, Table>,
+    #[serde(default)]
+    imports: BTreeMap<String, NamedText>,
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
@@ -169,6 +176,8 @@ struct DepText {
     world: Option<String>,
     #[serde(default)]
     grants: BTreeMap<String, GrantText>,
+    #[serde(default)]
+    imports: BTreeMap<String, NamedText>,
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
@@ -230,6 +239,7 @@ impl Manifest {
             host,
             grants: grants("grants", text.grants)?,
             needs,
+            imports: Imports::read("imports", text.imports)?,
             limits: text.limits.checked("limits")?,
             deps: deps("deps", text.deps)?,
             shared: deps("shared", text.shared)?,
@@ -301,6 +311,7 @@ fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, 
         }
         let parsed = Dep {
             grants: grants(&format!("{key}.grants"), text.grants)?,
+            imports: Imports::read(&format!("{key}.imports"), text.imports)?,
             limits: text.limits.checked(&format!("{key}.limits"))?,
             module: text.module,
             group: text.group,
@@ -454,9 +465,9 @@ mod keys {
     pub struct Net {
         pub connect: Option<Vec<String>>,
         pub listen: Option<Vec<String>>,
-        #[serde(default)]
-        pub deny_cidr: Vec<String>,
-        pub max_conns: Option<u32>,
+        pub deny_cidr: Option<Vec<String>>,
+        #[serde(alias = "max_conns")]
+        pub max_connections: Option<u32>,
         pub max_bytes: Option<String>,
     }
 
@@ -464,6 +475,8 @@ mod keys {
     #[serde(deny_unknown_fields)]
     pub struct Dns {
         pub allow: Option<Vec<String>>,
+        /// At `[host]` of the root only.
+        pub servers: Option<Vec<String>>,
     }
 }
 
@@ -567,6 +580,9 @@ pub fn attenuation(key: &str, kind: CapKind, table: Table) -> Result<Attenuation
         CapKind::Udp => Attenuation::Udp(net(key, read(key, table)?)?),
         CapKind::Dns => {
             let text: keys::Dns = read(key, table)?;
+            if text.servers.is_some() {
+                return Err(ManifestError::value(sub_key("servers"), "only `[host]` of the root says who is asked"));
+            }
             let allow = text.allow.map(|names| each(&sub_key("allow"), &names, HostPattern::parse));
             Attenuation::Dns { allow: allow.transpose()? }
         }
@@ -646,11 +662,12 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
         CapKind::Clock => Cap::Clock(clock(key, &read(key, table)?)?),
         CapKind::Random => Cap::Random(random(key, read(key, table)?)?),
         CapKind::Tcp | CapKind::Udp => {
+            let defaults = !table.contains_key("deny_cidr");
             let asked = net(key, read(key, table)?)?;
             let net = Net {
                 connect: asked.connect.unwrap_or_default(),
                 listen: asked.listen.unwrap_or_default(),
-                deny: asked.deny,
+                deny: if defaults { vec![Deny::Default] } else { asked.deny },
                 max_connections: asked.max_connections,
                 max_bytes: asked.max_bytes,
             };
@@ -658,7 +675,9 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
         }
         CapKind::Dns => {
             let text: keys::Dns = read(key, table)?;
-            Cap::Dns(Dns { allow: each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)? })
+            let allow = each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)?;
+            let server = |text: &str| text.parse().map_err(|_| "it wants ADDRESS:PORT, as 192.0.2.53:53");
+            Cap::Dns(Dns { allow, servers: each(&sub_key("servers"), &text.servers.unwrap_or_default(), server)? })
         }
     };
     Ok(resource)
@@ -709,8 +728,8 @@ fn net(key: &str, text: keys::Net) -> Result<NetAttenuation, ManifestError> {
     Ok(NetAttenuation {
         connect: endpoints("connect", text.connect)?,
         listen: endpoints("listen", text.listen)?,
-        deny: each(&format!("{key}.deny_cidr"), &text.deny_cidr, Deny::parse)?,
-        max_connections: text.max_conns,
+        deny: each(&format!("{key}.deny_cidr"), &text.deny_cidr.unwrap_or_default(), Deny::parse)?,
+        max_connections: text.max_connections,
         max_bytes: text.max_bytes.map(|text| bytes(&format!("{key}.max_bytes"), &text)).transpose()?,
     })
 }

@@ -6,6 +6,7 @@ use crate::app::cap::{Attenuation, Cap, SubPath, derive};
 use crate::app::marshal::{Fault, HandleError, Offender, Ownership, Passing, Side, Stage, Way};
 use crate::app::resources::Identity;
 use crate::wasi::Dir;
+use bailiwick_runtime_abi::wit::Function;
 use std::sync::PoisonError;
 
 /// Handles that a receiver has to have room for in one call. If it has none for more, that is the fault of who passes so
@@ -71,12 +72,13 @@ impl Crossed {
     pub(super) fn pass(
         &mut self,
         ends: (&Node, &Node),
+        function: &Function,
         narrowed: &[(u32, Attenuation)],
         (passing, identity): (Passing, Option<Identity>),
         handle: u32,
     ) -> Result<u32, HandleError> {
         match identity {
-            Some(Identity::Folder) => self.pass_folder(ends, narrowed, passing, handle),
+            Some(Identity::Folder) => self.pass_folder(ends, function, narrowed, passing, handle),
             Some(Identity::Defined(resource)) => {
                 let passed = &mut self.passed[usize::from(passing.way == Way::ToCaller)];
                 *passed += 1;
@@ -99,6 +101,7 @@ impl Crossed {
     fn pass_folder(
         &mut self,
         (caller, callee): (&Node, &Node),
+        function: &Function,
         narrowed: &[(u32, Attenuation)],
         passing: Passing,
         handle: u32,
@@ -128,6 +131,9 @@ impl Crossed {
                 narrowed.map_err(|e| refused(giver, format!("passes handle {handle}: {e}")))?
             }
         };
+        if passing.way == Way::ToCallee {
+            note(callee, function, &passing, asked.map(|(_, asked)| asked), &folder);
+        }
         let mut target = target.lock().unwrap_or_else(PoisonError::into_inner);
         let fd = target.receive_folder(&folder, !own);
         // What could not be taken even with empty hands is the giver's fault; what has no room for what was kept, the
@@ -148,5 +154,18 @@ impl Crossed {
             false => self.lent.push((fd, folder)),
         }
         Ok(fd)
+    }
+}
+
+/// Notes what becomes of a folder that a call brings, if somebody wants to know.
+fn note(callee: &Node, function: &Function, passing: &Passing, asked: Option<&Attenuation>, folder: &Dir) {
+    let (Some((recorder, by_root)), Some(used)) = (&callee.recorder, folder.recorded()) else { return };
+    // What a library's manifest asks for is not the root's to narrow: whoever passes the folder has to have it.
+    if let (false, Some(Attenuation::Dir { rights: Some(rights), .. })) = (by_root, asked) {
+        used.note(*rights);
+    }
+    let parameter = passing.parameter.and_then(|position| function.params.get(position as usize));
+    if let Some((parameter, _)) = parameter {
+        used.note_for(&recorder.lent(&function.name, parameter));
     }
 }

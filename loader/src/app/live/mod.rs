@@ -12,10 +12,15 @@ mod handles;
 mod learn;
 mod node;
 mod resources;
+mod scratch;
+mod r#virtual;
 
 use super::check::{Outcome, Wiring};
+use super::learn::Learning;
 use super::plan::{NodeId, Plan};
+use crate::app::virt;
 use crate::edge::Gate;
+use crate::wasi::net::{Answers, Closing};
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
@@ -28,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use r#virtual::Virtuals;
 
 pub use node::Death;
 
@@ -48,6 +54,8 @@ pub struct AppConfig {
     pub interpret_edges: bool,
     /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
     pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
+    /// Notes what is used of what the manifest grants.
+    pub learning: Option<Arc<Learning>>,
 }
 
 impl std::fmt::Debug for AppConfig {
@@ -126,16 +134,26 @@ impl App {
     /// [`AppError`]
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
+        if config.learning.is_some() {
+            resources.record();
+        }
         let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
         let orphans = Orphans::default();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
-            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config)?));
+            let accepts = wiring.all(id).any(|import| {
+                let listens =
+                    import.name == "sock_accept" || import.name == "listeners" && virt::is_net(&import.module);
+                listens && !import.is_denied()
+            });
+            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config, accepts)?));
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
-            let dirs = resources.dirs_of(id).cloned().collect();
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs, &orphans)));
+            let held = (resources.dirs_of(id).cloned().collect(), resources.nets_of(id).cloned().collect());
+            let mut live = Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans);
+            live.recorder = config.learning.as_ref().map(|learning| learning.guest(plan, id));
+            nodes.push(Arc::new(live));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
@@ -220,6 +238,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
+        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -232,7 +251,8 @@ impl App {
                 .map(|import| (&*import.module, &*import.name))
                 .collect();
             if !system.is_empty() {
-                wasi::add_some_to_imports(&mut imports, &node.ctx, |module, name| system.contains(&(module, name)));
+                let wanted = |module: &str, name: &str| system.contains(&(module, name));
+                wasi::add_virtual_to_imports(&mut imports, &node.ctx, virtuals.as_ref(), wanted);
             }
             for import in wiring.imports(id, index) {
                 // Two imports may have one name, and one of them be of use.
@@ -250,6 +270,7 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
+                    Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Resource { intrinsic, resource } => {
                         definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
@@ -323,6 +344,14 @@ impl Drop for App {
             *node.own() = None;
         }
     }
+}
+
+/// Grants a function of the network.
+fn net_import(imports: &mut Imports, node: &Arc<Node>, module: &str, name: &str) {
+    let answers: Arc<dyn Answers> = node.ctx.clone();
+    let gated = Arc::clone(node);
+    let closing: Closing = Arc::new(move |closed| gated.gate().set_closed(closed));
+    wasi::net::add_to_imports(imports, module, &answers, &closing, |function| function == name);
 }
 
 /// The members of a group, each after those that it imports from.

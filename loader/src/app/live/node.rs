@@ -5,7 +5,7 @@ use super::resources::{Destroying, Orphans};
 use super::{AppError, NodeId, Plan};
 use crate::app::resources::Defined;
 use crate::edge::Gate;
-use crate::wasi::{Dir, WasiCtx};
+use crate::wasi::{Dir, GuestUse, NetCap, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -40,11 +40,15 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// What it holds of the network.
+    nets: Vec<NetCap>,
     /// What it has of resources that modules define.
     handles: Mutex<Handles>,
     destroying: Mutex<Destroying>,
     /// Where what it has goes when it dies.
     orphans: Orphans,
+    /// Is told of what is used, and whether the application's own manifest says what calls bring.
+    pub(super) recorder: Option<(Arc<GuestUse>, bool)>,
 }
 
 /// What is gone once it is dead.
@@ -99,7 +103,7 @@ impl Node {
         gates: Arc<[Gate]>,
         ctx: Arc<Mutex<WasiCtx>>,
         group: Group,
-        dirs: Vec<Dir>,
+        (dirs, nets): (Vec<Dir>, Vec<NetCap>),
         orphans: &Orphans,
     ) -> Node {
         let node = plan.node(id);
@@ -117,9 +121,18 @@ impl Node {
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            nets,
             handles: Mutex::new(Handles::new(node.limits.handles)),
             destroying: Mutex::default(),
             orphans: Arc::clone(orphans),
+            recorder: None,
+        }
+    }
+
+    /// Notes that somebody calls that function of it.
+    pub(super) fn note_entered(&self, function: &str) {
+        if let Some((recorder, _)) = &self.recorder {
+            recorder.note_entered(function);
         }
     }
 
@@ -204,6 +217,9 @@ impl Node {
         self.gate().set_dead();
         for dir in &self.dirs {
             dir.revoke();
+        }
+        for net in &self.nets {
+            net.revoke();
         }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
         let held = self.handles().end();
