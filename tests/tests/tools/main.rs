@@ -9,12 +9,7 @@ use std::process::Output;
 
 /// Runs `bailiwick` with these arguments in a folder of its own cache.
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    bailiwick()
-        .args(arguments)
-        .current_dir(folder)
-        .env("BAILIWICK_CACHE", folder.join("cache"))
-        .output()
-        .expect("it starts")
+    bailiwick(&folder.join("cache")).args(arguments).current_dir(folder).output().expect("it starts")
 }
 
 #[track_caller]
