@@ -34,7 +34,7 @@ interface shelf {
     die: func() -> result<u32, string>;
 }
 world maker { export things; }
-world shelf { import things; export shelf; }
+world keeper { import things; export shelf; }
 world caller { import things; import shelf; }";
 
 /// Destructors: 13 traps, 14 never returns, 15 drops the kept thing, 17 makes another and
@@ -180,10 +180,10 @@ fn run(body: &str, [of_caller, of_maker, of_shelf]: [&str; 3]) -> Outcome {
          [host]\nout = {{ kind = \"stdio\", stdout = \"capture\" }}\n[grants]\nout = \"out\"\n\
          [limits]\n{of_caller}\n\
          [shared.maker]\nmodule = \"maker.wasm\"\nlimits = {{ {of_maker} }}\n\
-         [deps.shelf]\nmodule = \"shelf.wasm\"\nshared = [\"maker\"]\non_fault = \"error\"\nlimits = {{ {of_shelf} }}\n"
+         [deps.shelf]\nmodule = \"keeper.wasm\"\nshared = [\"maker\"]\non_fault = \"error\"\nlimits = {{ {of_shelf} }}\n"
     );
     let caller = caller(body);
-    let modules = [(caller.as_str(), "caller"), (MAKER, "maker"), (SHELF, "shelf")];
+    let modules = [(caller.as_str(), "caller"), (MAKER, "maker"), (SHELF, "keeper")];
     let modules = modules.map(|(wat, world)| (world, module(wat, WIT, world)));
     assert!(adapted(&modules[0].1, "test:things/shelf", "hold"));
     Application::new(&manifest, &modules.each_ref().map(|(name, artifact)| (*name, artifact))).both()
