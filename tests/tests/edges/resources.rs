@@ -387,7 +387,7 @@ fn attack_9_handles_of_resources() {
 #[test]
 fn who_defines_pays_for_its_destructors() {
     let drop = |n: u32| format!("(call $drop (call $make (i32.const {n}))) (call $say (i32.const 1))");
-    check("one that traps", &drop(13), ["", "", ""], &[1], &Maker("a destructor ended: unreachable"));
+    check("one that traps", &drop(13), ["", "", ""], &[1], &Maker("a destructor ended: wasm `unreachable`"));
     check(
         "one that never returns",
         &drop(14),
