@@ -129,7 +129,8 @@ fn what_sees_the_world_keeps_seeing_it() {
     let is = holds(&app, "bailiwick.learned.toml", "ask/probe");
     assert!(is.get("env").is_some() && is.get("time").is_some() && is.get("a").is_none(), "{is} {seen:#?}");
     let again = app.bailiwick(&["run", "bailiwick.learned.toml"]).with(0);
-    assert_eq!(seen.out.split_whitespace().count(), again.out.split_whitespace().count(), "{seen:#?} {again:#?}");
+    // That a folder has a name is no use of it: who only looked for names finds one less.
+    assert_eq!(again.out, seen.out.replace(", files,", ", no files,"), "{seen:#?} {again:#?}");
 }
 
 /// A library's module that does nothing, and an application that may call it and does not.
