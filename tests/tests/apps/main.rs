@@ -16,6 +16,7 @@ mod figures;
 mod files;
 mod honest;
 mod inflate;
+mod learn;
 mod locks;
 mod manifests;
 mod net;
