@@ -60,6 +60,18 @@ pub enum CompileError {
         /// What is wrong, with file, line and column where it is in one place.
         message: String,
     },
+    /// A section that says of which world a module is, and can't be read.
+    #[error(
+        "the section {section:?} at offset {offset:#x}: {message}; have a current bindings generator write it anew, or name the world's WIT with --wit, which is then read instead"
+    )]
+    ComponentType {
+        /// Its name.
+        section: String,
+        /// Where its contents begin in the module.
+        offset: u64,
+        /// What is wrong with it.
+        message: String,
+    },
     /// WIT files that are none, too many or too large.
     #[error("{0}")]
     WitFiles(#[from] WitError),

@@ -178,9 +178,8 @@ struct Front<'a> {
 impl<'a> Front<'a> {
     fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
         let (module, to_scan) = parse::parse(wasm)?;
-        let (adapters, encoded) = match options.wit {
-            Some(wit) => {
-                let world = world_of(&module, &wit)?;
+        let (adapters, encoded) = match world_of(&module, options.wit.as_ref())? {
+            Some(world) => {
                 let encoded = world.encode()?;
                 (Adapters::new(&module, world), encoded)
             }
@@ -204,11 +203,13 @@ impl<'a> Front<'a> {
     }
 }
 
-/// The world that a module was found to be of.
-fn world_of(module: &Module<'_>, wit: &Wit<'_>) -> Result<World> {
-    let world = wit.world()?;
-    wit::check(module, &world)?;
-    Ok(world)
+/// The world that a module was found to be of: what was said counts, and else what the module says itself.
+fn world_of(module: &Module<'_>, wit: Option<&Wit<'_>>) -> Result<Option<World>> {
+    let world = match wit {
+        Some(wit) => Some(wit.world()?),
+        None => wit::inside(module)?,
+    };
+    world.map(|world| wit::check(module, &world).map(|()| world)).transpose()
 }
 
 /// Validates all bodies, and finds out what they use.

@@ -134,6 +134,8 @@ pub(crate) struct Module<'a> {
     pub data: Vec<Data<'a>>,
     /// Name of each function in the name section, or else that of its first export; empty if it has neither.
     pub names: Vec<&'a str>,
+    /// Custom sections in which bindings generators put the module's world: name, contents, and where these begin.
+    pub component_types: Vec<(&'a str, &'a [u8], u64)>,
     pub imported_functions: u32,
     pub imported_tables: u32,
     pub imported_memories: u32,

@@ -21,6 +21,9 @@ use wasmparser::{
 /// Offsets of the binary are kept in 32 bits, and the last value is reserved.
 const MAX_MODULE_LEN: u64 = u32::MAX as u64 - 1;
 
+/// What the names of custom sections begin with that say of which world a module is.
+const COMPONENT_TYPE: &str = "component-type";
+
 /// Reads a module in the binary format.
 pub(crate) fn parse(wasm: &[u8]) -> Result<(Module<'_>, Vec<Body<'_>>)> {
     if wasm.len() as u64 > MAX_MODULE_LEN {
@@ -157,6 +160,9 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
             }
         }
         Payload::CustomSection(reader) => {
+            if reader.name().starts_with(COMPONENT_TYPE) {
+                module.component_types.push((reader.name(), reader.data(), reader.data_offset() as u64));
+            }
             if let KnownCustom::Name(names) = reader.as_known() {
                 read_names(module, names);
             }

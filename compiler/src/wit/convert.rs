@@ -3,6 +3,7 @@
 
 use super::parse::Parsed;
 use crate::error::{CompileError, Result};
+use crate::module::Module;
 use bailiwick_runtime_abi::wit::{
     Case, Field, Function, Kind, MAX_DEPTH, Resource, ResourceId, Type, Types, WitError, World, world,
 };
@@ -19,16 +20,46 @@ enum Side {
     Export,
 }
 
-/// Converts the chosen world.
-pub(super) fn convert(parsed: &Parsed) -> Result<World> {
+/// What a module has of a world that it says itself: generators put whole interfaces there, of which linkers leave what
+/// is used.
+pub(super) struct Used<'a> {
+    /// Module and name.
+    imports: HashSet<(&'a str, &'a str)>,
+    exports: HashSet<&'a str>,
+}
+
+impl<'a> Used<'a> {
+    pub(super) fn of(module: &Module<'a>) -> Used<'a> {
+        Used {
+            imports: module.imports.iter().map(|import| (import.module, import.name)).collect(),
+            exports: module.exports.iter().map(|export| export.name).collect(),
+        }
+    }
+
+    /// Whether a function is to be taken over. Exports are a promise, but for what adapters would make of preview 1.
+    fn has(&self, interface: Option<&str>, name: &str, side: Side) -> bool {
+        match (side, interface) {
+            (Side::Import, interface) => self.imports.contains(&(interface.unwrap_or(world::ROOT), name)),
+            (Side::Export, Some(interface)) if interface.starts_with("wasi:") => {
+                self.exports.contains(format!("{interface}#{name}").as_str())
+            }
+            (Side::Export, _) => true,
+        }
+    }
+}
+
+/// Converts the chosen world. `used`: only what is.
+pub(super) fn convert(parsed: &Parsed, used: Option<&Used<'_>>) -> Result<World> {
     let resolve = &parsed.resolve;
     let wit = &resolve.worlds[parsed.world];
     let name = wit.package.map_or_else(|| wit.name.clone(), |package| resolve.id_of_name(package, &wit.name));
     let mut converter = Converter {
         resolve,
         types: Types::new(),
+        used,
         interfaces: HashMap::new(),
         exported: HashSet::new(),
+        alias: None,
         done: HashMap::new(),
         place: name.clone(),
     };
@@ -41,7 +72,8 @@ pub(super) fn convert(parsed: &Parsed) -> Result<World> {
     }
     let mut functions = Vec::new();
     for (items, side) in [(&wit.imports, Side::Import), (&wit.exports, Side::Export)] {
-        for item in items.values() {
+        for (key, item) in items {
+            converter.alias = alias(resolve, key, item);
             converter.item(item, side, &mut functions)?;
         }
     }
@@ -54,15 +86,26 @@ pub(super) fn convert(parsed: &Parsed) -> Result<World> {
     Ok(world)
 }
 
+/// An interface that the world has under another name, which may be one of several: `import cache: store;`.
+type Alias = (InterfaceId, String);
+
+fn alias(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Alias> {
+    let id = resolve.implements_interface(key, item)?;
+    Some((id, resolve.name_world_key(key)))
+}
+
 struct Converter<'a> {
     resolve: &'a Resolve,
     types: Types,
-    /// What core modules call each interface.
+    used: Option<&'a Used<'a>>,
+    /// What core modules call each interface that has a name of its own.
     interfaces: HashMap<InterfaceId, String>,
     /// Interfaces that the world exports.
     exported: HashSet<InterfaceId>,
-    /// Types that are in `types`.
-    done: HashMap<(WitTypeId, Side), Type>,
+    /// The interface that is being converted, if it is under another name: its resources are then others.
+    alias: Option<Alias>,
+    /// Types that are in `types`; those of an alias are others.
+    done: HashMap<(WitTypeId, Side, Option<String>), Type>,
     /// What is being converted, for messages.
     place: String,
 }
@@ -85,16 +128,17 @@ impl Converter<'_> {
         let interface = &self.resolve.interfaces[id];
         let name = self.resolve.name_world_key(key);
         self.place = name.clone();
-        if matches!(key, WorldKey::Name(_)) && interface.name.is_some() {
-            return Err(self.not_yet("an interface under another name"));
-        }
+        let alias = (matches!(key, WorldKey::Name(_)) && interface.name.is_some()).then(|| (id, name.clone()));
         if side == Side::Export {
             if built_in == Some(id) {
                 return Err(self.not_yet("a module's own implementation of bailiwick:fs/types"));
             }
             self.exported.insert(id);
         }
-        self.interfaces.insert(id, name);
+        if alias.is_none() {
+            self.interfaces.insert(id, name);
+        }
+        self.alias = alias;
         for &ty in interface.types.values() {
             let def = &self.resolve.types[ty];
             if matches!(def.kind, TypeDefKind::Resource) {
@@ -107,12 +151,20 @@ impl Converter<'_> {
     fn item(&mut self, item: &WorldItem, side: Side, functions: &mut Vec<(Function, Side)>) -> Result<()> {
         match item {
             WorldItem::Interface { id, .. } => {
-                let interface = self.interfaces.get(id).cloned();
+                let alias = self.alias.as_ref().map(|(_, name)| name.clone());
+                let interface = alias.or_else(|| self.interfaces.get(id).cloned());
                 for function in self.resolve.interfaces[*id].functions.values() {
+                    if self.used.is_some_and(|used| !used.has(interface.as_deref(), &function.name, side)) {
+                        continue;
+                    }
                     functions.push((self.function(interface.clone(), function, side)?, side));
                 }
             }
-            WorldItem::Function(function) => functions.push((self.function(None, function, side)?, side)),
+            WorldItem::Function(function) => {
+                if self.used.is_none_or(|used| used.has(None, &function.name, side)) {
+                    functions.push((self.function(None, function, side)?, side));
+                }
+            }
             // Of types, what functions use is taken over.
             WorldItem::Type { id, .. } => {
                 let def = &self.resolve.types[*id];
@@ -173,7 +225,8 @@ impl Converter<'_> {
         if let TypeDefKind::Type(ty) = self.resolve.types[id].kind {
             return self.ty(ty, side, depth);
         }
-        if let Some(&done) = self.done.get(&(id, side)) {
+        let key = (id, side, self.alias.as_ref().map(|(_, name)| name.clone()));
+        if let Some(&done) = self.done.get(&key) {
             return Ok(done);
         }
         if depth >= MAX_DEPTH {
@@ -186,7 +239,7 @@ impl Converter<'_> {
             let place = def.name.as_ref().map_or_else(|| self.place.clone(), |name| format!("{}, {name}", self.place));
             wrong(&place, error)
         })?;
-        self.done.insert((id, side), done);
+        self.done.insert(key, done);
         Ok(done)
     }
 
@@ -240,8 +293,9 @@ impl Converter<'_> {
         let name = def.name.clone().unwrap_or_default();
         let (interface, defined_here) = match def.owner {
             TypeOwner::Interface(id) => {
+                let alias = self.alias.as_ref().filter(|(aliased, _)| *aliased == id).map(|(_, name)| name.clone());
                 // An interface that only `use` brings in is an import of the world.
-                let known = self.interfaces.get(&id).cloned().or_else(|| self.resolve.id_of(id));
+                let known = alias.or_else(|| self.interfaces.get(&id).cloned()).or_else(|| self.resolve.id_of(id));
                 (known.unwrap_or_default(), side == Side::Export && self.exported.contains(&id))
             }
             TypeOwner::World(_) | TypeOwner::None => (world::ROOT.to_owned(), false),

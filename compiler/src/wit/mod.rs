@@ -1,16 +1,20 @@
-//! WIT text beside a module → the world that its artifact carries ([`bailiwick_runtime_abi::wit`]).
+//! WIT text beside a module, or what bindings generators put into it → the world that its artifact carries
+//! ([`bailiwick_runtime_abi::wit`]).
 //!
 //! ```text
-//!  files ─► parse ─► convert ─► check
-//!          Resolve    World     against the module's imports and exports
+//!  files ────► parse ────┐
+//!                        ├─► convert ─► check
+//!  sections ─► sections ─┘    World     against the module's imports and exports
+//!              Resolve
 //! ```
 //!
-//! Architecture invariant: `wit-parser` is used in `parse` and `convert` only. What it says of sizes and core signatures
+//! Architecture invariant: `wit-parser` is used in `parse`, `sections` and `convert` only. What it says of sizes and core signatures
 //! is not used: both sides of a call compute them from [`World`]; tests compare the two.
 
 mod check;
 mod convert;
 mod parse;
+mod sections;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +22,7 @@ mod tests;
 pub(crate) use check::check;
 
 use crate::error::Result;
+use crate::module::Module;
 use crate::parallel;
 use bailiwick_runtime_abi::wit::World;
 use bailiwick_runtime_abi::wit::bundle::{self, Source};
@@ -52,16 +57,21 @@ impl Wit<'_> {
 
     /// The world that the text means.
     pub(crate) fn world(&self) -> Result<World> {
-        // On a thread of its own for its stack, and because a panic there becomes an error.
-        let (mut worlds, _) = parallel::run(
-            1,
-            &[0],
-            || (),
-            |(), _| {
-                let parsed = parse::parse(self)?;
-                convert::convert(&parsed)
-            },
-        )?;
-        worlds.pop().ok_or_else(|| crate::CompileError::internal("no world came of the WIT"))
+        apart(|| convert::convert(&parse::parse(self)?, None))
     }
+}
+
+/// The world that the sections of a module say, of which it takes the part that the module has; `None` if it has no
+/// sections.
+pub(crate) fn inside(module: &Module<'_>) -> Result<Option<World>> {
+    if module.component_types.is_empty() {
+        return Ok(None);
+    }
+    apart(|| convert::convert(&sections::read(&module.component_types)?, Some(&convert::Used::of(module)))).map(Some)
+}
+
+/// On a thread of its own for its stack, and because a panic there becomes an error.
+fn apart(work: impl Fn() -> Result<World> + Sync) -> Result<World> {
+    let (mut worlds, _) = parallel::run(1, &[0], || (), |(), _| work())?;
+    worlds.pop().ok_or_else(|| crate::CompileError::internal("no world came of the WIT"))
 }

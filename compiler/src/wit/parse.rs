@@ -115,7 +115,7 @@ fn is_built_in(name: &PackageName) -> bool {
 
 /// The built-in package's interface. Bindings generators need its text as a file, so it may be among the files, but not
 /// changed.
-fn built_in(resolve: &Resolve) -> Result<Option<InterfaceId>> {
+pub(super) fn built_in(resolve: &Resolve) -> Result<Option<InterfaceId>> {
     let mut found = None;
     for (name, &package) in resolve.package_names.iter().filter(|(name, _)| is_built_in(name)) {
         let package = &resolve.packages[package];

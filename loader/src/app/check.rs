@@ -10,12 +10,16 @@ use super::manifest::OnFault;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
+use super::resources::{Defined, Identities, Identity, Intrinsic, handles, is_folder};
+use super::virt::Virt;
+use super::virtualizer::{self, answerer};
+use super::warnings;
 use crate::{GroupConfig, wasi};
 use bailiwick_runtime_abi::format::{Kind, Root, TABLE_IMMUTABLE};
 use bailiwick_runtime_abi::limits::WASM_PAGE_SIZE;
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
-use bailiwick_runtime_abi::wit::{Comparison, Function, Kind as TypeKind, Type, World};
-use std::collections::{BTreeMap, BTreeSet};
+use bailiwick_runtime_abi::wit::{Comparison, Function, World, same_function};
+use std::collections::BTreeMap;
 
 /// The interface of directory handles.
 pub const FS_INTERFACE: &str = "bailiwick:fs/types";
@@ -27,10 +31,12 @@ pub const MAX_CALLS: usize = 96;
 /// What becomes of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The system interface, and slots that it leads to: none means that it is inert.
+    /// The system interface, and what it leads to: neither slots nor anybody who stands for them means that it is inert.
     System {
         /// Slots of the kinds that the function is a way to.
         slots: Vec<String>,
+        /// Interfaces of the function that somebody else implements for this module: it may come to any of them.
+        virtuals: Vec<Virt>,
         /// Whether it is a way to nothing but the module itself.
         itself: bool,
     },
@@ -48,19 +54,52 @@ pub enum Outcome {
         /// Which of the exports of the callee's world.
         export: usize,
     },
-    /// Giving a handle back.
-    Drop,
-    /// The network, and the slots that it leads to: none means that it refuses.
+    /// A function of `bailiwick:virt/net`, which the loader answers, by whoever stands between the module and the network,
+    /// or else by what it holds. With neither, every call of it is `notcapable`.
     Net {
-        /// Slots of kind `tcp`, `udp` and `dns`.
+        /// Slots of the kinds `tcp`, `udp` and `dns`.
         slots: Vec<String>,
+        /// Who stands between: there are no slots then.
+        virtualizer: Option<NodeId>,
+        /// Which of the imports of the module's world.
+        import: usize,
+    },
+    /// Giving a folder's handle back.
+    Drop,
+    /// A handle of a resource that a module defines.
+    Resource {
+        /// What is done with it.
+        intrinsic: Intrinsic,
+        /// Which.
+        resource: Defined,
     },
 }
 
 impl Outcome {
     /// Whether it is a way to nothing that was granted.
     pub fn is_inert(&self) -> bool {
-        matches!(self, Outcome::System { slots, itself: false } | Outcome::Net { slots } if slots.is_empty())
+        match self {
+            Outcome::System { slots, virtuals, itself } => !itself && slots.is_empty() && virtuals.is_empty(),
+            Outcome::Net { slots, virtualizer, .. } => slots.is_empty() && virtualizer.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether it leads to a slot.
+    pub fn leads_to(&self, slot: &str) -> bool {
+        match self {
+            Outcome::System { slots, .. } | Outcome::Net { slots, .. } => slots.iter().any(|name| name == slot),
+            _ => false,
+        }
+    }
+
+    /// Whether it may come to somebody who stands between the module and the world.
+    pub fn comes_to(&self, virt: Virt) -> bool {
+        match self {
+            Outcome::System { virtuals, .. } => virtuals.contains(&virt),
+            Outcome::Net { virtualizer, .. } => virt == Virt::Net && virtualizer.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -119,100 +158,29 @@ impl Wiring {
     /// # Errors
     /// Everything that is wrong, each with the path of its edge.
     pub fn check(plan: &Plan) -> Result<Wiring, Vec<Problem>> {
-        let mut checker = Checker { plan, problems: Vec::new(), comparisons: BTreeMap::new() };
+        let host = virtualizer::host_world().map_err(|e| vec![Problem::new(Code::Module, "", e)])?;
+        let problems = virtualizer::check(plan, &host);
+        let identities = Identities::new(plan);
+        let mut checker = Checker { plan, host: &host, problems, comparisons: BTreeMap::new(), identities };
         let imports = plan.iter().map(|(id, node)| checker.node(id, node)).collect();
         checker.rows_of_calls();
         if !checker.problems.is_empty() {
             return Err(checker.problems);
         }
         let mut wiring = Wiring { imports, warnings: Vec::new() };
-        wiring.warnings = wiring.unused(plan);
-        wiring.warnings.extend(waits(plan));
-        wiring.warnings.extend(outlived(plan));
-        wiring.warnings.extend(unconfined(plan));
+        wiring.warnings = warnings::all(plan, &wiring);
         Ok(wiring)
     }
-
-    /// Warns of grants that no code of their holder, and no edge below it, can use.
-    fn unused(&self, plan: &Plan) -> Vec<Problem> {
-        let mut warnings = Vec::new();
-        for (id, node) in plan.iter() {
-            for (name, slot) in &node.slots {
-                let used = self.imports[id.0].iter().flatten().any(|import| {
-                    let leads = matches!(&import.outcome, Outcome::System { slots, .. } | Outcome::Net { slots } if slots.contains(name));
-                    import.reachable && leads
-                });
-                let handed_on = plan.iter().any(|(_, other)| {
-                    other.slots.values().any(|slot| slot.from == super::plan::Origin::Parent(id, name.clone()))
-                });
-                if !used && !handed_on {
-                    let kind = slot.cap.kind();
-                    let message =
-                        format!("slot {name}: it holds {kind}, and no code of it can use that: leave the grant out");
-                    warnings.push(Problem::new(Code::UnusedGrant, &node.path, message));
-                }
-            }
-        }
-        warnings
-    }
-}
-
-/// Warns of shared instances without a limit of time: no caller's time ends them, since they are others' too.
-fn waits(plan: &Plan) -> impl Iterator<Item = Problem> {
-    plan.iter().filter(|(_, node)| node.shared && node.limits.time.is_none()).filter_map(move |(id, node)| {
-        let calls = |caller: &super::plan::Node| caller.called().any(|callee| callee == id);
-        let waits = |(_, caller): (NodeId, &'_ super::plan::Node)| {
-            (caller.limits.time.is_some() && calls(caller)).then(|| caller.path.clone())
-        };
-        let caller = plan.iter().find_map(waits)?;
-        let message = format!(
-            "it is shared, so the time of who calls it does not end it, and it has none of its own: a call of it that never returns keeps {caller} waiting beyond its own time; give it limits.time"
-        );
-        Some(Problem::new(Code::SharedTime, &node.path, message))
-    })
-}
-
-/// Warns of errors that never arrive: of who is called with `on_fault = "error"`, and may take as long as its caller.
-fn outlived(plan: &Plan) -> impl Iterator<Item = Problem> {
-    plan.iter().filter(|(_, node)| node.on_fault == OnFault::Error).filter_map(move |(id, node)| {
-        // A shared instance without a time of its own has a warning of its own.
-        let own = node.limits.time;
-        if node.shared && own.is_none() {
-            return None;
-        }
-        let longer = |caller: &Node| caller.limits.time.is_some_and(|time| own.is_none_or(|own| own >= time));
-        let callers = plan.iter().map(|(_, caller)| caller).filter(|caller| caller.called().any(|c| c == id));
-        let caller = callers.into_iter().find(|caller| longer(caller))?;
-        let time = caller.limits.time.map(|time| humantime::format_duration(time).to_string()).unwrap_or_default();
-        let message = format!(
-            "on_fault = \"error\", and it may take as long as {}, which calls it and has {time}: if a call of it never returns, that time is over too, and the error value never arrives; give it a shorter limits.time",
-            caller.path
-        );
-        Some(Problem::new(Code::FaultTime, &node.path, message))
-    })
-}
-
-/// Warns of machine code: whatever a manifest grants it, it can do what the user can.
-fn unconfined(plan: &Plan) -> impl Iterator<Item = Problem> {
-    plan.iter().flat_map(|(_, node)| {
-        node.members.iter().filter(|member| member.is_native()).map(move |member| {
-            let file = shown(&member.file);
-            let message = match node.parent {
-                None => format!("{file}: the application's own module is machine code: it is what whoever compiled it made of it"),
-                Some(_) => format!(
-                    "{file}: a library's module is machine code: nothing confines it but whoever made it, and what is granted is no bound; use the .wasm unless you compiled it yourself"
-                ),
-            };
-            Problem::new(Code::Native, &node.path, message)
-        })
-    })
 }
 
 struct Checker<'a> {
     plan: &'a Plan,
+    /// What the loader calls, and answers.
+    host: &'a World,
     problems: Vec<Problem>,
     /// Types of two worlds, compared once.
     comparisons: BTreeMap<(NodeId, usize, NodeId), Comparison<'a>>,
+    identities: Identities<'a>,
 }
 
 impl<'a> Checker<'a> {
@@ -299,8 +267,8 @@ impl<'a> Checker<'a> {
                 let key = format!("call.{function:?}.{parameter}");
                 match export.params.iter().find(|(name, _)| name == parameter) {
                     None => self.problem(Code::Manifest, node, format!("{key}: it has no such parameter")),
-                    Some((_, ty)) if handles(world, [*ty]).is_empty() => {
-                        self.problem(Code::Manifest, node, format!("{key}: there is no handle in it to narrow"));
+                    Some((_, ty)) if !handles(world, [*ty]).into_iter().any(|r| is_folder(world, r)) => {
+                        self.problem(Code::Manifest, node, format!("{key}: there is no folder in it to narrow"));
                     }
                     Some(_) => {}
                 }
@@ -394,31 +362,57 @@ impl<'a> Checker<'a> {
         }
         if let Some(way) = preview1::way(module, name) {
             return Ok(match way {
-                Way::Itself => Outcome::System { slots: Vec::new(), itself: true },
-                Way::To(kinds) => Outcome::System { slots: slots_of(node, kinds), itself: false },
+                Way::Itself => Outcome::System { slots: Vec::new(), virtuals: Vec::new(), itself: true },
+                Way::To(kinds) => {
+                    Outcome::System { slots: slots_of(node, kinds), virtuals: virtuals_of(node, kinds), itself: false }
+                }
             });
+        }
+        if module == Virt::Net.interface() {
+            return self.net(node, index, name);
         }
         if (module == FS_INTERFACE || module.strip_prefix(FS_INTERFACE).is_some_and(|rest| rest.starts_with('@')))
             && name.strip_prefix(RESOURCE_DROP) == Some("dir")
         {
             return Ok(Outcome::Drop);
         }
-        if super::virt::is_net(module) && !self.provides_net(node) {
-            return match wasi::net::is_function(name) {
-                true => Ok(Outcome::Net { slots: slots_of(node, super::virt::Virt::Net.kinds()) }),
-                false => Err((Code::UnknownImport, format!("{file}: {module}.{name}: there is no such function"))),
+        if let Some(found) = self.identities.intrinsic(id, index, (module, name)) {
+            return match found {
+                Ok((Intrinsic::Drop, Identity::Folder)) => Ok(Outcome::Drop),
+                Ok((intrinsic, Identity::Defined(resource))) => Ok(Outcome::Resource { intrinsic, resource }),
+                Ok((_, Identity::Folder)) => {
+                    let message = format!("{file}: {module}.{name}: only the loader makes handles of folders");
+                    Err((Code::NotAValue, message))
+                }
+                Err(reason) => Err((Code::UnknownImport, format!("{file}: {module}.{name}: {reason}"))),
             };
         }
         self.call(id, node, index, module, name)
     }
 
-    /// Whether somebody whom it may call stands in the place of the network.
-    fn provides_net(&self, node: &Node) -> bool {
-        node.callees.values().any(|&callee| {
-            let world = face(self.plan.node(callee)).and_then(|member| member.world.as_ref());
-            let exports = world.iter().flat_map(|world| world.exports());
-            exports.into_iter().any(|export| export.interface.as_deref().is_some_and(super::virt::is_net))
-        })
+    /// A function of the network, which the loader answers.
+    fn net(&self, node: &'a Node, index: usize, name: &str) -> Result<Outcome, (Code, String)> {
+        let member = &node.members[index];
+        let module = Virt::Net.interface();
+        let says = |code, what: &str| {
+            let message = format!("{}: {module}.{name}: {what}; see `bailiwick wit virt`", shown(&member.file));
+            Err((code, message))
+        };
+        let Some(wanted) = virtualizer::functions(self.host, Virt::Net).find(|function| function.name == name) else {
+            return says(Code::UnknownImport, "there is no such function");
+        };
+        let Some(world) = &member.world else {
+            return says(Code::UnknownImport, "no WIT text says of which types it is");
+        };
+        let mut imports = world.imports().iter();
+        let Some(import) = imports.position(|f| f.import_module() == module && f.import_field() == name) else {
+            return says(Code::UnknownImport, &format!("its WIT world {} does not import that", world.name()));
+        };
+        if let Err(e) = same_function(world, &world.imports()[import], self.host, wanted) {
+            return says(Code::Type, &e.to_string());
+        }
+        let (slots, virtualizer) = (slots_of(node, Virt::Net.kinds()), node.virtuals.get(&Virt::Net).copied());
+        Ok(Outcome::Net { slots, virtualizer, import })
     }
 
     /// Finds who answers a call.
@@ -451,10 +445,15 @@ impl<'a> Checker<'a> {
         let wanted = &world.imports()[import];
         let interface = wanted.interface.as_deref();
         let mut answers: Vec<(NodeId, usize)> = Vec::new();
-        for &callee in node.callees.values() {
+        // Where a manifest says who answers, nobody else does.
+        let said = answerer(node, module);
+        let asked: Vec<(NodeId, &str)> = match said {
+            Some(said) => vec![said],
+            None => node.callees.values().map(|&callee| (callee, module)).collect(),
+        };
+        for (callee, interface) in asked {
             let Some(theirs) = face(self.plan.node(callee)).and_then(|m| m.world.as_ref()) else { continue };
-            let same =
-                |f: &bailiwick_runtime_abi::wit::Function| f.interface.as_deref() == interface && f.name == wanted.name;
+            let same = |f: &Function| f.import_module() == interface && f.name == wanted.name;
             if let Some(export) = theirs.exports().iter().position(same) {
                 answers.push((callee, export));
             }
@@ -472,6 +471,14 @@ impl<'a> Checker<'a> {
             }
         }
         match answers.as_slice() {
+            [] if let Some((callee, theirs)) = said => Err((
+                Code::UnknownImport,
+                format!(
+                    "{file}: {module}.{name}: {} answers that by its {theirs}, which has no `{}`",
+                    self.plan.node(callee).path,
+                    world.print_function(wanted),
+                ),
+            )),
             [] => {
                 let text = world.print_function(wanted);
                 let callees: Vec<&str> = node.callees.keys().map(String::as_str).collect();
@@ -494,14 +501,9 @@ impl<'a> Checker<'a> {
                 comparison
                     .same_function(wanted, &theirs.exports()[export])
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
-                if let Some(resource) = foreign_resource(world, wanted) {
-                    return Err((
-                        Code::NotAValue,
-                        format!(
-                            "{file}: {module}.{name}: it passes handles of {resource}: only {FS_INTERFACE}.dir crosses from one nano-process to another"
-                        ),
-                    ));
-                }
+                self.identities
+                    .same((id, index, world, wanted), (callee, theirs, &theirs.exports()[export]))
+                    .map_err(|reason| (Code::NotAValue, format!("{file}: {module}.{name}: {reason}")))?;
                 fault_value(callee_node, theirs, export)
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
                 Ok(Outcome::Call { callee, import, export })
@@ -531,33 +533,15 @@ pub fn face(node: &Node) -> Option<&Member> {
     node.members.first()
 }
 
+/// Slots of these kinds, but those of kinds for which somebody else stands: the module's own code reaches none of these.
 fn slots_of(node: &Node, kinds: &[CapKind]) -> Vec<String> {
-    node.slots.iter().filter(|(_, slot)| kinds.contains(&slot.cap.kind())).map(|(name, _)| name.clone()).collect()
+    let reached = |kind: CapKind| kinds.contains(&kind) && node.virtualizes(kind).is_none();
+    node.slots.iter().filter(|(_, slot)| reached(slot.cap.kind())).map(|(name, _)| name.clone()).collect()
 }
 
-/// The resources of handles within these types, by interface and name.
-fn handles(world: &World, types: impl IntoIterator<Item = Type>) -> BTreeSet<(&str, &str)> {
-    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    let mut open: Vec<Type> = types.into_iter().collect();
-    while let Some(ty) = open.pop() {
-        // Types share parts.
-        let Some(kind) = world.types().kind(ty).filter(|_| seen.insert(ty)) else { continue };
-        if let TypeKind::Own(id) | TypeKind::Borrow(id) = kind {
-            let resource = world.types().resource(*id);
-            found.insert((resource.interface.as_str(), resource.name.as_str()));
-        }
-        open.extend(kind.children());
-    }
-    found
-}
-
-/// A resource of handles that a function passes, which is no folder. An edge takes every handle for a descriptor: one that
-/// counts something else would hand over whatever folder has that number.
-fn foreign_resource(world: &World, function: &Function) -> Option<String> {
-    let types = function.params.iter().map(|(_, ty)| *ty).chain(function.result);
-    let found = handles(world, types);
-    let foreign = found.into_iter().find(|resource| *resource != (FS_INTERFACE, "dir"));
-    foreign.map(|(interface, name)| format!("{interface}.{name}"))
+/// Interfaces for these kinds that somebody else implements for the module.
+fn virtuals_of(node: &Node, kinds: &[CapKind]) -> Vec<Virt> {
+    node.virtuals.keys().copied().filter(|virt| virt.kinds().iter().any(|kind| kinds.contains(kind))).collect()
 }
 
 /// Whether modules of a group import from each other in a circle.

@@ -4,6 +4,7 @@
 //! an edge narrows, is for [`plan`](super::plan) and [`check`](super::check) to say. Every value is checked here once.
 
 use super::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
+use super::imports::{Imports, NamedText};
 use super::limits::{Limits, LimitsText};
 use super::net::{Deny, Dns, Endpoint, HostPattern, Net, NetAttenuation};
 use crate::wasi::{DirGrant, DirLimits, DirRights};
@@ -44,6 +45,8 @@ pub struct Manifest {
     pub grants: BTreeMap<String, Grant>,
     /// What a library wants to be handed, by slot.
     pub needs: BTreeMap<String, Need>,
+    /// Who answers what the own module imports.
+    pub imports: Imports,
     /// Limits of the own module, and ceilings of those below.
     pub limits: Limits,
     /// Dependencies by name: each an edge, and an instance of its own.
@@ -122,6 +125,8 @@ pub struct Dep {
     pub world: Option<String>,
     /// What is handed over, by the slot of the one below.
     pub grants: BTreeMap<String, Grant>,
+    /// Who answers what it imports, where the manifest that has this edge says so.
+    pub imports: Imports,
     /// What it may use.
     pub limits: Limits,
     /// What its death does to its caller.
@@ -144,6 +149,8 @@ struct ManifestText {
     grants: BTreeMap<String, GrantText>,
     #[serde(default)]
     needs: BTreeMap<String, Table>,
+    #[serde(default)]
+    imports: BTreeMap<String, NamedText>,
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
@@ -169,6 +176,8 @@ struct DepText {
     world: Option<String>,
     #[serde(default)]
     grants: BTreeMap<String, GrantText>,
+    #[serde(default)]
+    imports: BTreeMap<String, NamedText>,
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
@@ -230,6 +239,7 @@ impl Manifest {
             host,
             grants: grants("grants", text.grants)?,
             needs,
+            imports: Imports::read("imports", text.imports)?,
             limits: text.limits.checked("limits")?,
             deps: deps("deps", text.deps)?,
             shared: deps("shared", text.shared)?,
@@ -301,6 +311,7 @@ fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, 
         }
         let parsed = Dep {
             grants: grants(&format!("{key}.grants"), text.grants)?,
+            imports: Imports::read(&format!("{key}.imports"), text.imports)?,
             limits: text.limits.checked(&format!("{key}.limits"))?,
             module: text.module,
             group: text.group,

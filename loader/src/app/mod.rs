@@ -9,8 +9,12 @@
 //! | `sources.rs` | which files a manifest may name, and the modules that they are |
 //! | `need.rs` | what is handed over, held against what a library asks for |
 //! | `surroundings.rs` | folders and files of the host that an application should not be handed |
-//! | `virt.rs` | what one module can implement for another |
+//! | `virt.rs`, `virtualizer.rs` | what one module can implement for another, and whether it does |
+//! | `imports.rs` | who answers what a module imports |
+//! | `warnings.rs` | what is suspicious |
 //! | `lent.rs` | folders that come with calls |
+//! | `resources.rs` | which resource a module means |
+//! | `learn/` | what was used of all that, and a manifest that grants no more |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
@@ -20,6 +24,8 @@ pub mod cap;
 pub mod check;
 pub mod fault;
 pub mod files;
+pub mod imports;
+pub mod learn;
 pub mod lent;
 pub mod limits;
 pub mod live;
@@ -30,7 +36,10 @@ pub mod net;
 pub mod plan;
 pub mod preview1;
 pub mod problem;
+pub mod resources;
 mod sources;
 pub mod surroundings;
 pub mod view;
 pub mod virt;
+mod virtualizer;
+mod warnings;

@@ -3,8 +3,9 @@
 //! Building the plan derives every capability on the way, so a plan that could be built has no edge that widens. What is
 //! wrong is collected, each with the path of its edge, and not only the first.
 
-use super::cap::{Cap, derive};
+use super::cap::{Cap, CapKind, derive};
 use super::files::{canonical, read_text, shown};
+use super::imports::{self, Said};
 use super::limits::Limits;
 use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, OnFault, attenuation};
 use super::need::{least, needs};
@@ -116,6 +117,9 @@ pub struct Node {
     pub callees: BTreeMap<String, NodeId>,
     /// Who stands between it and the world, by interface.
     pub virtuals: BTreeMap<Virt, NodeId>,
+    /// Who answers other interfaces, where a manifest says so: by the interface that it imports, the instance and the
+    /// interface of that.
+    pub answers: BTreeMap<String, (NodeId, String)>,
     /// Interfaces that it answers although others export them too.
     pub provides: Vec<String>,
     /// What is taken off handles that are passed to it, by function and parameter.
@@ -145,10 +149,19 @@ impl Member {
 }
 
 impl Node {
-    /// Every instance that may be entered because it calls: those that it calls by name, and those that stand between it
-    /// and the world.
+    /// Every instance that may be entered because it calls: those that it calls by name, and those that `imports` name.
     pub fn called(&self) -> impl Iterator<Item = NodeId> {
-        self.callees.values().chain(self.virtuals.values()).copied()
+        self.callees.values().copied().chain(self.answerers())
+    }
+
+    /// Those that `imports` name: who stand between it and the world, and who answer other interfaces.
+    pub fn answerers(&self) -> impl Iterator<Item = NodeId> {
+        self.virtuals.values().copied().chain(self.answers.values().map(|(id, _)| *id))
+    }
+
+    /// Whether somebody stands between it and what is of this kind, so that it reaches none of its own.
+    pub fn virtualizes(&self, kind: CapKind) -> Option<(Virt, NodeId)> {
+        self.virtuals.iter().map(|(virt, id)| (*virt, *id)).find(|(virt, _)| virt.kinds().contains(&kind))
     }
 
     /// Whether any of its modules is machine code, which nothing confines.
@@ -185,13 +198,23 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong, each with the path of the edge.
     pub fn load(manifest: &Path, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
+        Plan::load_text(manifest, None, modules)
+    }
+
+    /// The same, of an application whose manifest says `text` instead of what is in the file.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn load_text(manifest: &Path, text: Option<&str>, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
         let modules = &Opened { modules, opened: RefCell::default() };
         let mut builder = Builder {
             modules,
             plan: Plan { nodes: Vec::new(), host: BTreeMap::new(), folder: PathBuf::new(), warnings: Vec::new() },
             problems: Vec::new(),
         };
-        builder.root(manifest);
+        builder.root(manifest, text);
+        imports::share(&mut builder.plan);
+        builder.problems.extend(imports::circle(&builder.plan));
         surroundings::look(&builder.plan, &mut builder.problems);
         let (warnings, problems): (Vec<_>, Vec<_>) =
             builder.problems.into_iter().partition(|problem| problem.code.is_warning());
@@ -276,9 +299,16 @@ impl Builder<'_> {
         parsed.map_err(|(code, message)| self.problem(code, edge, message)).ok()
     }
 
-    fn root(&mut self, file: &Path) {
+    fn root(&mut self, file: &Path, text: Option<&str>) {
         let author = Author::application(file);
-        let Some(manifest) = self.read("", &author.file, None) else { return };
+        let manifest = match text {
+            None => self.read("", &author.file, None),
+            Some(text) => match Manifest::parse(text) {
+                Ok(manifest) => Some(manifest),
+                Err(e) => return self.problem(Code::Manifest, "", format!("{}: {e}", shown(&author.file))),
+            },
+        };
+        let Some(manifest) = manifest else { return };
         let path = manifest.package.name.clone();
         for slot in manifest.needs.keys() {
             let message = format!("needs.{slot}: this is the application: its `[host]` names what there is");
@@ -404,6 +434,7 @@ impl Builder<'_> {
             on_fault: handed.on_fault,
             callees: handed.shared.clone(),
             virtuals: BTreeMap::new(),
+            answers: BTreeMap::new(),
             provides,
             call,
         });
@@ -431,7 +462,30 @@ impl Builder<'_> {
                 self.plan.nodes[id.0].callees.insert(callee.clone(), node);
             }
         }
+        self.imports(id, author, &manifest);
         Some(id)
+    }
+
+    /// Resolves whom a manifest names by `imports`, once all that it can name is there: in whichever order it is written.
+    fn imports(&mut self, id: NodeId, author: &Author, manifest: &Manifest) {
+        let names = self.plan.node(id).callees.clone();
+        let declared = || manifest.deps.keys().chain(manifest.shared.keys()).map(String::as_str).collect();
+        let said = |key: String, edge, imports| {
+            let file = author.file.as_path();
+            Said { file, key, edge, imports, declared: declared(), names: &names }
+        };
+        said("imports".to_owned(), None, &manifest.imports).resolve(&mut self.plan, id, &mut self.problems);
+        let deps = manifest.deps.iter().map(|dep| ("deps", dep));
+        for (table, (name, dep)) in deps.chain(manifest.shared.iter().map(|dep| ("shared", dep))) {
+            // Of two of one name, which is an error, only one is there.
+            let clash = table == "deps" && manifest.shared.contains_key(name);
+            let Some(&below) = names.get(name).filter(|_| !clash) else { continue };
+            said(format!("{table}.{name}.imports"), Some(name.as_str()), &dep.imports).resolve(
+                &mut self.plan,
+                below,
+                &mut self.problems,
+            );
+        }
     }
 
     /// Adds what an edge leads to.

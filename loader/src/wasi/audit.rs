@@ -22,6 +22,8 @@ pub struct Denial<'a> {
     pub errno: Errno,
     /// Why.
     pub rule: Rule,
+    /// Of a module that broke its contract: how. It may hold anything.
+    pub why: Option<&'a str>,
 }
 
 /// An argument of a denied call.

@@ -11,7 +11,10 @@ use super::random::{RandomSource, Randomness};
 use super::sock::Socket;
 use super::stdio::{Capture, Input, Output};
 use super::types::Rights;
+use super::usage::GuestUse;
+use super::virt;
 use rustix::fd::OwnedFd;
+use std::sync::Arc;
 
 /// The most bytes of arguments, and of environment, each with its terminating NULs.
 pub const MAX_STRINGS_BYTES: usize = 16 << 20;
@@ -33,6 +36,10 @@ pub struct WasiCtx {
     pub(super) auditor: Option<Auditor>,
     /// What was denied by a call that succeeds otherwise, for the auditor.
     pub(super) denied: Option<Errno>,
+    /// Who else answers for the guest.
+    pub(super) virt: virt::State,
+    /// Is told of what is used.
+    pub(super) recorder: Option<Arc<GuestUse>>,
 }
 
 impl std::fmt::Debug for WasiCtx {
@@ -61,6 +68,8 @@ impl WasiCtx {
             network: Network::default(),
             auditor: None,
             denied: None,
+            virt: virt::State::default(),
+            recorder: None,
         }
     }
 }
@@ -118,6 +127,7 @@ pub struct WasiCtxBuilder {
     random: Option<RandomSource>,
     network: Network,
     auditor: Option<Auditor>,
+    recorder: Option<Arc<GuestUse>>,
 }
 
 impl std::fmt::Debug for WasiCtxBuilder {
@@ -268,6 +278,12 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Notes in `recorder` what the guest uses of what it was granted.
+    pub fn recorder(&mut self, recorder: Arc<GuestUse>) -> &mut Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// Grants a directory, under the name `guest_path`.
     ///
     /// # Errors
@@ -327,8 +343,8 @@ impl WasiCtxBuilder {
         let inert = WasiCtx::inert();
         let clocks = self.clock.map_or(inert.clocks, Clocks::from);
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
-        let (args, max_handles, auditor) = (self.args, self.max_handles, self.auditor);
-        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, network, auditor, denied: None })
+        let (args, max_handles, auditor, recorder) = (self.args, self.max_handles, self.auditor, self.recorder);
+        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, network, auditor, recorder, ..inert })
     }
 }
 

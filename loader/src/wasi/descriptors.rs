@@ -6,6 +6,7 @@ use super::open_file::{Entered, OpenDir, OpenFile};
 use super::sock::Socket;
 use super::stdio::{Sink, Source};
 use super::types::{FdFlags, Rights};
+use super::virt::VirtualFile;
 
 /// The most descriptors that a guest holds at once, unless its embedder says otherwise.
 pub const MAX_DESCRIPTORS: u32 = 1024;
@@ -30,6 +31,8 @@ pub(super) enum Kind {
     Dir(OpenDir),
     /// A listening socket, or a connection.
     Socket(Socket),
+    /// What another module answers for.
+    Virtual(VirtualFile),
 }
 
 /// One descriptor.
@@ -81,7 +84,7 @@ impl Descriptor {
                 self.require(rights).map(|()| file)
             }
             Kind::Dir(_) => Err(otherwise),
-            Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::SPIPE),
+            Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => Err(Errno::SPIPE),
         }
     }
 
@@ -89,7 +92,7 @@ impl Descriptor {
     pub(super) fn dir(&self) -> Result<&OpenDir, Errno> {
         match &self.kind {
             Kind::Dir(dir) => Ok(dir),
-            Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::NOTDIR),
+            Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => Err(Errno::NOTDIR),
         }
     }
 
@@ -151,6 +154,11 @@ impl Descriptors {
         self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(NO_DESCRIPTOR)
     }
 
+    /// Whether any of them is such a one that another module answers for.
+    pub(super) fn has_virtual(&self, is: impl Fn(&VirtualFile) -> bool) -> bool {
+        self.slots.iter().flatten().any(|descriptor| matches!(&descriptor.kind, Kind::Virtual(file) if is(file)))
+    }
+
     /// How many came from other guests.
     pub(super) fn handed(&self) -> usize {
         let handed = |descriptor: &&Descriptor| matches!(&descriptor.kind, Kind::Dir(dir) if dir.handed.is_some());
@@ -164,6 +172,11 @@ impl Descriptors {
             _ => 0,
         };
         self.slots.iter().flatten().map(held).sum()
+    }
+
+    /// All numbers that were ever in use are below this one.
+    pub(super) fn high_water(&self) -> u32 {
+        self.slots.len() as u32
     }
 
     /// The lowest number that is no descriptor's, but for those of the standard streams.

@@ -43,6 +43,8 @@ pub enum Rule {
     HostMemory,
     /// The capability was revoked.
     Revoked,
+    /// The module that answers in place of the host broke its contract, or is dead.
+    Virtualizer,
     /// No grant of the network names the host and port.
     Host,
     /// The address is one that is denied, whatever name led there.
@@ -70,6 +72,7 @@ impl Rule {
             Rule::Descriptors => "descriptors",
             Rule::HostMemory => "host-memory",
             Rule::Revoked => "revoked",
+            Rule::Virtualizer => "virtualizer",
             Rule::Host => "host",
             Rule::Address => "address",
             Rule::Name => "name",
@@ -194,6 +197,11 @@ errnos! {
 }
 
 impl Errno {
+    /// The error of a number; `None` if there is none, as of 0, which is success.
+    pub const fn from_raw(number: u16) -> Option<Errno> {
+        if number >= 1 && number <= Errno::NOTCAPABLE.number { Some(Errno { number, rule: None }) } else { None }
+    }
+
     /// The number that the guest is given.
     pub const fn raw(self) -> u16 {
         self.number

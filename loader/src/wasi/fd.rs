@@ -3,6 +3,7 @@
 use super::ctx::WasiCtx;
 use super::descriptors::{Descriptor, Kind};
 use super::errno::{Errno, Rule, retry};
+use super::grant::DirRights;
 use super::growth;
 use super::memory::GuestMemory;
 use super::open_file::Entered;
@@ -30,6 +31,7 @@ pub fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat
         Kind::File(file) => file.enter().map(|_| FileKind::RegularFile)?,
         Kind::Dir(dir) => dir.enter().map(|_| FileKind::Directory)?,
         Kind::Socket(socket) => socket.file_kind(),
+        Kind::Virtual(file) => file.kind(),
     };
     let Descriptor { base, inheriting, flags, .. } = *descriptor;
     mem.write(stat, &FdStat { kind, flags, base, inheriting }.encode())
@@ -86,11 +88,13 @@ pub fn fd_filestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, st
         Kind::Input(input) => stream_stat(input.host())?,
         Kind::Output(output) => stream_stat(output.host())?,
         Kind::Socket(socket) => Some(retry(|| rustix::fs::fstat(socket))?.into()),
+        Kind::Virtual(_) => None,
     };
     mem.write_filestat(stat, &host.unwrap_or(FileStat::NOTHING))
 }
 
 fn entered_stat(file: &Entered<'_>) -> Result<FileStat, Errno> {
+    file.cap().note(DirRights::NONE);
     retry(|| rustix::fs::fstat(file)).map(FileStat::from)
 }
 
@@ -120,7 +124,9 @@ pub fn fd_filestat_set_times(
     let host = match &descriptor.kind {
         Kind::Dir(_) => descriptor.dir_for(Rights::FD_FILESTAT_SET_TIMES)?,
         Kind::File(_) => file_to_change(ctx, fd, Rights::FD_FILESTAT_SET_TIMES)?,
-        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => return Err(Errno::NOTCAPABLE.by(Rule::Rights)),
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => {
+            return Err(Errno::NOTCAPABLE.by(Rule::Rights));
+        }
     };
     retry(|| rustix::fs::futimens(&host, &times))
 }
@@ -143,8 +149,9 @@ fn synced(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<Entered<'_>, Errno> 
     let host = match &descriptor.kind {
         Kind::File(file) => file.enter()?,
         Kind::Dir(dir) => dir.enter()?,
-        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => return Err(Errno::INVAL),
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => return Err(Errno::INVAL),
     };
+    host.cap().note(DirRights::NONE);
     descriptor.require(rights).map(|()| host)
 }
 
@@ -189,7 +196,7 @@ fn file_to_change(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<Entered<'_>,
             descriptor.allow(file.cap(), rights).map(|()| file)
         }
         Kind::Dir(_) => Err(Errno::BADF),
-        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::INVAL),
+        Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => Err(Errno::INVAL),
     }
 }
 
@@ -224,6 +231,7 @@ pub fn fd_prestat_dir_name(
 fn preopen_name(ctx: &WasiCtx, fd: u32) -> Result<&[u8], Errno> {
     match &ctx.descriptors.get(fd)?.kind {
         Kind::Dir(dir) => dir.preopen.as_deref().ok_or(Errno::BADF),
+        Kind::Virtual(file) => file.preopen.as_deref().ok_or(Errno::BADF),
         Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => Err(Errno::BADF),
     }
 }

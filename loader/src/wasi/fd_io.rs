@@ -37,7 +37,7 @@ pub fn fd_read(
     scatter(mem, iovs, iovs_len, nread, |slices| match &mut descriptor.kind {
         Kind::Input(input) => input.read(slices, nonblock),
         Kind::Socket(socket) => socket.receive(slices, nonblock),
-        Kind::File(_) | Kind::Output(_) => Err(Errno::BADF.into()),
+        Kind::File(_) | Kind::Output(_) | Kind::Virtual(_) => Err(Errno::BADF.into()),
         Kind::Dir(_) => Err(Errno::ISDIR.into()),
     })
 }
@@ -81,7 +81,7 @@ pub fn fd_write(
     gather(mem, iovs, iovs_len, nwritten, |slices, moved| match &mut descriptor.kind {
         Kind::Output(output) => output.write(slices, moved, nonblock),
         Kind::Socket(socket) => socket.send(slices, moved, nonblock),
-        Kind::File(_) | Kind::Input(_) => Err(Errno::BADF.into()),
+        Kind::File(_) | Kind::Input(_) | Kind::Virtual(_) => Err(Errno::BADF.into()),
         Kind::Dir(_) => Err(Errno::ISDIR.into()),
     })
 }
@@ -144,7 +144,9 @@ pub fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: u3
 fn readable(descriptor: &Descriptor, rights: Rights) -> Result<(), Errno> {
     match descriptor.kind {
         Kind::Dir(_) => Err(Errno::ISDIR),
-        Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) => descriptor.require(rights),
+        Kind::File(_) | Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => {
+            descriptor.require(rights)
+        }
     }
 }
 
@@ -209,12 +211,12 @@ fn in_pieces(
     Ok(mem.write_u32(count, moved as u32)?)
 }
 
-fn length(ranges: &[Range<usize>]) -> usize {
+pub(super) fn length(ranges: &[Range<usize>]) -> usize {
     ranges.iter().map(Range::len).sum()
 }
 
 /// The same ranges in pieces of [`PIECE_BYTES`] each, but for the last.
-fn pieces(ranges: Vec<Range<usize>>) -> Vec<Vec<Range<usize>>> {
+pub(super) fn pieces(ranges: Vec<Range<usize>>) -> Vec<Vec<Range<usize>>> {
     let (mut pieces, mut piece, mut room) = (Vec::new(), Vec::new(), PIECE_BYTES);
     for mut range in ranges {
         while range.len() >= room {

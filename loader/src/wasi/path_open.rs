@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 /// What a guest asks for.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    follow: bool,
-    oflags: OpenFlags,
-    base: Rights,
-    inheriting: Rights,
-    fdflags: FdFlags,
+pub(super) struct Asked {
+    pub(super) follow: bool,
+    pub(super) oflags: OpenFlags,
+    pub(super) base: Rights,
+    pub(super) inheriting: Rights,
+    pub(super) fdflags: FdFlags,
 }
 
 /// Opens a file or directory, and writes its descriptor at `opened`.
@@ -46,6 +46,7 @@ pub fn path_open(
     let through = ctx.descriptors.get(fd)?;
     let dir = through.dir()?.enter()?;
     asked.check(through, dir.cap())?;
+    dir.cap().note(DirRights::NONE);
     let path = GuestPath::read(mem, path, path_len)?;
     mem.check(opened, 4)?;
     ctx.descriptors.vacancy()?;
@@ -85,7 +86,7 @@ pub fn path_open(
 
 impl Asked {
     /// `INVAL` for flags without a name, and for creating a directory, which some kernels answer with a file.
-    fn new(lookup: u32, oflags: u32, base: u64, inheriting: u64, fdflags: u32) -> Result<Asked, Errno> {
+    pub(super) fn new(lookup: u32, oflags: u32, base: u64, inheriting: u64, fdflags: u32) -> Result<Asked, Errno> {
         let oflags = u16::try_from(oflags).map(OpenFlags::from_raw).map_err(|_| Errno::INVAL)?;
         let fdflags = u16::try_from(fdflags).map(FdFlags::from_raw).map_err(|_| Errno::INVAL)?;
         if !OpenFlags::ALL.contains(oflags) || !FdFlags::ALL.contains(fdflags) {

@@ -34,21 +34,21 @@ const HANGUP: u16 = 1;
 /// `eventtype`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum EventType {
+pub(super) enum EventType {
     Clock = 0,
     Read = 1,
     Write = 2,
 }
 
 /// One subscription, and what became of it.
-struct Subscription {
+pub(super) struct Subscription {
     userdata: [u8; 8],
     kind: EventType,
-    state: State,
+    pub(super) state: State,
 }
 
 /// What becomes of a subscription.
-enum State {
+pub(super) enum State {
     /// It is decided.
     Done(Result<Ready, Errno>),
     /// It comes at this time of the host's monotonic clock, in nanoseconds.
@@ -57,18 +57,29 @@ enum State {
     AtVirtual(u64),
     /// It comes when this one of the host's streams is ready.
     For(usize),
+    /// It comes by a clock that another module answers for: by its number, a time or a length of time, in nanoseconds.
+    Asked { clock: u8, timeout_ns: u64, absolute: bool },
+    /// It comes when a socket is ready that another module answers for, and knows by this number.
+    Socket(u32),
 }
 
 /// What an event tells of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Ready {
+pub(super) struct Ready {
     bytes: u64,
     flags: u16,
 }
 
+impl Ready {
+    /// Of a socket that another module answers for, whose peer may have closed it.
+    pub(super) fn of_socket(hangup: bool) -> Ready {
+        Ready { bytes: 0, flags: if hangup { HANGUP } else { 0 } }
+    }
+}
+
 /// The host's descriptors that are waited for, each once: `poll(2)` takes no more of them than a process may have open.
 #[derive(Default)]
-struct Streams {
+pub(super) struct Streams {
     streams: Vec<(HostFd, PollFlags)>,
     indices: HashMap<RawFd, usize>,
 }
@@ -84,6 +95,24 @@ impl Streams {
             None => self.streams.push((stream.host_fd(), events)),
         }
         index
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// Decides of the subscriptions to those that are ready.
+    pub(super) fn settle(&self, subscribed: &mut [Subscription]) -> Result<(), Errno> {
+        let found = self.look()?;
+        for subscription in subscribed {
+            if let State::For(index) = subscription.state
+                && let Some(result) = come(&self.streams[index].0, found[index], subscription.kind)
+            {
+                subscription.state = State::Done(result);
+            }
+        }
+        Ok(())
     }
 
     /// What has come of each.
@@ -111,19 +140,10 @@ pub fn poll_oneoff(
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::INVAL.into());
     }
-    mem.check_array(subscriptions, count, mem.layout().subscription_bytes())?;
-    mem.check_array(events, count, EVENT_BYTES)?;
-    mem.check(count_out, 4)?;
+    check_arrays(mem, subscriptions, events, count, count_out)?;
 
     let (mut subscribed, streams) = subscribe(ctx, mem, subscriptions, count)?;
-    let found = streams.look()?;
-    for subscription in &mut subscribed {
-        if let State::For(index) = subscription.state
-            && let Some(result) = come(&streams.streams[index].0, found[index], subscription.kind)
-        {
-            subscription.state = State::Done(result);
-        }
-    }
+    streams.settle(&mut subscribed)?;
     let earliest_ns = subscribed.iter().filter_map(|s| if let State::At(at) = s.state { Some(at) } else { None }).min();
     // The host's clock is read only by a guest that has it.
     if earliest_ns.is_some() {
@@ -147,8 +167,21 @@ pub fn poll_oneoff(
     write_events(mem, &subscribed, events, count_out)
 }
 
+/// Checks where the subscriptions are, and where the events go.
+pub(super) fn check_arrays(
+    mem: &GuestMemory<'_>,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    count_out: u32,
+) -> Result<(), Errno> {
+    mem.check_array(subscriptions, count, mem.layout().subscription_bytes())?;
+    mem.check_array(events, count, EVENT_BYTES)?;
+    mem.check(count_out, 4)
+}
+
 /// Reads the subscriptions.
-fn subscribe(
+pub(super) fn subscribe(
     ctx: &WasiCtx,
     mem: &mut GuestMemory<'_>,
     subscriptions: u32,
@@ -172,7 +205,11 @@ fn subscribe(
                 let clock = u32::from_le_bytes(mem.read(at, clock_at)?);
                 let timeout_ns = u64::from_le_bytes(mem.read(at, clock_at + 8)?);
                 let flags = u16::from_le_bytes(mem.read(at, clock_at + 24)?);
-                subscribe_clock(&ctx.clocks, &mut mem.attempt.began_ns, clock, timeout_ns, flags)
+                if ctx.virt.parts.clock {
+                    subscribe_asked(clock, timeout_ns, flags)
+                } else {
+                    subscribe_clock(&ctx.clocks, &mut mem.attempt.began_ns, clock, timeout_ns, flags)
+                }
             }
             EventType::Read | EventType::Write => {
                 let fd = u32::from_le_bytes(mem.read(at, 16)?);
@@ -183,6 +220,13 @@ fn subscribe(
         subscribed.push(Subscription { userdata: mem.read(at, 0)?, kind, state });
     }
     Ok((subscribed, streams))
+}
+
+/// A subscription to a clock that another module answers for.
+fn subscribe_asked(clock: u32, timeout_ns: u64, flags: u16) -> Result<State, Errno> {
+    // Of what there is no clock, and what flags there are, is the same.
+    subscribe_clock(&Clocks::Fixed { ns: 0 }, &mut None, clock, timeout_ns, flags)?;
+    Ok(State::Asked { clock: clock as u8, timeout_ns, absolute: flags == ABSOLUTE })
 }
 
 /// When a clock subscription comes: a length of time is counted from when the call first `began`. Time of the processor
@@ -234,6 +278,7 @@ fn subscribe_stream(ctx: &WasiCtx, streams: &mut Streams, fd: u32, kind: EventTy
             };
             (None, if kind == EventType::Read { left(file) } else { 0 })
         }
+        Kind::Virtual(file) => return file.subscribed(),
         Kind::Dir(_) => return Err(Errno::BADF),
     };
     Ok(match stream {
@@ -255,15 +300,20 @@ fn come(fd: &HostFd, found: PollFlags, kind: EventType) -> Option<Result<Ready, 
     Some(Ok(Ready { bytes, flags: if found.contains(PollFlags::HUP) { HANGUP } else { 0 } }))
 }
 
-fn decide(subscribed: &mut [Subscription], has_come: impl Fn(&State) -> bool) {
+pub(super) fn decide(subscribed: &mut [Subscription], has_come: impl Fn(&State) -> bool) {
     for subscription in subscribed.iter_mut().filter(|subscription| has_come(&subscription.state)) {
         subscription.state = State::Done(Ok(Ready::default()));
     }
 }
 
 impl Subscription {
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         matches!(self.state, State::Done(_))
+    }
+
+    /// Whether it is for reading.
+    pub(super) fn reads(&self) -> bool {
+        self.kind == EventType::Read
     }
 
     /// The error of a subscription that was denied.
@@ -276,7 +326,7 @@ impl Subscription {
 }
 
 /// Writes the events of what has come, and how many.
-fn write_events(
+pub(super) fn write_events(
     mem: &mut GuestMemory<'_>,
     subscribed: &[Subscription],
     events: u32,

@@ -381,7 +381,7 @@ fn socket(ctx: &WasiCtx, fd: u32) -> Result<(&Descriptor, &Socket), Errno> {
     let descriptor = ctx.descriptors.get(fd)?;
     match &descriptor.kind {
         Kind::Socket(socket) => Ok((descriptor, socket)),
-        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTSOCK),
+        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) | Kind::Virtual(_) => Err(Errno::NOTSOCK),
     }
 }
 
@@ -392,7 +392,7 @@ fn socket_for(ctx: &mut WasiCtx, fd: u32, rights: Rights) -> Result<(bool, &mut 
     let nonblock = descriptor.nonblock();
     match &mut descriptor.kind {
         Kind::Socket(socket) => Ok((nonblock, socket)),
-        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) => Err(Errno::NOTSOCK),
+        Kind::File(_) | Kind::Dir(_) | Kind::Input(_) | Kind::Output(_) | Kind::Virtual(_) => Err(Errno::NOTSOCK),
     }
 }
 

@@ -6,8 +6,9 @@ use super::ctx::WasiCtx;
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::unstable::{self, Layout};
+use super::virt::{self, Virtual};
 use super::wait::{Attempt, Stop};
-use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock};
+use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock, usage};
 use crate::{Caller, HostError, Imports, TrapCode};
 use rustix::fd::AsFd;
 use std::sync::{Arc, Mutex};
@@ -17,17 +18,19 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 
 /// Hands preview 1 to the loader, and `wasi_unstable` before it, over what `ctx` grants.
 pub fn add_to_imports(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>) {
-    add_some_to_imports(imports, &ctx, |_, _| true);
+    add_virtual_to_imports(imports, &ctx, None, |_, _| true);
 }
 
 /// The same, of the functions that are wanted, by module and name: most modules want few, and an application has many.
-pub(crate) fn add_some_to_imports(
+/// `virt`: who else answers for the guest, if anybody does.
+pub(crate) fn add_virtual_to_imports(
     imports: &mut Imports,
     ctx: &Arc<Mutex<WasiCtx>>,
+    virt: Option<&Arc<dyn Virtual>>,
     wanted: impl Fn(&str, &str) -> bool,
 ) {
     for (module, layout) in [(MODULE, Layout::Preview1), (unstable::MODULE, Layout::Unstable)] {
-        register(imports, module, layout, ctx, &|name| wanted(module, name));
+        register(imports, module, layout, (ctx, virt), &|name| wanted(module, name));
         if wanted(module, "proc_exit") {
             // It has no error number to return, and needs neither memory nor state.
             imports.func(module, "proc_exit", |_caller: &mut Caller<'_>, code: i32| -> Result<(), HostError> {
@@ -53,21 +56,37 @@ macro_rules! functions {
             imports: &mut Imports,
             module: &'static str,
             layout: Layout,
-            ctx: &Arc<Mutex<WasiCtx>>,
+            (ctx, virt): (&Arc<Mutex<WasiCtx>>, Option<&Arc<dyn Virtual>>),
             wanted: &dyn Fn(&str) -> bool,
         ) {
-            $(if (layout == Layout::Preview1 || stringify!($name) != unstable::MISSING) && wanted(stringify!($name)) {
+            let owned = virt.map(|virt| (Arc::clone(ctx), Arc::clone(virt)));
+            $('next: { if (layout == Layout::Preview1 || stringify!($name) != unstable::MISSING) && wanted(stringify!($name)) {
                 let ctx = Arc::clone(ctx);
-                imports.func(module, stringify!($name), move |caller: &mut Caller<'_>, $($param: $type),*| {
+                let real = move |caller: &mut Caller<'_>, $($param: $type),*| {
                     let function = |ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>| {
                         $room::$name(ctx, mem, $($param.cast_unsigned()),*).map_err(Stop::from)
                     };
-                    call(caller, &ctx, layout, function, |ctx, mem, errno| {
+                    let used = |ctx: &WasiCtx, mem: &GuestMemory<'_>| {
+                        usage::note(ctx, mem, stringify!($name), &[$($param.cast_unsigned().into()),*]);
+                    };
+                    call(caller, &ctx, layout, function, used, |ctx, mem, errno| {
                         let (names, values) = (&[$(stringify!($param)),*], &[$($param.cast_unsigned().into()),*]);
-                        audit(ctx, mem, errno, (module, stringify!($name)), names, values);
+                        audit(ctx, mem, (errno, None), (module, stringify!($name)), names, values);
                     })
+                };
+                let Some((ctx, virt)) = owned.clone() else {
+                    imports.func(module, stringify!($name), real);
+                    break 'next;
+                };
+                imports.func(module, stringify!($name), move |caller: &mut Caller<'_>, $($param: $type),*| {
+                    let function = |front: &mut virt::Front<'_>| virt::calls::$name(front, $($param.cast_unsigned()),*);
+                    let answered = virt::call(caller, &ctx, &*virt, layout, function, |ctx, mem, errno, why| {
+                        let (names, values) = (&[$(stringify!($param)),*], &[$($param.cast_unsigned().into()),*]);
+                        audit(ctx, mem, (errno, why), (module, stringify!($name)), names, values);
+                    })?;
+                    answered.map_or_else(|| real(caller, $($param),*), Ok)
                 });
-            })*
+            }})*
         }
     };
 }
@@ -134,6 +153,7 @@ fn call(
     ctx: &Mutex<WasiCtx>,
     layout: Layout,
     function: impl Fn(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Stop>,
+    used: impl Fn(&WasiCtx, &GuestMemory<'_>),
     denied: impl Fn(&mut WasiCtx, &GuestMemory<'_>, Errno),
 ) -> Result<i32, HostError> {
     let mut attempt = Attempt::default();
@@ -142,6 +162,9 @@ fn call(
         let mut mem = GuestMemory::interruptible(bytes, interrupt).again(layout, attempt);
         let result = match ctx.lock() {
             Ok(mut ctx) => {
+                if ctx.recorder.is_some() {
+                    used(&ctx, &mem);
+                }
                 let result = function(&mut ctx, &mut mem);
                 match &result {
                     Err(Stop::Errno(errno)) if errno.rule().is_some() => denied(&mut ctx, &mem, *errno),
@@ -184,14 +207,14 @@ fn interrupted() -> HostError {
 fn audit(
     ctx: &mut WasiCtx,
     mem: &GuestMemory<'_>,
-    errno: Errno,
+    (errno, why): (Errno, Option<&str>),
     (module, function): (&'static str, &'static str),
     names: &'static [&'static str],
     values: &[u64],
 ) {
     let (Some(rule), Some(auditor)) = (errno.rule(), &mut ctx.auditor) else { return };
     let arguments = audit::arguments(names, values, mem);
-    auditor(&Denial { module, function, arguments: &arguments, errno, rule });
+    auditor(&Denial { module, function, arguments: &arguments, errno, rule, why });
 }
 
 #[cfg(test)]

@@ -212,6 +212,22 @@ pub enum FileKind {
     SymbolicLink = 7,
 }
 
+impl FileKind {
+    /// The kind of a number; what is none is unknown.
+    pub fn from_raw(number: u8) -> FileKind {
+        match number {
+            1 => FileKind::BlockDevice,
+            2 => FileKind::CharacterDevice,
+            3 => FileKind::Directory,
+            4 => FileKind::RegularFile,
+            5 => FileKind::SocketDatagram,
+            6 => FileKind::SocketStream,
+            7 => FileKind::SymbolicLink,
+            _ => FileKind::Unknown,
+        }
+    }
+}
+
 impl From<FileType> for FileKind {
     fn from(host: FileType) -> FileKind {
         match host {

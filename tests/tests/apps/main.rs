@@ -21,6 +21,7 @@ mod manifests;
 mod net;
 mod notify;
 mod trace;
+mod virtual_plans;
 mod zip;
 
 use bailiwick_tests::cli::bailiwick;

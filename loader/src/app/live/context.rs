@@ -59,6 +59,11 @@ impl Resources {
         Ok(resources)
     }
 
+    /// Notes from now on how folders are used.
+    pub(super) fn record(&self) {
+        self.host.values().for_each(|dir| drop(dir.record()));
+    }
+
     /// The file that the root's manifest names as stream `i` of a resource: opened once, however many hold it, and written
     /// at its end, so that none overwrites what another wrote. What is read is read from the beginning by each.
     fn stream(&mut self, plan: &Plan, host: &str, i: usize, write: bool) -> Result<OwnedFd, AppError> {
@@ -176,12 +181,24 @@ impl Resources {
         let refused =
             |e: &dyn std::fmt::Display| AppError::Grants { instance: described(node), message: e.to_string() };
         let mut captures = (None, None);
+        // What it holds of these kinds it may hand on, and uses nothing of itself.
+        let parts = super::r#virtual::parts(&node.virtuals);
         for (name, slot) in &node.slots {
             match &slot.cap {
                 Cap::Dir { path, grant } => {
                     let dir = self.dir(plan, id, name, path, grant)?;
+                    if parts.fs {
+                        continue;
+                    }
+                    if let Some(learning) = &config.learning {
+                        learning.folder(plan, id, name, &dir);
+                    }
                     builder.preopen(&dir, &slot.at).map_err(|e| refused(&e))?;
                 }
+                Cap::Stdio { .. } if parts.stdio => {}
+                Cap::Env(_) if parts.env => {}
+                Cap::Clock(_) if parts.clock => {}
+                Cap::Random(_) if parts.random => {}
                 Cap::Stdio { stdin, stdout, stderr } => {
                     let host = match plan.trace(id, name).last() {
                         Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {
@@ -271,10 +288,17 @@ impl Resources {
             let (auditor, path) = (Arc::clone(auditor), node.path.clone());
             builder.auditor(move |denial: &Denial<'_>| auditor(&path, denial));
         }
+        if let Some(learning) = &config.learning {
+            builder.recorder(learning.guest(plan, id).0);
+        }
         if captures.0.is_some() || captures.1.is_some() {
             self.captures.insert(id, captures);
         }
-        builder.build().map_err(|e| match e {
+        let built = builder.build().map(|mut ctx| {
+            ctx.confine(parts);
+            ctx
+        });
+        built.map_err(|e| match e {
             crate::wasi::BuildError::TooManyDescriptors => refused(
                 &"it was granted more folders and listening sockets than its limits.descriptors leave room for, besides three streams",
             ),

@@ -11,6 +11,7 @@ use super::crossing::Crossed;
 use super::deadline::{Deadlines, Over};
 use super::learn;
 use super::node::{Body, Death, Node, Shut};
+use super::resources::{Definitions, identities};
 use super::{AppError, NodeId, Plan};
 use crate::app::cap::{Attenuation, CapKind};
 use crate::app::fault::FaultValue;
@@ -19,6 +20,7 @@ use crate::app::marshal::{
     Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Pairing, Passing, Prepared, Region,
     Side, Stage,
 };
+use crate::app::resources::Identity;
 use crate::edge::{Broken, EdgeCall, EdgeHost, Gate, Parts, Recorded};
 use crate::host::HostFunc;
 use crate::value::{FuncType, Val};
@@ -46,6 +48,9 @@ pub(super) struct Edge {
     narrowed: Vec<(u32, Attenuation)>,
     /// Whether handles are among its types.
     handles: bool,
+    /// What they stand for, by the resources of the caller's world, and of the callee's.
+    identities: [Arc<[Option<Identity>]>; 2],
+    definitions: Arc<Definitions>,
     deadlines: Arc<Deadlines>,
     /// How much a call may move.
     limits: Limits,
@@ -53,23 +58,75 @@ pub(super) struct Edge {
     under_way: Mutex<UnderWay>,
 }
 
+/// The most bytes that a call of the loader's own moves: less than there is room for where they go to.
+const LOADER_BYTES: u64 = 3 << 20;
+const _: () = assert!(LOADER_BYTES < super::scratch::MAX_BYTES as u64);
+
+/// Why a call of the loader's own had no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// Who was called is dead.
+    Dead(Arc<Death>),
+    /// It can't be called now; why.
+    Shut(String),
+    /// The guest on whose behalf it was is to end.
+    Ends(HostError),
+}
+
+impl From<HostError> for Unanswered {
+    fn from(error: HostError) -> Unanswered {
+        match error {
+            HostError::Trap(TrapCode::HostError, why) => Unanswered::Shut(why.unwrap_or_default()),
+            error => Unanswered::Ends(error),
+        }
+    }
+}
+
 /// The worlds of a module and of an instance that it calls, whose types are compared once for all functions.
 #[derive(Debug)]
 pub(super) struct Worlds<'a> {
+    /// How much a call may move, if it is the loader's own.
+    limits: Option<Limits>,
     caller: &'a Arc<World>,
     callee: &'a World,
     pairing: Pairing<'a>,
+    identities: [Arc<[Option<Identity>]>; 2],
 }
 
 impl<'a> Worlds<'a> {
     /// Of a member of `caller`, and of the face of `callee`.
     pub(super) fn new(plan: &'a Plan, caller: NodeId, member: usize, callee: NodeId) -> Result<Worlds<'a>, AppError> {
+        let from_id = caller;
         let (from, to) = (plan.node(caller), plan.node(callee));
         let own = from.members.get(member).and_then(|m| m.world.as_ref());
         let caller = own.ok_or_else(|| AppError::missing("world", &from.path))?;
         let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
-        let callee = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
-        Ok(Worlds { caller, callee, pairing: Pairing::new(caller, callee) })
+        let callee_world = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
+        let identities = [identities(plan, from_id, member).into(), identities(plan, callee, 0).into()];
+        Ok(Worlds {
+            limits: None,
+            caller,
+            callee: callee_world,
+            pairing: Pairing::new(caller, callee_world),
+            identities,
+        })
+    }
+
+    /// Of the loader's own world, which has no resources, and of the face of `callee`.
+    pub(super) fn of_loader(plan: &'a Plan, loader: &'a Arc<World>, callee: NodeId) -> Result<Worlds<'a>, AppError> {
+        let to = plan.node(callee);
+        let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
+        let world = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
+        let limits = Some(Limits::of_bytes(LOADER_BYTES));
+        let identities = [Vec::new().into(), identities(plan, callee, 0).into()];
+        Ok(Worlds { limits, caller: loader, callee: world, pairing: Pairing::new(loader, world), identities })
+    }
+
+    /// The number of the function of the callee that is `import`, one of the caller's.
+    pub(super) fn export(&self, import: usize) -> Option<usize> {
+        let wanted = self.caller.imports().get(import)?;
+        let same = |f: &Function| f.interface == wanted.interface && f.name == wanted.name;
+        self.callee.exports().iter().position(same)
     }
 }
 
@@ -88,7 +145,7 @@ impl Edge {
         pairing: &mut Worlds<'_>,
         (import, export): (usize, usize),
         (caller_node, callee_node): (&Arc<Node>, &Arc<Node>),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
     ) -> Result<Arc<Edge>, AppError> {
         let (from, to) = (plan.node(caller_node.id()), plan.node(callee_node.id()));
         let own = pairing.caller;
@@ -121,8 +178,10 @@ impl Edge {
             fault_value,
             narrowed,
             handles,
+            identities: pairing.identities.clone(),
+            definitions: Arc::clone(definitions),
             deadlines: Arc::clone(deadlines),
-            limits: to.limits.values.map_or_else(Limits::default, Limits::of_bytes),
+            limits: pairing.limits.unwrap_or_else(|| to.limits.values.map_or_else(Limits::default, Limits::of_bytes)),
             under_way: Mutex::default(),
             name,
         }))
@@ -146,12 +205,18 @@ impl Edge {
         imports.edge(module, name, func);
     }
 
+    /// The path of who is called.
+    pub(super) fn callee_path(&self) -> &str {
+        &self.callee.path
+    }
+
     /// Whether a call may begin; what the caller learns, if not.
     fn open(&self) -> Result<Option<Arc<Death>>, HostError> {
         // So that calls nest no deeper than the plan says, whatever an allocator does.
         if self.caller.gate().closed() {
             return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
         }
+        self.callee.note_entered(&self.import.name);
         match self.callee.open() {
             Ok(()) => Ok(None),
             Err(Shut::Dead(death)) => Ok(Some(death)),
@@ -166,6 +231,39 @@ impl Edge {
             return self.learn(caller, &death, area, results.first_mut());
         }
         let timed = self.begin_time(caller)?;
+        let flag = caller.interrupt_handle();
+        let mut end = CallerEnd { caller, gate: self.caller.gate() };
+        match self.run(&flag, &mut end, timed, params, results)? {
+            None => Ok(()),
+            Some(death) => self.learn(caller, &death, area, results.first_mut()),
+        }
+    }
+
+    /// Makes a call of the loader's own on behalf of the caller: values are carried from `end` and to it.
+    ///
+    /// # Errors
+    /// [`Unanswered`]
+    pub(super) fn ask(&self, caller: &mut Caller<'_>, end: &mut dyn End, params: &[u64]) -> Result<(), Unanswered> {
+        if let Some(death) = self.open().map_err(Unanswered::from)? {
+            return Err(Unanswered::Dead(death));
+        }
+        let timed = self.begin_time(caller)?;
+        let flag = caller.interrupt_handle();
+        match self.run(&flag, end, timed, params, &mut [])? {
+            None => Ok(()),
+            Some(death) => Err(Unanswered::Dead(death)),
+        }
+    }
+
+    /// Carries a call out whose time has begun: gives the death of the callee, if it was the last.
+    fn run(
+        &self,
+        flag: &InterruptHandle,
+        end: &mut dyn End,
+        timed: bool,
+        params: &[u64],
+        results: &mut [u64],
+    ) -> Result<Option<Arc<Death>>, HostError> {
         let Ok(mut body) = self.callee.enter() else {
             if timed {
                 self.deadlines.end();
@@ -174,20 +272,20 @@ impl Edge {
         };
         let mut crossed = Crossed::default();
         let (result, ended) = match body.as_mut() {
-            Some(body) => self.carry(caller, body, &mut crossed, params, results),
+            Some(body) => self.carry((flag, end), body, &mut crossed, params, results),
             None => (Err(Fault { offender: Offender::Host, ..self.gone() }), None),
         };
-        crossed.give_back(&self.callee);
-        let result = match result {
+        crossed.give_back(&self.caller, &self.callee);
+        let fault = match result {
             Ok(()) => {
                 if timed {
                     self.deadlines.end();
                 }
-                return Ok(());
+                return Ok(None);
             }
             Err(fault) => fault,
         };
-        self.conclude(caller, &mut body, (result, ended), (crossed, timed), area, results.first_mut())
+        self.blame(&mut body, (fault, ended), (crossed, timed)).map(Some)
     }
 
     /// Begins the callee's time; says whether it must be ended.
@@ -199,18 +297,29 @@ impl Edge {
         self.deadlines.begin(Some(self.caller.id().0), self.callee.id().0).map_err(|Over| interrupted())
     }
 
-    /// After a call has failed: who is to blame ends, and the caller learns of it. `ended`: why the callee's post-return
-    /// function did not return, if that came besides.
+    /// After a call has failed: who is to blame ends, and the caller learns of it.
     fn conclude(
         &self,
         caller: &mut Caller<'_>,
         body: &mut Option<Body>,
-        (fault, ended): (Fault, Option<String>),
-        (mut crossed, timed): (Crossed, bool),
+        fault: (Fault, Option<String>),
+        crossed: (Crossed, bool),
         area: u32,
         result: Option<&mut u64>,
     ) -> Result<(), HostError> {
-        crossed.give_back(&self.callee);
+        let death = self.blame(body, fault, crossed)?;
+        self.learn(caller, &death, area, result)
+    }
+
+    /// Ends who is to blame for a call that has failed. `ended`: why the callee's post-return function did not return, if
+    /// that came besides.
+    fn blame(
+        &self,
+        body: &mut Option<Body>,
+        (fault, ended): (Fault, Option<String>),
+        (mut crossed, timed): (Crossed, bool),
+    ) -> Result<Arc<Death>, HostError> {
+        crossed.give_back(&self.caller, &self.callee);
         crossed.undo(&fault, &self.caller, &self.callee);
         let late = timed && self.deadlines.end();
         if fault.offender == Offender::Caller {
@@ -219,6 +328,7 @@ impl Edge {
                 // The caller's fault came first, but what has ended is not entered again.
                 text = format!("{text}; and then the callee ended: {}", first_line(&reason));
                 self.callee.die(Some(body), first_line(&reason).to_owned(), format!("{}: {reason}", self.name));
+                self.definitions.bury(Some(self.caller.id()));
             }
             return Err(match fault.kind {
                 FaultKind::Interrupted => HostError::Trap(TrapCode::Interrupt, None),
@@ -231,14 +341,15 @@ impl Edge {
             _ => first_line(&text).to_owned(),
         };
         let death = self.callee.die(Some(body), reason, format!("{}: {text}", self.name));
-        self.learn(caller, &death, area, result)
+        self.definitions.bury(Some(self.caller.id()));
+        Ok(death)
     }
 
     /// Carries the call out. Besides its outcome, says why the callee's post-return function did not return, if it did
     /// not: of two faults, the outcome names the first.
     fn carry(
         &self,
-        caller: &mut Caller<'_>,
+        (flag, end): (&InterruptHandle, &mut dyn End),
         body: &mut Body,
         crossed: &mut Crossed,
         params: &[u64],
@@ -246,14 +357,14 @@ impl Edge {
     ) -> (Result<(), Fault>, Option<String>) {
         let export = body.exports.get(self.export).copied();
         let mut callee_end = CalleeEnd { body, export, gate: self.callee.gate(), ended: None };
-        let (flag, callee) = (caller.interrupt_handle(), self.callee.interrupt.clone());
+        let callee = self.callee.interrupt.clone();
         let interrupted = move || match (flag.requested(), callee.requested()) {
             (true, _) => Some(Side::Caller),
             (_, true) => Some(Side::Callee),
             _ => None,
         };
         let call = Call {
-            caller: &mut CallerEnd { caller, gate: self.caller.gate() },
+            caller: end,
             callee: &mut callee_end,
             handles: &mut Passed { edge: self, crossed },
             interrupted: &interrupted,
@@ -276,6 +387,13 @@ impl Edge {
         let mut end = CallerEnd { caller, gate: self.caller.gate() };
         learn::store(&self.world, &self.import, value, &text, &mut end, area, result)
             .map_err(|reason| self.trap(reason))
+    }
+
+    /// What a handle stands for; `None` if the two sides mean different things, which was refused before.
+    fn identity(&self, passing: Passing) -> Option<Identity> {
+        let [caller, callee] = &self.identities;
+        let ours = caller.get(passing.caller.index()).copied().flatten()?;
+        (callee.get(passing.callee.index()).copied().flatten() == Some(ours)).then_some(ours)
     }
 
     /// The caller's end.
@@ -436,7 +554,13 @@ impl EdgeHost for Edge {
     fn pass(&self, place: u32, handle: u32) -> Option<u32> {
         let mut under_way = self.under_way();
         let passing = self.prepared.place(place)?.passing?;
-        match under_way.crossed.pass((&self.caller, &self.callee), &self.narrowed, passing, handle) {
+        match under_way.crossed.pass(
+            (&self.caller, &self.callee),
+            &self.import,
+            &self.narrowed,
+            (passing, self.identity(passing)),
+            handle,
+        ) {
             Ok(handle) => Some(handle),
             Err(error) => {
                 under_way.refused = Some(error);
@@ -447,14 +571,15 @@ impl EdgeHost for Edge {
 
     fn returned(&self) -> bool {
         let mut under_way = self.under_way();
-        under_way.crossed.give_back(&self.callee);
         under_way.crossed.forget_moved_there();
-        true
+        let ended = under_way.crossed.end(&self.caller, &self.callee);
+        under_way.refused = ended.err();
+        under_way.refused.is_none()
     }
 
     fn abandon(&self) {
         let UnderWay { mut crossed, timed, .. } = std::mem::take(&mut *self.under_way());
-        crossed.give_back(&self.callee);
+        crossed.give_back(&self.caller, &self.callee);
         if timed {
             self.deadlines.end();
         }
@@ -620,12 +745,12 @@ struct Passed<'a> {
 impl Handles for Passed<'_> {
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError> {
         let edge = self.edge;
-        self.crossed.pass((&edge.caller, &edge.callee), &edge.narrowed, passing, handle)
+        let passing = (passing, edge.identity(passing));
+        self.crossed.pass((&edge.caller, &edge.callee), &edge.import, &edge.narrowed, passing, handle)
     }
 
     fn end_of_call(&mut self) -> Result<(), HandleError> {
-        self.crossed.give_back(&self.edge.callee);
-        Ok(())
+        self.crossed.end(&self.edge.caller, &self.edge.callee)
     }
 }
 

@@ -8,10 +8,15 @@ mod context;
 mod crossing;
 mod deadline;
 mod edge;
+mod handles;
 mod learn;
 mod node;
+mod resources;
+mod scratch;
+mod r#virtual;
 
 use super::check::{Outcome, Wiring};
+use super::learn::Learning;
 use super::plan::{NodeId, Plan};
 use crate::app::virt;
 use crate::edge::Gate;
@@ -22,11 +27,13 @@ use context::{Resources, described};
 use deadline::{Deadlines, Watched};
 use edge::{Edge, Worlds};
 use node::{Body, Node};
+use resources::{Definitions, Orphans};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use r#virtual::Virtuals;
 
 pub use node::Death;
 
@@ -47,6 +54,8 @@ pub struct AppConfig {
     pub interpret_edges: bool,
     /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
     pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
+    /// Notes what is used of what the manifest grants.
+    pub learning: Option<Arc<Learning>>,
 }
 
 impl std::fmt::Debug for AppConfig {
@@ -125,7 +134,11 @@ impl App {
     /// [`AppError`]
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
+        if config.learning.is_some() {
+            resources.record();
+        }
         let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
+        let orphans = Orphans::default();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
@@ -138,7 +151,9 @@ impl App {
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
             let held = (resources.dirs_of(id).cloned().collect(), resources.nets_of(id).cloned().collect());
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, held)));
+            let mut live = Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans);
+            live.recorder = config.learning.as_ref().map(|learning| learning.guest(plan, id));
+            nodes.push(Arc::new(live));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
@@ -154,13 +169,15 @@ impl App {
             callees: node.called().map(|callee| callee.0).collect(),
         });
         let deadlines = Arc::new(Deadlines::new(watched.collect(), gates, Arc::clone(&stopped)));
+        let definitions = Definitions::new(plan, &deadlines, &orphans);
+        definitions.set(&nodes);
         let app = App { nodes, resources, stopped };
         if let Some(interrupt) = &config.interrupt {
             let _ = interrupt.set(app.interrupt_handle());
         }
         let mut done = vec![false; plan.nodes.len()];
         for (id, _) in plan.iter() {
-            app.instantiate((plan, wiring, config), &deadlines, id, &mut done)?;
+            app.instantiate((plan, wiring, config), (&deadlines, &definitions), id, &mut done)?;
         }
         Ok(app)
     }
@@ -169,7 +186,7 @@ impl App {
     fn instantiate(
         &self,
         of: (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         done: &mut [bool],
     ) -> Result<(), AppError> {
@@ -179,7 +196,7 @@ impl App {
         }
         let planned = plan.node(id);
         for callee in planned.called() {
-            self.instantiate(of, deadlines, callee, done)?;
+            self.instantiate(of, (deadlines, definitions), callee, done)?;
         }
         let node = &self.nodes[id.0];
         let mut body = node.own();
@@ -187,7 +204,7 @@ impl App {
         // What runs as it is made has the time of a call.
         let begun = if planned.parent.is_some() { deadlines.begin(None, id.0) } else { Ok(false) };
         let timed = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
-        let made = self.make(of, deadlines, id, inside);
+        let made = self.make(of, (deadlines, definitions), id, inside);
         let late = timed && deadlines.end();
         match made {
             // What it did was its own doing: it dies alone, before anybody has called it.
@@ -202,6 +219,7 @@ impl App {
                     _ => text.lines().next().unwrap_or_default().to_owned(),
                 };
                 node.die(Some(&mut body), format!("as it was made: {reason}"), text);
+                definitions.bury(None);
                 Ok(())
             }
             other => other,
@@ -212,7 +230,7 @@ impl App {
     fn make(
         &self,
         (plan, wiring, config): (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         body: &mut Body,
     ) -> Result<(), AppError> {
@@ -220,6 +238,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
+        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -232,7 +251,8 @@ impl App {
                 .map(|import| (&*import.module, &*import.name))
                 .collect();
             if !system.is_empty() {
-                wasi::add_some_to_imports(&mut imports, &node.ctx, |module, name| system.contains(&(module, name)));
+                let wanted = |module: &str, name: &str| system.contains(&(module, name));
+                wasi::add_virtual_to_imports(&mut imports, &node.ctx, virtuals.as_ref(), wanted);
             }
             for import in wiring.imports(id, index) {
                 // Two imports may have one name, and one of them be of use.
@@ -252,13 +272,16 @@ impl App {
                     }
                     Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
+                    Outcome::Resource { intrinsic, resource } => {
+                        definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
+                    }
                     Outcome::Call { callee, import: wanted, export } => {
                         let worlds = match worlds.entry(callee) {
                             Entry::Occupied(entry) => entry.into_mut(),
                             Entry::Vacant(entry) => entry.insert(Worlds::new(plan, id, index, callee)?),
                         };
                         let ends = (node, &self.nodes[callee.0]);
-                        let edge = Edge::new(plan, worlds, (wanted, export), ends, deadlines)?;
+                        let edge = Edge::new(plan, worlds, (wanted, export), ends, (deadlines, definitions))?;
                         edge.grant(&mut imports, &import.module, &import.name, config.interpret_edges);
                     }
                 }

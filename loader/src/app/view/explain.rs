@@ -2,7 +2,7 @@
 
 use super::facts;
 use super::words::{allowed, and, denied, entropy, holds_nothing, lent, or, origin, unconfined};
-use crate::app::check::{Outcome, Wiring, face};
+use crate::app::check::{Wiring, face};
 use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Plan};
 use bytesize::ByteSize;
@@ -121,9 +121,7 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
 
 /// Whether the module's own code can use what is in a slot.
 fn usable(wiring: &Wiring, id: NodeId, slot: &str) -> bool {
-    wiring.all(id).any(|import| {
-        import.reachable && matches!(&import.outcome, Outcome::System { slots, .. } | Outcome::Net { slots } if slots.iter().any(|s| s == slot))
-    })
+    wiring.all(id).any(|import| import.reachable && import.outcome.leads_to(slot))
 }
 
 /// Whom an instance calls, and the functions as WIT has them.

@@ -180,7 +180,7 @@ fn admitted(
 
 fn audit(ctx: &mut WasiCtx, function: &'static str, arguments: &[(&'static str, Argument)], errno: Errno) {
     if let (Some(rule), Some(auditor)) = (errno.rule(), &mut ctx.auditor) {
-        auditor(&Denial { module: INTERFACE, function, arguments, errno, rule });
+        auditor(&Denial { module: INTERFACE, function, arguments, errno, rule, why: None });
     }
 }
 
