@@ -270,7 +270,10 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
-                    Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
+                    Outcome::Net { virtualizer, .. } => {
+                        let between = virtualizer.and(virtuals.as_ref());
+                        net_import(&mut imports, node, between, (&import.module, &import.name));
+                    }
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Resource { intrinsic, resource } => {
                         definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
@@ -346,9 +349,17 @@ impl Drop for App {
     }
 }
 
-/// Grants a function of the network.
-fn net_import(imports: &mut Imports, node: &Arc<Node>, module: &str, name: &str) {
-    let answers: Arc<dyn Answers> = node.ctx.clone();
+/// Grants a function of the network: by whoever stands between, or by what the instance holds.
+fn net_import(
+    imports: &mut Imports,
+    node: &Arc<Node>,
+    between: Option<&Arc<dyn wasi::virt::Virtual>>,
+    (module, name): (&str, &str),
+) {
+    let answers: Arc<dyn Answers> = match between {
+        Some(virt) => Arc::new(wasi::virt::Between::new(&node.ctx, virt)),
+        None => node.ctx.clone(),
+    };
     let gated = Arc::clone(node);
     let closing: Closing = Arc::new(move |closed| gated.gate().set_closed(closed));
     wasi::net::add_to_imports(imports, module, &answers, &closing, |function| function == name);

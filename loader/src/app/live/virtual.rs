@@ -337,6 +337,43 @@ impl Answers for Asking<'_, '_> {
         self.number(Virt::Stdio, "write", &[Word(to), Bytes(data)])
     }
 
+    fn resolve(&mut self, name: &str) -> Answer<Vec<String>> {
+        let reply = self.result(Virt::Net, "resolve", &[Bytes(name.as_bytes())], (4, 8))?;
+        Ok(reply.list(0, 8, |item| item.text(0)))
+    }
+
+    fn connect(&mut self, host: &str, port: u16, wait: bool) -> Answer<u32> {
+        self.number(Virt::Net, "connect", &[Bytes(host.as_bytes()), Word(port.into()), flag(wait)])
+    }
+
+    fn listen(&mut self, address: &str, port: u16) -> Answer<u32> {
+        self.number(Virt::Net, "listen", &[Bytes(address.as_bytes()), Word(port.into())])
+    }
+
+    fn bind(&mut self, address: &str, port: u16) -> Answer<u32> {
+        self.number(Virt::Net, "bind", &[Bytes(address.as_bytes()), Word(port.into())])
+    }
+
+    fn send_to(&mut self, socket: u32, data: &[u8], host: &str, port: u16) -> Answer<u32> {
+        let args = [Word(socket), Bytes(data), Bytes(host.as_bytes()), Word(port.into())];
+        self.number(Virt::Net, "send-to", &args)
+    }
+
+    fn receive_from(&mut self, socket: u32, len: u32, wait: bool) -> Answer<(Vec<u8>, (String, u16))> {
+        let reply = self.result(Virt::Net, "receive-from", &[Word(socket), Word(len), flag(wait)], (4, 20))?;
+        Ok((reply.bytes(0).to_vec(), (reply.text(8), reply.word(16) as u16)))
+    }
+
+    fn local(&mut self, socket: u32) -> Answer<(String, u16)> {
+        let reply = self.result(Virt::Net, "local", &[Word(socket)], (4, 12))?;
+        Ok((reply.text(0), reply.word(8) as u16))
+    }
+
+    fn peer(&mut self, socket: u32) -> Answer<(String, u16)> {
+        let reply = self.result(Virt::Net, "peer", &[Word(socket)], (4, 12))?;
+        Ok((reply.text(0), reply.word(8) as u16))
+    }
+
     fn listeners(&mut self) -> Answer<Vec<u32>> {
         let reply = self.ask(Virt::Net, "listeners", &[], 8)?;
         Ok(reply.list(0, 4, |item| item.word(0)))

@@ -4,6 +4,7 @@ use crate::GroupConfig;
 use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
 use crate::app::limits::Limits;
 use crate::app::manifest::{HostResource, attenuation};
+use crate::app::net::{Deny, Dns, Endpoint, HostPattern, Net};
 use crate::app::plan::Node;
 use crate::wasi::{DirGrant, DirLimits, DirRights};
 use bailiwick_runtime_abi::edge;
@@ -41,18 +42,22 @@ pub(super) fn grant(cap: &Cap) -> Value {
             "connect": net.connect.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "listen": net.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "deny_cidr": net.deny.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "max_conns": net.max_connections,
+            "max_connections": net.max_connections,
             "max_bytes": net.max_bytes,
         }),
-        Cap::Dns(dns) => json!({"allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+        Cap::Dns(dns) => json!({
+            "allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "servers": dns.servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
     }
 }
 
-/// The capability with these fields; networks, which nobody holds yet, are not read.
+/// The capability with these fields.
 pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
     let text = |key: &str| grant.get(key).and_then(Value::as_str);
     let flag = |key: &str| grant.get(key).and_then(Value::as_bool);
-    Some(match CapKind::from_name(kind)? {
+    let kind = CapKind::from_name(kind)?;
+    Some(match kind {
         CapKind::Dir => Cap::Dir {
             path: SubPath::parse(text("path")?).ok()?,
             grant: DirGrant {
@@ -88,7 +93,20 @@ pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
             "seeded" => Random::Seeded(text("seed_sha256")?.to_owned()),
             _ => return None,
         }),
-        CapKind::Tcp | CapKind::Udp | CapKind::Dns => return None,
+        CapKind::Tcp | CapKind::Udp => {
+            let net = Net {
+                connect: each(grant, "connect", |text| Endpoint::parse(text).ok())?,
+                listen: each(grant, "listen", |text| Endpoint::parse(text).ok())?,
+                deny: each(grant, "deny_cidr", |text| Deny::parse(text).ok())?,
+                max_connections: number(grant, "max_connections").and_then(|n| u32::try_from(n).ok()),
+                max_bytes: number(grant, "max_bytes"),
+            };
+            if kind == CapKind::Tcp { Cap::Tcp(net) } else { Cap::Udp(net) }
+        }
+        CapKind::Dns => Cap::Dns(Dns {
+            allow: each(grant, "allow", |text| HostPattern::parse(text).ok())?,
+            servers: each(grant, "servers", |text| text.parse().ok())?,
+        }),
     })
 }
 
@@ -137,6 +155,11 @@ fn rights(names: &Value) -> Option<DirRights> {
         .as_array()?
         .iter()
         .try_fold(DirRights::NONE, |all, name| Some(all.union(DirRights::from_name(name.as_str()?)?)))
+}
+
+/// A list of texts, each read by `read`.
+fn each<T>(of: &Value, key: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    of.get(key)?.as_array()?.iter().map(|text| read(text.as_str()?)).collect()
 }
 
 fn number(of: &Value, key: &str) -> Option<u64> {

@@ -11,6 +11,7 @@
 //! | `front.rs` | a call on its way: the guest's memory and state, and who answers |
 //! | `io.rs`, `fd.rs`, `path.rs`, `readdir.rs` | files and folders |
 //! | `sock.rs`, `poll.rs` | sockets; waiting |
+//! | `net.rs` | sockets of who imports `bailiwick:virt/net` itself |
 //! | `rest.rs` | clocks, random numbers, the environment |
 //!
 //! *Invariants.* The guest's state is not locked, and its memory not borrowed, while the module that answers runs. With an
@@ -21,6 +22,7 @@ mod fd;
 mod file;
 mod front;
 mod io;
+mod net;
 mod path;
 mod poll;
 mod readdir;
@@ -35,6 +37,7 @@ use std::sync::atomic::AtomicBool;
 
 pub(super) use file::VirtualFile;
 pub(super) use front::{Front, State, call};
+pub use net::Between;
 
 /// The functions of preview 1, by their names.
 pub(super) mod calls {
@@ -301,6 +304,38 @@ pub trait Answers {
         Err(Errno::NOSYS.into())
     }
 
+    /// `net.resolve`
+    fn resolve(&mut self, name: &str) -> Answer<Vec<String>> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.connect`
+    fn connect(&mut self, host: &str, port: u16, wait: bool) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.listen`
+    fn listen(&mut self, address: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.bind`
+    fn bind(&mut self, address: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.send-to`
+    fn send_to(&mut self, socket: u32, data: &[u8], host: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.receive-from`: the data, and the sender's address and port.
+    fn receive_from(&mut self, socket: u32, len: u32, wait: bool) -> Answer<(Vec<u8>, (String, u16))> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.local`
+    fn local(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.peer`
+    fn peer(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Err(Errno::NOSYS.into())
+    }
     /// `net.listeners`
     fn listeners(&mut self) -> Answer<Vec<u32>> {
         Err(Errno::NOSYS.into())
