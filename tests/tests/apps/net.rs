@@ -533,3 +533,49 @@ fn datagrams_go_where_they_may() {
         .prints("bind ok\nreceive-from-now again\nsend-to notcapable\n");
     assert_eq!(reached(), 1);
 }
+
+/// An application whose two libraries hold the same part of the network.
+fn family(port: u16, left: &str) -> App {
+    App::web(&format!(
+        "[package]\nname = \"parent\"\nmodule = \"parent.wasm\"\n[host]\n\
+         net = {{ kind = \"tcp\", connect = [\"127.0.0.1:{port}\"], max_connections = 2, max_bytes = \"100B\" }}\n\
+         out = {{ kind = \"stdio\", stdout = \"inherit\", stderr = \"inherit\" }}\n\
+         command = {{ kind = \"args\", command_line = true }}\n\
+         [grants]\nnet = \"net\"\nout = \"out\"\ncommand = \"command\"\n\
+         [deps.left]\nmodule = \"left.wasm\"\ngrants.net = {left}\non_fault = \"error\"\n\
+         [deps.right]\nmodule = \"right.wasm\"\ngrants.net = \"net\"\non_fault = \"error\"\n"
+    ))
+}
+
+/// What two children hold of one parent is spent once, and who dies leaves nothing open.
+#[test]
+fn two_children_share_what_their_parent_has() {
+    let greeter = Greeter::start();
+    let text = greeter.port.to_string();
+    let app = family(greeter.port, "\"net\"");
+    // 100 bytes for both; 19 is DQUOT, 33 MFILE.
+    app.run(&[&text, "left", "60", "right", "60"]).with(0).prints("left 60\nright 40\n");
+    app.run(&[&text, "left", "100", "right", "1"]).with(0).prints("left 100\nright -19\n");
+    app.run(&[&text, "left", "0", "left", "0", "right", "0"]).with(0).prints("left 0\nleft 0\nright -33\n");
+    // The death of one gives its connections back.
+    app.run(&[&text, "left", "0", "left", "0", "left", "die", "right", "0", "left", "0"])
+        .with(0)
+        .prints("left 0\nleft 0\nleft is dead\nright 0\nleft is gone\n");
+    assert_eq!(greeter.reached(), 9);
+    // A child that is handed less has less; one that is handed more is refused.
+    let app = family(greeter.port, "{ from = \"net\", max_bytes = \"10B\", max_connections = 1 }");
+    app.run(&[&text, "left", "60", "left", "0", "right", "60"]).with(0).prints("left 10\nleft -33\nright 60\n");
+    let app = family(greeter.port, "{ from = \"net\", connect = [\"127.0.0.1:*\"] }");
+    app.bailiwick(&["check"]).with(3).shows(&["left", "connect: 127.0.0.1:* is more than"]);
+}
+
+/// What a person reads of it.
+#[test]
+fn explain_says_where_it_may_connect() {
+    let app = App::web(&fs::read_to_string(built().web.join("bailiwick.toml")).expect("the example"));
+    app.bailiwick(&["explain"]).with(0).shows(&[
+        "may connect by tcp to localhost:8080, example.org:80; never to addresses of the machine itself",
+        "at most 4 at once and 16.0 MiB in all",
+    ]);
+    app.bailiwick(&["why", "client", "tcp"]).with(0).shows(&["Used:", "bailiwick:virt/net.connect"]);
+}

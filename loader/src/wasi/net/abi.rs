@@ -328,6 +328,7 @@ functions! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FuncType;
     use bailiwick_runtime_abi::wit::Direction;
     use bailiwick_runtime_abi::wit::builtin::host_world;
 
@@ -346,8 +347,8 @@ mod tests {
             assert!(imports.contains(INTERFACE, &function.name), "{}", function.name);
             let signature = world.signature(function, Direction::Lower);
             let ty = imports.func_type_of(INTERFACE, &function.name).expect("a function");
-            assert_eq!(ty.params(), signature.params, "{}", function.name);
-            assert_eq!(ty.results(), signature.results, "{}", function.name);
+            let expected = FuncType::new(signature.params.iter().copied(), signature.results.iter().copied());
+            assert_eq!(*ty, expected, "{}", function.name);
         }
     }
 }
