@@ -132,6 +132,15 @@ impl Imports {
         self.modules.get(module).is_some_and(|m| m.definitions.contains_key(name))
     }
 
+    /// The type of a host function that is granted.
+    #[cfg(test)]
+    pub(crate) fn func_type_of(&self, module: &str, name: &str) -> Option<&FuncType> {
+        match self.modules.get(module)?.definitions.get(name)? {
+            Definition::Host(host) => Some(&host.ty),
+            _ => None,
+        }
+    }
+
     /// What satisfies an import.
     pub(crate) fn find(&self, inner: &mut Inner, module: &str, name: &str) -> Result<Option<Definition>, Error> {
         let Some(found) = self.modules.get(module) else { return Ok(None) };

@@ -360,6 +360,9 @@ impl<'a> Checker<'a> {
                 ),
             ));
         }
+        if module == Virt::Net.interface() {
+            return self.net(node, index, name);
+        }
         if let Some(way) = preview1::way(module, name) {
             return Ok(match way {
                 Way::Itself => Outcome::System { slots: Vec::new(), virtuals: Vec::new(), itself: true },
@@ -367,9 +370,6 @@ impl<'a> Checker<'a> {
                     Outcome::System { slots: slots_of(node, kinds), virtuals: virtuals_of(node, kinds), itself: false }
                 }
             });
-        }
-        if module == Virt::Net.interface() {
-            return self.net(node, index, name);
         }
         if (module == FS_INTERFACE || module.strip_prefix(FS_INTERFACE).is_some_and(|rest| rest.starts_with('@')))
             && name.strip_prefix(RESOURCE_DROP) == Some("dir")
@@ -400,7 +400,7 @@ impl<'a> Checker<'a> {
         };
         // What the loader has a type of, and answers.
         let mut functions = virtualizer::functions(self.host, Virt::Net);
-        let Some(wanted) = functions.find(|function| function.name == name && wasi::net::is_function(name)) else {
+        let Some(wanted) = functions.find(|function| function.name == name) else {
             return says(Code::UnknownImport, "there is no such function");
         };
         let Some(world) = &member.world else {

@@ -21,13 +21,14 @@ pub struct NetAttenuation {
 impl Net {
     /// This, narrowed.
     pub(super) fn derive(&self, asked: &NetAttenuation) -> Result<Net, Widening> {
-        let endpoints = |field, held: &[Endpoint], asked: &Option<Vec<Endpoint>>| match asked {
+        type May = fn(&Net, &Endpoint) -> bool;
+        let endpoints = |field, held: &[Endpoint], asked: &Option<Vec<Endpoint>>, may: May| match asked {
             None => Ok(held.to_vec()),
-            Some(asked) => match asked.iter().find(|endpoint| !self.allows_endpoint(held, endpoint)) {
+            Some(asked) => match asked.iter().find(|endpoint| !may(self, endpoint)) {
                 None => Ok(asked.clone()),
                 Some(excess) => {
                     let mut held: Vec<String> = held.iter().map(Endpoint::to_string).collect();
-                    if self.denies_by_default() {
+                    if self.denies_by_default() && field == "connect" {
                         held.push("without what is denied by default".to_owned());
                     }
                     let held: Vec<&str> = held.iter().map(String::as_str).collect();
@@ -46,8 +47,8 @@ impl Net {
             (asked, held) => asked.or(held),
         };
         Ok(Net {
-            connect: endpoints("connect", &self.connect, &asked.connect)?,
-            listen: endpoints("listen", &self.listen, &asked.listen)?,
+            connect: endpoints("connect", &self.connect, &asked.connect, Net::may_connect)?,
+            listen: endpoints("listen", &self.listen, &asked.listen, Net::may_listen)?,
             deny,
             max_connections,
             max_bytes,

@@ -14,17 +14,25 @@ pub enum Way {
 
 /// What a function of the system interface is a way to; `None`: there is no such function.
 pub fn way(module: &str, function: &str) -> Option<Way> {
+    if super::virt::is_net(module) {
+        return Some(Way::To(match function {
+            "resolve" => &[CapKind::Dns],
+            "connect" | "listen" | "listeners" | "accept" => &[CapKind::Tcp],
+            "bind" | "send-to" | "receive-from" => &[CapKind::Udp],
+            _ => &[CapKind::Tcp, CapKind::Udp],
+        }));
+    }
     if module != MODULE && module != UNSTABLE_MODULE {
         return None;
     }
     const FILES: Way = Way::To(&[CapKind::Dir]);
-    const STREAMS: Way = Way::To(&[CapKind::Dir, CapKind::Stdio, CapKind::Tcp]);
+    const STREAMS: Way = Way::To(&[CapKind::Dir, CapKind::Stdio, CapKind::Tcp, CapKind::Udp]);
     Some(match function {
         "args_get" | "args_sizes_get" => Way::To(&[CapKind::Args]),
         "environ_get" | "environ_sizes_get" => Way::To(&[CapKind::Env]),
         "clock_res_get" | "clock_time_get" => Way::To(&[CapKind::Clock]),
         "random_get" => Way::To(&[CapKind::Random]),
-        "poll_oneoff" => Way::To(&[CapKind::Clock, CapKind::Stdio, CapKind::Dir, CapKind::Tcp]),
+        "poll_oneoff" => Way::To(&[CapKind::Clock, CapKind::Stdio, CapKind::Dir, CapKind::Tcp, CapKind::Udp]),
         "fd_read"
         | "fd_write"
         | "fd_close"

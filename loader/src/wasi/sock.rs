@@ -12,7 +12,7 @@ use super::errno::{Errno, retry};
 use super::fd_io::{gather, scatter};
 use super::host_stream::{HostStream, total};
 use super::memory::GuestMemory;
-use super::net::{NetCap, Ticket};
+use super::net::{NetCap, Ticket, Way};
 use super::types::{FdFlags, FileKind, Rights};
 use super::wait::{HostFd, Stop, Wait};
 use rustix::event::PollFlags;
@@ -212,7 +212,9 @@ impl Socket {
 
     /// Whether somebody has written to it, and so may be answered.
     pub(super) fn heard_from(&self, peer: SocketAddr) -> bool {
-        matches!(&self.role, Role::Datagrams(peers) if peers.anybody && peers.known.contains(&peer))
+        let (Role::Datagrams(peers), Some(held)) = (&self.role, &self.held) else { return false };
+        // A sender's address is easily forged: what is denied stays denied.
+        peers.anybody && peers.known.contains(&peer) && held.cap.grant().admits(peer.ip(), Way::Literal)
     }
 
     /// By which grant it sends datagrams.

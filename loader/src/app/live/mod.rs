@@ -21,7 +21,6 @@ use super::plan::{NodeId, Plan};
 use crate::app::virt;
 use crate::edge::Gate;
 use crate::wasi::net::{Answers, Closing};
-use crate::wasi::virt::{Forwarded, Virtual};
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
@@ -272,8 +271,8 @@ impl App {
                         }
                     }
                     Outcome::Net { virtualizer, .. } => {
-                        let instead = virtuals.as_ref().filter(|_| virtualizer.is_some());
-                        net_import(&mut imports, (node, instead), &import.module, &import.name);
+                        let between = virtualizer.and(virtuals.as_ref());
+                        net_import(&mut imports, node, between, (&import.module, &import.name));
                     }
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Resource { intrinsic, resource } => {
@@ -350,15 +349,15 @@ impl Drop for App {
     }
 }
 
-/// Grants a function of the network.
+/// Grants a function of the network: by whoever stands between, or by what the instance holds.
 fn net_import(
     imports: &mut Imports,
-    (node, instead): (&Arc<Node>, Option<&Arc<dyn Virtual>>),
-    module: &str,
-    name: &str,
+    node: &Arc<Node>,
+    between: Option<&Arc<dyn wasi::virt::Virtual>>,
+    (module, name): (&str, &str),
 ) {
-    let answers: Arc<dyn Answers> = match instead {
-        Some(virt) => Arc::new(Forwarded::new(&node.ctx, virt)),
+    let answers: Arc<dyn Answers> = match between {
+        Some(virt) => Arc::new(wasi::virt::Forwarded::new(&node.ctx, virt)),
         None => node.ctx.clone(),
     };
     let gated = Arc::clone(node);

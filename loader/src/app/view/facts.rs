@@ -42,7 +42,7 @@ pub(super) fn grant(cap: &Cap) -> Value {
             "connect": net.connect.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "listen": net.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "deny_cidr": net.deny.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "max_conns": net.max_connections,
+            "max_connections": net.max_connections,
             "max_bytes": net.max_bytes,
         }),
         Cap::Dns(dns) => json!({
@@ -56,7 +56,8 @@ pub(super) fn grant(cap: &Cap) -> Value {
 pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
     let text = |key: &str| grant.get(key).and_then(Value::as_str);
     let flag = |key: &str| grant.get(key).and_then(Value::as_bool);
-    Some(match CapKind::from_name(kind)? {
+    let kind = CapKind::from_name(kind)?;
+    Some(match kind {
         CapKind::Dir => Cap::Dir {
             path: SubPath::parse(text("path")?).ok()?,
             grant: DirGrant {
@@ -106,7 +107,7 @@ fn read_net(grant: &Value) -> Option<Net> {
         connect: each(grant, "connect", Endpoint::parse)?,
         listen: each(grant, "listen", Endpoint::parse)?,
         deny: each(grant, "deny_cidr", Deny::parse)?,
-        max_connections: number(grant, "max_conns").and_then(|n| u32::try_from(n).ok()),
+        max_connections: number(grant, "max_connections").and_then(|n| u32::try_from(n).ok()),
         max_bytes: number(grant, "max_bytes"),
     })
 }

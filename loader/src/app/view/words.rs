@@ -98,12 +98,39 @@ pub fn allowed(plan: &Plan, id: NodeId, slot: &str) -> Vec<String> {
             if !net.listen.is_empty() {
                 clauses.push(format!("listen by {} on {}", held.cap.kind(), shown(&net.listen)));
             }
+            if let Some(last) = clauses.last_mut() {
+                let denied: Vec<String> = net.deny.iter().map(denied_addresses).collect();
+                if !denied.is_empty() && !net.connect.is_empty() {
+                    *last += &format!("; never to {}", denied.join(" or "));
+                }
+                let most = [
+                    net.max_connections.map(|most| format!("{most} at once")),
+                    net.max_bytes.map(|most| format!("{} in all", bytesize::ByteSize(most))),
+                ];
+                let most: Vec<String> = most.into_iter().flatten().collect();
+                if !most.is_empty() {
+                    *last += &format!("; at most {}", most.join(" and "));
+                }
+            }
             clauses
         }
         Cap::Dns(dns) => {
             let names: Vec<String> = dns.allow.iter().map(ToString::to_string).collect();
-            vec![format!("look up {}", names.join(", "))]
+            let servers: Vec<String> = dns.servers.iter().map(ToString::to_string).collect();
+            let asked = if servers.is_empty() { String::new() } else { format!(" at {}", servers.join(", ")) };
+            vec![format!("look up {}{asked}", names.join(", "))]
         }
+    }
+}
+
+/// Addresses that are refused, in words.
+fn denied_addresses(deny: &crate::app::net::Deny) -> String {
+    match deny {
+        crate::app::net::Deny::Default => {
+            "addresses of the machine itself, of private networks or of cloud metadata, unless named literally"
+                .to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

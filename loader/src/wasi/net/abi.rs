@@ -121,12 +121,8 @@ impl Side {
         }
         let request = lift(memory)?;
         let mut progress = Progress::default();
-        let instead = self.answers.instead(caller, &request).transpose()?;
         let answer = loop {
-            if let Some(answer) = instead {
-                break answer;
-            }
-            let wait = match self.answers.attempt(&request, &mut progress) {
+            let wait = match self.answers.attempt(caller, &request, &mut progress)? {
                 Ok(reply) => break Ok(reply),
                 Err(Stop::Errno(errno)) => break Err(errno),
                 Err(Stop::Interrupted) => return Err(interrupted()),
@@ -245,16 +241,12 @@ fn interrupted() -> HostError {
     HostError::Trap(TrapCode::Interrupt, None)
 }
 
-/// Whether the interface has a function of that name.
-pub(crate) fn is_function(name: &str) -> bool {
-    NAMES.contains(&name)
-}
-
 /// Defines [`add_to_imports`]: a row is the function, its parameters as WebAssembly passes them, how they are lifted, and
 /// the result's shape, whose place is the last parameter.
 macro_rules! functions {
     ($($name:literal ($($param:ident: $type:ident),*) $(-> $shape:ident)? |$memory:ident| $request:expr;)*) => {
         /// Every function of the interface.
+        #[cfg(test)]
         const NAMES: &[&str] = &[$($name),*];
 
         /// Hands the network to the loader, under the name by which a module imports the interface, as far as it is wanted.
@@ -331,4 +323,32 @@ functions! {
             timeout_ns: (timed != 0).then_some(timeout),
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FuncType;
+    use bailiwick_runtime_abi::wit::Direction;
+    use bailiwick_runtime_abi::wit::builtin::host_world;
+
+    /// The core types, and where results lie, are those of the WIT text.
+    #[test]
+    fn every_function_is_as_the_canonical_abi_has_it() {
+        let world = host_world().expect("the loader's world");
+        let functions: Vec<_> =
+            world.imports().iter().filter(|function| function.interface.as_deref() == Some(INTERFACE)).collect();
+        assert_eq!(functions.len(), NAMES.len());
+        let answers: Arc<dyn Answers> = Arc::new(std::sync::Mutex::new(super::super::super::WasiCtx::inert()));
+        let closing: Closing = Arc::new(|_| false);
+        let mut imports = Imports::new();
+        add_to_imports(&mut imports, INTERFACE, &answers, &closing, |_| true);
+        for function in functions {
+            assert!(imports.contains(INTERFACE, &function.name), "{}", function.name);
+            let signature = world.signature(function, Direction::Lower);
+            let ty = imports.func_type_of(INTERFACE, &function.name).expect("a function");
+            let expected = FuncType::new(signature.params.iter().copied(), signature.results.iter().copied());
+            assert_eq!(*ty, expected, "{}", function.name);
+        }
+    }
 }

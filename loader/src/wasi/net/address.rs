@@ -56,7 +56,7 @@ impl Range {
 
     /// Whether the address is in it, as it is written: not what it may stand for.
     pub fn contains(self, address: IpAddr) -> bool {
-        Range::new(address, self.bits) == Some(self)
+        Range::new(address.to_canonical(), self.bits) == Some(self)
     }
 
     /// Whether all of `other` is in it.

@@ -3,6 +3,7 @@
 use super::super::errno::Errno;
 use super::super::wait::Stop;
 use super::sockets::Stage;
+use crate::{Caller, HostError};
 
 /// A call of `bailiwick:virt/net`, whose documentation is in `virt.wit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,20 +82,16 @@ pub struct Progress {
 
 /// Answers a guest's calls. It never sleeps: it says what it waits for, and is asked again.
 pub trait Answers: Send + Sync {
-    /// Makes an attempt.
+    /// Makes an attempt for the guest that calls.
     ///
     /// # Errors
-    /// [`Stop`]
-    fn attempt(&self, request: &Request, progress: &mut Progress) -> Result<Reply, Stop>;
-
-    /// Answers by way of another guest, if one stands between; else [`Answers::attempt`] is asked.
-    fn instead(
+    /// Why the guest is to end.
+    fn attempt(
         &self,
-        _caller: &mut crate::Caller<'_>,
-        _request: &Request,
-    ) -> Option<Result<Result<Reply, Errno>, crate::HostError>> {
-        None
-    }
+        caller: &mut Caller<'_>,
+        request: &Request,
+        progress: &mut Progress,
+    ) -> Result<Result<Reply, Stop>, HostError>;
 
     /// Is told when a call was denied.
     fn denied(&self, function: &'static str, request: &Request, errno: Errno);

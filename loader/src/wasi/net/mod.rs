@@ -23,11 +23,12 @@ mod policy;
 mod resolver;
 mod sockets;
 
-pub(crate) use abi::{Closing, add_to_imports, is_function};
+pub(crate) use abi::{Closing, add_to_imports};
 pub use address::{Deny, Range};
 pub use calls::{Answers, Progress, Ready, Reply, Request};
 pub(super) use cap::Ticket;
 pub use cap::{NetCap, NotWithin};
+pub(super) use policy::Way;
 pub use policy::{Dns, Endpoint, HostPattern, Net};
 pub(super) use sockets::Network;
 pub(crate) use sockets::listening;

@@ -242,22 +242,26 @@ impl Net {
             && (!self.denies_by_default() || other.denies_by_default() || default_ranges().iter().all(within))
     }
 
-    /// Whether an endpoint is one of `own`, and stays as narrow: of what a pattern means, addresses that are denied by
+    /// Whether an endpoint is one of those that it connects to, and stays as narrow: of what a pattern means, addresses that are denied by
     /// default to whoever comes by a pattern can't be named literally by somebody below.
-    pub(crate) fn allows_endpoint(&self, own: &[Endpoint], other: &Endpoint) -> bool {
+    pub(crate) fn may_connect(&self, other: &Endpoint) -> bool {
         let literal = other.host.literal();
         let escapes = self.denies_by_default()
             && literal.iter().any(|range| default_ranges().iter().any(|denied| denied.meets(*range)));
-        own.iter().any(|own| own.covers(other) && !(escapes && own.host.literal().is_empty()))
+        self.connect.iter().any(|own| own.covers(other) && !(escapes && own.host.literal().is_empty()))
+    }
+
+    /// Whether an endpoint is one of those that it listens on.
+    pub(crate) fn may_listen(&self, other: &Endpoint) -> bool {
+        self.listen.iter().any(|own| own.covers(other))
     }
 
     /// Whether `other` is this or less.
     pub fn covers(&self, other: &Net) -> bool {
-        let within = |own: &[Endpoint], other: &[Endpoint]| other.iter().all(|e| self.allows_endpoint(own, e));
         let limit =
             |own: Option<u64>, other: Option<u64>| own.is_none_or(|own| other.is_some_and(|other| other <= own));
-        within(&self.connect, &other.connect)
-            && within(&self.listen, &other.listen)
+        other.connect.iter().all(|endpoint| self.may_connect(endpoint))
+            && other.listen.iter().all(|endpoint| self.may_listen(endpoint))
             && self.denied_by(other)
             && limit(self.max_connections.map(u64::from), other.max_connections.map(u64::from))
             && limit(self.max_bytes, other.max_bytes)

@@ -9,6 +9,7 @@ use super::super::descriptors::{Descriptor, Kind};
 use super::super::errno::{Errno, Rule, retry};
 use super::super::sock::{Held, Peers, Role, Socket};
 use super::super::types::{FdFlags, Rights};
+use super::super::usage::Place;
 use super::super::wait::{HostFd, Stop, Wait, monotonic_ns};
 use super::abi::INTERFACE;
 use super::calls::{Answers, Progress, Ready, Reply, Request};
@@ -16,6 +17,7 @@ use super::cap::{NetCap, Ticket};
 use super::connect::{self, Connecting, Target};
 use super::policy::{Dns, Host, Way};
 use super::resolver::Lookup;
+use crate::{Caller, HostError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{Shutdown, SocketType, sockopt};
@@ -106,6 +108,21 @@ fn guest(ctx: &Mutex<WasiCtx>) -> Result<MutexGuard<'_, WasiCtx>, Errno> {
     ctx.lock().map_err(|_| Errno::NOTRECOVERABLE)
 }
 
+/// Notes what the guest uses of what it was granted, if anybody wants to know.
+fn note(guest: &WasiCtx, kind: Place, place: &str) {
+    if let Some(recorder) = &guest.recorder {
+        recorder.note_place(kind, place);
+    }
+}
+
+/// A host and a port, as manifests write them.
+fn place(host: &str, port: u16) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) => SocketAddr::new(address.to_canonical(), port).to_string(),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
 /// Goes on to the addresses that may be used: those of the host that were checked.
 fn targets(
     ctx: &Mutex<WasiCtx>,
@@ -120,6 +137,11 @@ fn targets(
             Stage::Begin => {
                 let guest = guest(ctx)?;
                 let route = guest.network.route(&caps(&guest)?, host, port)?;
+                let used = if function == "connect" { Place::TcpConnect } else { Place::UdpConnect };
+                note(&guest, used, &place(host, port));
+                if route.ways.iter().all(|(_, way)| *way == Way::Pattern) && route.lookup.is_some() {
+                    note(&guest, Place::Name, host);
+                }
                 drop(guest);
                 match route.lookup {
                     Some((name, servers)) => {
@@ -267,6 +289,7 @@ fn resolve(ctx: &Mutex<WasiCtx>, name: &str, progress: &mut Progress) -> Result<
         match (host.known(), &host) {
             (Some(known), _) => return Ok(Reply::Texts(known.iter().map(ToString::to_string).collect())),
             (None, Host::Name(name)) => {
+                note(&guest, Place::Name, name);
                 drop(guest);
                 progress.stage = Stage::Lookup(Box::new(Lookup::begin(name, &servers)), Vec::new(), 0);
             }
@@ -284,6 +307,7 @@ fn listen(guest: &mut WasiCtx, address: &str, port: u16) -> Result<Reply, Stop> 
     let cap = cap.ok_or(Errno::NOTCAPABLE.by(Rule::Host))?;
     cap.alive()?;
     guest.descriptors.vacancy()?;
+    note(guest, Place::TcpListen, &SocketAddr::new(address, port).to_string());
     let socket = bound(SocketAddr::new(address, port), SocketType::STREAM)?;
     let socket = Socket::new(HostFd::Shared(Arc::new(socket)), Role::Listener, Some(Held::new(cap, None)));
     Ok(Reply::Number(guest.descriptors.insert(Descriptor::listener(socket))?))
@@ -304,6 +328,9 @@ fn bind(guest: &mut WasiCtx, address: &str, port: u16) -> Result<Reply, Stop> {
     };
     guest.descriptors.vacancy()?;
     let ticket = cap.connection()?;
+    if anybody {
+        note(guest, Place::UdpListen, &SocketAddr::new(address, port).to_string());
+    }
     let socket = bound(SocketAddr::new(address, port), SocketType::DGRAM)?;
     let role = Role::Datagrams(Peers::new(anybody));
     insert(guest, Socket::new(HostFd::Shared(Arc::new(socket)), role, Some(Held::new(cap, Some(ticket)))), false)
@@ -450,20 +477,30 @@ fn of_socket(guest: &mut WasiCtx, request: &Request, progress: &mut Progress) ->
     }
 }
 
-impl Answers for Mutex<WasiCtx> {
-    fn attempt(&self, request: &Request, progress: &mut Progress) -> Result<Reply, Stop> {
-        match request {
-            Request::Resolve { name } => resolve(self, name, progress),
-            Request::Connect { host, port, wait } => connect(self, (host, *port), *wait, progress),
-            Request::SendTo { socket, data, host, port } => send_to(self, *socket, data, (host, *port), progress),
-            Request::Listeners => Ok(Reply::Numbers(guest(self)?.network.listeners.clone())),
-            Request::Listen { address, port } => listen(&mut *guest(self)?, address, *port),
-            Request::Bind { address, port } => bind(&mut *guest(self)?, address, *port),
-            Request::Poll { subscriptions, timeout_ns } => {
-                wait_for(&mut *guest(self)?, subscriptions, *timeout_ns, progress)
-            }
-            request => of_socket(&mut *guest(self)?, request, progress),
+/// Makes an attempt at a call.
+fn attempt(ctx: &Mutex<WasiCtx>, request: &Request, progress: &mut Progress) -> Result<Reply, Stop> {
+    match request {
+        Request::Resolve { name } => resolve(ctx, name, progress),
+        Request::Connect { host, port, wait } => connect(ctx, (host, *port), *wait, progress),
+        Request::SendTo { socket, data, host, port } => send_to(ctx, *socket, data, (host, *port), progress),
+        Request::Listeners => Ok(Reply::Numbers(guest(ctx)?.network.listeners.clone())),
+        Request::Listen { address, port } => listen(&mut *guest(ctx)?, address, *port),
+        Request::Bind { address, port } => bind(&mut *guest(ctx)?, address, *port),
+        Request::Poll { subscriptions, timeout_ns } => {
+            wait_for(&mut *guest(ctx)?, subscriptions, *timeout_ns, progress)
         }
+        request => of_socket(&mut *guest(ctx)?, request, progress),
+    }
+}
+
+impl Answers for Mutex<WasiCtx> {
+    fn attempt(
+        &self,
+        _caller: &mut Caller<'_>,
+        request: &Request,
+        progress: &mut Progress,
+    ) -> Result<Result<Reply, Stop>, HostError> {
+        Ok(attempt(self, request, progress))
     }
 
     fn denied(&self, function: &'static str, request: &Request, errno: Errno) {

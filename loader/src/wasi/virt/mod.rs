@@ -325,7 +325,7 @@ pub trait Answers {
     fn send_to(&mut self, socket: u32, data: &[u8], host: &str, port: u16) -> Answer<u32> {
         Err(Errno::NOSYS.into())
     }
-    /// `net.receive-from`: and the sender's address and port.
+    /// `net.receive-from`: the data, and the sender's address and port.
     fn receive_from(&mut self, socket: u32, len: u32, wait: bool) -> Answer<(Vec<u8>, (String, u16))> {
         Err(Errno::NOSYS.into())
     }

@@ -35,25 +35,27 @@ impl Forwarded {
 }
 
 impl net::Answers for Forwarded {
-    fn attempt(&self, _request: &Request, _progress: &mut Progress) -> Result<Reply, Stop> {
-        Err(Errno::NOSYS.into())
-    }
-
-    fn instead(&self, caller: &mut Caller<'_>, request: &Request) -> Option<Result<Result<Reply, Errno>, HostError>> {
+    fn attempt(
+        &self,
+        caller: &mut Caller<'_>,
+        request: &Request,
+        _progress: &mut Progress,
+    ) -> Result<Result<Reply, Stop>, HostError> {
         let mut result = Err(Halt::Real);
         self.virt.answer(caller, &mut |answers| {
             result = forward(&mut Front { answers, ctx: &self.ctx, layout: Layout::Preview1 }, request);
         });
-        Some(match result {
-            Ok(reply) => Ok(Ok(reply)),
-            Err(Halt::Ends(error)) => Err(error),
-            Err(Halt::Errno(errno)) => Ok(Err(errno)),
-            Err(Halt::Real) => Ok(Err(Errno::NOTSOCK)),
+        let errno = match result {
+            Ok(reply) => return Ok(Ok(reply)),
+            Err(Halt::Ends(error)) => return Err(error),
+            Err(Halt::Errno(errno)) => errno,
+            Err(Halt::Real) => Errno::NOTSOCK,
             Err(Halt::Broken(_)) => {
                 let told = self.ctx.lock().map_or(true, |mut ctx| ctx.virt.tell());
-                Ok(Err(if told { Errno::IO } else { Errno::IO.by(Rule::Virtualizer) }))
+                if told { Errno::IO } else { Errno::IO.by(Rule::Virtualizer) }
             }
-        })
+        };
+        Ok(Err(errno.into()))
     }
 
     fn denied(&self, function: &'static str, request: &Request, errno: Errno) {

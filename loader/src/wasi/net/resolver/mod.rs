@@ -60,26 +60,20 @@ impl Lookup {
     /// Begins to look a name up. `servers`: who is asked; if none, what the host knows itself comes first, then whom the
     /// host asks.
     pub(super) fn begin(name: &str, servers: &[SocketAddr]) -> Lookup {
-        let mut questions =
-            [Family::V6, Family::V4].map(|family| Question { family, tries: 0, state: State::Failed(Errno::TIMEDOUT) });
+        let unasked = |family| Question { family, tries: 0, state: State::Failed(Errno::TIMEDOUT) };
         let mut lookup = Lookup {
             name: name.to_owned(),
             servers: servers.to_vec(),
             until_ns: monotonic_ns().saturating_add(LOOKUP_NS),
-            questions: [Family::V6, Family::V4].map(|family| Question {
-                family,
-                tries: 0,
-                state: State::Failed(Errno::TIMEDOUT),
-            }),
+            questions: [Family::V6, Family::V4].map(unasked),
         };
         if servers.is_empty() {
             let known = config::hosts(name);
             if !known.is_empty() {
-                for question in &mut questions {
+                for question in &mut lookup.questions {
                     let of_family = known.iter().filter(|address| question.family.has(**address)).copied();
                     question.state = State::Done(of_family.collect());
                 }
-                lookup.questions = questions;
                 return lookup;
             }
             lookup.servers = config::servers();
