@@ -546,7 +546,17 @@ mod tests {
         }
 
         fn endpoints(&mut self) -> Vec<Endpoint> {
-            let all = ["*:*", "*.a.org:443", "b.a.org:443", "b.a.org:1-500", "10.0.0.1:80", "*:80"];
+            let all = [
+                "*:*",
+                "*.a.org:443",
+                "b.a.org:443",
+                "b.a.org:1-500",
+                "10.0.0.1:80",
+                "*:80",
+                "10.0.0.0/8:*",
+                "localhost:80",
+                "[::1]:80",
+            ];
             self.several(&all.map(|text| Endpoint::parse(text).unwrap()))
         }
 
@@ -571,7 +581,7 @@ mod tests {
         }
 
         fn net(&mut self) -> Net {
-            let deny = ["private", "10.0.0.0/8", "loopback"].map(|text| Deny::parse(text).unwrap());
+            let deny = ["private", "10.0.0.0/8", "loopback", "default"].map(|text| Deny::parse(text).unwrap());
             Net {
                 connect: self.endpoints(),
                 listen: self.endpoints(),
@@ -622,7 +632,7 @@ mod tests {
                 CapKind::Random => Cap::Random(self.random()),
                 CapKind::Tcp => Cap::Tcp(self.net()),
                 CapKind::Udp => Cap::Udp(self.net()),
-                CapKind::Dns => Cap::Dns(Dns { allow: self.names() }),
+                CapKind::Dns => Cap::Dns(Dns { allow: self.names(), servers: Vec::new() }),
             }
         }
 

@@ -10,6 +10,7 @@ use super::manifest::OnFault;
 use super::plan::{Member, Node, NodeId, Plan};
 use super::preview1::{self, Way};
 use super::problem::{Code, Problem};
+use super::resources::{Defined, Identities, Identity, Intrinsic, handles, is_folder};
 use super::virt::Virt;
 use super::virtualizer::{self, answerer};
 use super::warnings;
@@ -17,8 +18,8 @@ use crate::{GroupConfig, wasi};
 use bailiwick_runtime_abi::format::{Kind, Root, TABLE_IMMUTABLE};
 use bailiwick_runtime_abi::limits::WASM_PAGE_SIZE;
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
-use bailiwick_runtime_abi::wit::{Comparison, Function, Kind as TypeKind, Type, World, same_function};
-use std::collections::{BTreeMap, BTreeSet};
+use bailiwick_runtime_abi::wit::{Comparison, Function, World, same_function};
+use std::collections::BTreeMap;
 
 /// The interface of directory handles.
 pub const FS_INTERFACE: &str = "bailiwick:fs/types";
@@ -63,8 +64,15 @@ pub enum Outcome {
         /// Which of the imports of the module's world.
         import: usize,
     },
-    /// Giving a handle back.
+    /// Giving a folder's handle back.
     Drop,
+    /// A handle of a resource that a module defines.
+    Resource {
+        /// What is done with it.
+        intrinsic: Intrinsic,
+        /// Which.
+        resource: Defined,
+    },
 }
 
 impl Outcome {
@@ -152,7 +160,8 @@ impl Wiring {
     pub fn check(plan: &Plan) -> Result<Wiring, Vec<Problem>> {
         let host = virtualizer::host_world().map_err(|e| vec![Problem::new(Code::Module, "", e)])?;
         let problems = virtualizer::check(plan, &host);
-        let mut checker = Checker { plan, host: &host, problems, comparisons: BTreeMap::new() };
+        let identities = Identities::new(plan);
+        let mut checker = Checker { plan, host: &host, problems, comparisons: BTreeMap::new(), identities };
         let imports = plan.iter().map(|(id, node)| checker.node(id, node)).collect();
         checker.rows_of_calls();
         if !checker.problems.is_empty() {
@@ -171,6 +180,7 @@ struct Checker<'a> {
     problems: Vec<Problem>,
     /// Types of two worlds, compared once.
     comparisons: BTreeMap<(NodeId, usize, NodeId), Comparison<'a>>,
+    identities: Identities<'a>,
 }
 
 impl<'a> Checker<'a> {
@@ -257,8 +267,8 @@ impl<'a> Checker<'a> {
                 let key = format!("call.{function:?}.{parameter}");
                 match export.params.iter().find(|(name, _)| name == parameter) {
                     None => self.problem(Code::Manifest, node, format!("{key}: it has no such parameter")),
-                    Some((_, ty)) if handles(world, [*ty]).is_empty() => {
-                        self.problem(Code::Manifest, node, format!("{key}: there is no handle in it to narrow"));
+                    Some((_, ty)) if !handles(world, [*ty]).into_iter().any(|r| is_folder(world, r)) => {
+                        self.problem(Code::Manifest, node, format!("{key}: there is no folder in it to narrow"));
                     }
                     Some(_) => {}
                 }
@@ -365,6 +375,17 @@ impl<'a> Checker<'a> {
             && name.strip_prefix(RESOURCE_DROP) == Some("dir")
         {
             return Ok(Outcome::Drop);
+        }
+        if let Some(found) = self.identities.intrinsic(id, index, (module, name)) {
+            return match found {
+                Ok((Intrinsic::Drop, Identity::Folder)) => Ok(Outcome::Drop),
+                Ok((intrinsic, Identity::Defined(resource))) => Ok(Outcome::Resource { intrinsic, resource }),
+                Ok((_, Identity::Folder)) => {
+                    let message = format!("{file}: {module}.{name}: only the loader makes handles of folders");
+                    Err((Code::NotAValue, message))
+                }
+                Err(reason) => Err((Code::UnknownImport, format!("{file}: {module}.{name}: {reason}"))),
+            };
         }
         self.call(id, node, index, module, name)
     }
@@ -480,14 +501,9 @@ impl<'a> Checker<'a> {
                 comparison
                     .same_function(wanted, &theirs.exports()[export])
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
-                if let Some(resource) = foreign_resource(world, wanted) {
-                    return Err((
-                        Code::NotAValue,
-                        format!(
-                            "{file}: {module}.{name}: it passes handles of {resource}: only {FS_INTERFACE}.dir crosses from one nano-process to another"
-                        ),
-                    ));
-                }
+                self.identities
+                    .same((id, index, world, wanted), (callee, theirs, &theirs.exports()[export]))
+                    .map_err(|reason| (Code::NotAValue, format!("{file}: {module}.{name}: {reason}")))?;
                 fault_value(callee_node, theirs, export)
                     .map_err(|e| (Code::Type, format!("{file}: {module}.{name} → {}: {e}", callee_node.name)))?;
                 Ok(Outcome::Call { callee, import, export })
@@ -526,31 +542,6 @@ fn slots_of(node: &Node, kinds: &[CapKind]) -> Vec<String> {
 /// Interfaces for these kinds that somebody else implements for the module.
 fn virtuals_of(node: &Node, kinds: &[CapKind]) -> Vec<Virt> {
     node.virtuals.keys().copied().filter(|virt| virt.kinds().iter().any(|kind| kinds.contains(kind))).collect()
-}
-
-/// The resources of handles within these types, by interface and name.
-fn handles(world: &World, types: impl IntoIterator<Item = Type>) -> BTreeSet<(&str, &str)> {
-    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    let mut open: Vec<Type> = types.into_iter().collect();
-    while let Some(ty) = open.pop() {
-        // Types share parts.
-        let Some(kind) = world.types().kind(ty).filter(|_| seen.insert(ty)) else { continue };
-        if let TypeKind::Own(id) | TypeKind::Borrow(id) = kind {
-            let resource = world.types().resource(*id);
-            found.insert((resource.interface.as_str(), resource.name.as_str()));
-        }
-        open.extend(kind.children());
-    }
-    found
-}
-
-/// A resource of handles that a function passes, which is no folder. An edge takes every handle for a descriptor: one that
-/// counts something else would hand over whatever folder has that number.
-fn foreign_resource(world: &World, function: &Function) -> Option<String> {
-    let types = function.params.iter().map(|(_, ty)| *ty).chain(function.result);
-    let found = handles(world, types);
-    let foreign = found.into_iter().find(|resource| *resource != (FS_INTERFACE, "dir"));
-    foreign.map(|(interface, name)| format!("{interface}.{name}"))
 }
 
 /// Whether modules of a group import from each other in a circle.

@@ -4,6 +4,7 @@ use super::cap::{Attenuation, Cap, CapKind};
 use super::check::{Wiring, face};
 use super::manifest::attenuation;
 use super::plan::{Node, NodeId, Plan};
+use super::resources::is_folder;
 use crate::wasi::DirRights;
 use bailiwick_runtime_abi::wit::{Kind, Type, World};
 use std::collections::BTreeSet;
@@ -79,6 +80,17 @@ fn parameters(node: &Node) -> Vec<Lent> {
     lent
 }
 
+/// The functions and parameters by which an instance is brought folders.
+pub(super) fn brought(node: &Node) -> Vec<(String, String)> {
+    let Some(world) = face(node).and_then(|member| member.world.as_deref()) else { return Vec::new() };
+    let parameters = world
+        .exports()
+        .iter()
+        .flat_map(|function| function.params.iter().map(move |(parameter, ty)| (function, parameter, *ty)));
+    let brought = parameters.filter(|(.., ty)| folder(world, *ty).is_some());
+    brought.map(|(function, parameter, _)| (function.name.clone(), parameter.clone())).collect()
+}
+
 /// The rights of a folder that an instance returns, at most: those of what it holds. What came to it by calls may be
 /// anything.
 fn can_return(plan: &Plan, callee: &Node) -> DirRights {
@@ -108,8 +120,8 @@ fn folder(world: &World, ty: Type) -> Option<bool> {
             continue;
         }
         match world.types().kind(ty) {
-            Some(Kind::Own(_)) => found = Some(true),
-            Some(Kind::Borrow(_)) => found = found.or(Some(false)),
+            Some(Kind::Own(resource)) if is_folder(world, *resource) => found = Some(true),
+            Some(Kind::Borrow(resource)) if is_folder(world, *resource) => found = found.or(Some(false)),
             Some(kind) => left.extend(kind.children()),
             None => {}
         }

@@ -465,9 +465,9 @@ mod keys {
     pub struct Net {
         pub connect: Option<Vec<String>>,
         pub listen: Option<Vec<String>>,
-        #[serde(default)]
-        pub deny_cidr: Vec<String>,
-        pub max_conns: Option<u32>,
+        pub deny_cidr: Option<Vec<String>>,
+        #[serde(alias = "max_conns")]
+        pub max_connections: Option<u32>,
         pub max_bytes: Option<String>,
     }
 
@@ -475,6 +475,8 @@ mod keys {
     #[serde(deny_unknown_fields)]
     pub struct Dns {
         pub allow: Option<Vec<String>>,
+        /// At `[host]` of the root only.
+        pub servers: Option<Vec<String>>,
     }
 }
 
@@ -578,6 +580,9 @@ pub fn attenuation(key: &str, kind: CapKind, table: Table) -> Result<Attenuation
         CapKind::Udp => Attenuation::Udp(net(key, read(key, table)?)?),
         CapKind::Dns => {
             let text: keys::Dns = read(key, table)?;
+            if text.servers.is_some() {
+                return Err(ManifestError::value(sub_key("servers"), "only `[host]` of the root says who is asked"));
+            }
             let allow = text.allow.map(|names| each(&sub_key("allow"), &names, HostPattern::parse));
             Attenuation::Dns { allow: allow.transpose()? }
         }
@@ -657,11 +662,12 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
         CapKind::Clock => Cap::Clock(clock(key, &read(key, table)?)?),
         CapKind::Random => Cap::Random(random(key, read(key, table)?)?),
         CapKind::Tcp | CapKind::Udp => {
+            let defaults = !table.contains_key("deny_cidr");
             let asked = net(key, read(key, table)?)?;
             let net = Net {
                 connect: asked.connect.unwrap_or_default(),
                 listen: asked.listen.unwrap_or_default(),
-                deny: asked.deny,
+                deny: if defaults { vec![Deny::Default] } else { asked.deny },
                 max_connections: asked.max_connections,
                 max_bytes: asked.max_bytes,
             };
@@ -669,7 +675,9 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
         }
         CapKind::Dns => {
             let text: keys::Dns = read(key, table)?;
-            Cap::Dns(Dns { allow: each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)? })
+            let allow = each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)?;
+            let server = |text: &str| text.parse().map_err(|_| "it wants ADDRESS:PORT, as 192.0.2.53:53");
+            Cap::Dns(Dns { allow, servers: each(&sub_key("servers"), &text.servers.unwrap_or_default(), server)? })
         }
     };
     Ok(resource)
@@ -720,8 +728,8 @@ fn net(key: &str, text: keys::Net) -> Result<NetAttenuation, ManifestError> {
     Ok(NetAttenuation {
         connect: endpoints("connect", text.connect)?,
         listen: endpoints("listen", text.listen)?,
-        deny: each(&format!("{key}.deny_cidr"), &text.deny_cidr, Deny::parse)?,
-        max_connections: text.max_conns,
+        deny: each(&format!("{key}.deny_cidr"), &text.deny_cidr.unwrap_or_default(), Deny::parse)?,
+        max_connections: text.max_connections,
         max_bytes: text.max_bytes.map(|text| bytes(&format!("{key}.max_bytes"), &text)).transpose()?,
     })
 }

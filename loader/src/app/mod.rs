@@ -13,6 +13,8 @@
 //! | `imports.rs` | who answers what a module imports |
 //! | `warnings.rs` | what is suspicious |
 //! | `lent.rs` | folders that come with calls |
+//! | `resources.rs` | which resource a module means |
+//! | `learn/` | what was used of all that, and a manifest that grants no more |
 //! | `problem.rs` | what is wrong, and at which edge |
 //!
 //! *Invariants.* Only the root's manifest names anything of the host. Nothing is satisfied by default: an import is wired,
@@ -23,6 +25,7 @@ pub mod check;
 pub mod fault;
 pub mod files;
 pub mod imports;
+pub mod learn;
 pub mod lent;
 pub mod limits;
 pub mod live;
@@ -33,6 +36,7 @@ pub mod net;
 pub mod plan;
 pub mod preview1;
 pub mod problem;
+pub mod resources;
 mod sources;
 pub mod surroundings;
 pub mod view;

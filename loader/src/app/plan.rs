@@ -198,13 +198,21 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong, each with the path of the edge.
     pub fn load(manifest: &Path, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
+        Plan::load_text(manifest, None, modules)
+    }
+
+    /// The same, of an application whose manifest says `text` instead of what is in the file.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn load_text(manifest: &Path, text: Option<&str>, modules: &dyn Modules) -> Result<Plan, Vec<Problem>> {
         let modules = &Opened { modules, opened: RefCell::default() };
         let mut builder = Builder {
             modules,
             plan: Plan { nodes: Vec::new(), host: BTreeMap::new(), folder: PathBuf::new(), warnings: Vec::new() },
             problems: Vec::new(),
         };
-        builder.root(manifest);
+        builder.root(manifest, text);
         imports::share(&mut builder.plan);
         builder.problems.extend(imports::circle(&builder.plan));
         surroundings::look(&builder.plan, &mut builder.problems);
@@ -291,9 +299,16 @@ impl Builder<'_> {
         parsed.map_err(|(code, message)| self.problem(code, edge, message)).ok()
     }
 
-    fn root(&mut self, file: &Path) {
+    fn root(&mut self, file: &Path, text: Option<&str>) {
         let author = Author::application(file);
-        let Some(manifest) = self.read("", &author.file, None) else { return };
+        let manifest = match text {
+            None => self.read("", &author.file, None),
+            Some(text) => match Manifest::parse(text) {
+                Ok(manifest) => Some(manifest),
+                Err(e) => return self.problem(Code::Manifest, "", format!("{}: {e}", shown(&author.file))),
+            },
+        };
+        let Some(manifest) = manifest else { return };
         let path = manifest.package.name.clone();
         for slot in manifest.needs.keys() {
             let message = format!("needs.{slot}: this is the application: its `[host]` names what there is");

@@ -54,13 +54,18 @@ pub struct Checked {
 
 /// Loads and checks an application; what is suspicious is said on standard error by whoever wants to.
 pub fn load(manifest: &Path, cache: Option<Sharing>) -> Result<Checked, Vec<Problem>> {
+    load_text(manifest, None, cache)
+}
+
+/// The same, of an application whose manifest says `text` instead of what is in the file.
+pub fn load_text(manifest: &Path, text: Option<&str>, cache: Option<Sharing>) -> Result<Checked, Vec<Problem>> {
     let folder = folder_of(manifest);
     let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
     if manifest.ends_with(MANIFEST) && folder.is_dir() && manifest.symlink_metadata().is_err_and(missing) {
         let message = format!("{}: there is no {MANIFEST} in it", shown(&folder));
         return Err(vec![Problem { code: Code::Unreadable, edge: String::new(), message }]);
     }
-    let plan = Plan::load(manifest, &Compiled { cache })?;
+    let plan = Plan::load_text(manifest, text, &Compiled { cache })?;
     let wiring = Wiring::check(&plan)?;
     Ok(Checked { plan, wiring })
 }

@@ -13,7 +13,9 @@ mod grants;
 mod guard;
 mod help;
 mod inspect;
+mod interrupted;
 mod invoke;
+mod learn;
 mod limits;
 mod listen;
 mod output;
@@ -67,6 +69,8 @@ enum Command {
     Lock(app::Lock),
     /// Compare what an application was with what it is: what can do more?
     Diff(app::Diff),
+    /// Run an application, and write a manifest that grants what it used beside the one that is enforced
+    Learn(learn::Learn),
     /// Make one folder of an application, to deploy, that needs no compiler
     Build(build::Build),
     /// Look after the cache of compiled modules
@@ -130,6 +134,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Why(why) => why.execute(),
         Command::Lock(lock) => lock.execute(),
         Command::Diff(diff) => diff.execute(),
+        Command::Learn(learn) => learn.execute(),
         Command::Build(build) => build.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Cache { what } => cache(&what),

@@ -9,6 +9,7 @@ use super::folders::{Folders, Granted};
 use super::grants::{Preload, environment, parse_preload};
 use super::help;
 use super::invoke::{functions, invoke};
+use super::learn::Lesson;
 use super::limits::{Bounds, Limits, raise_descriptor_limit};
 use super::listen::{Listeners, Passed};
 use super::run_app;
@@ -103,7 +104,7 @@ impl Run {
             return Err(Failure::usage(format!("unknown option {name}; a file of that name is ./{name}")));
         }
         if let Some(manifest) = run_app::application(Path::new(file)) {
-            return self.application(&manifest, arguments);
+            return self.application(&manifest, arguments, None);
         }
         let (folders, bounds) = (self.folders.read()?, self.limits.read()?);
         let preloads = self.preload.iter().map(|text| parse_preload(text).map_err(Failure::usage));
@@ -170,8 +171,20 @@ impl Run {
         }
     }
 
+    /// Runs an application, and learns from that; `None` if it is none.
+    pub fn learn(&self, learner: &Lesson<'_>) -> Option<Result<ExitCode, Failure>> {
+        let (file, arguments) = self.command.split_first()?;
+        let manifest = run_app::application(Path::new(file))?;
+        Some(self.application(&manifest, arguments, Some(learner)))
+    }
+
     /// Runs an application: what it holds is in its manifest, and not on the command line.
-    fn application(&self, manifest: &Path, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    fn application(
+        &self,
+        manifest: &Path,
+        arguments: &[OsString],
+        lesson: Option<&Lesson<'_>>,
+    ) -> Result<ExitCode, Failure> {
         let granted = self.folders.read()?.count() > 0 || !self.env.is_empty() || !self.preload.is_empty();
         let granted = granted || self.streams.given() || self.sources.given() || self.listeners.given();
         if granted || self.limits.given_but_timeout() || self.invoke.is_some() || self.argv0.is_some() {
@@ -186,8 +199,12 @@ impl Run {
             audit: self.audit.as_deref(),
             timeout: self.limits.read()?.timeout,
             cache: !self.no_cache,
+            learning: lesson.map(Lesson::learner),
         };
-        run_app::run(manifest, &settings)
+        match lesson {
+            None => run_app::run(manifest, &settings),
+            Some(lesson) => lesson.run(manifest, &settings),
+        }
     }
 
     /// A context with what makes the guest a process: arguments, environment, time and randomness.

@@ -9,6 +9,7 @@ use super::folders::{guard_host, guard_output};
 use super::text::{say, say_line};
 use bailiwick_loader::app::cap::{Cap, Stream};
 use bailiwick_loader::app::files::tidy;
+use bailiwick_loader::app::learn::Learning;
 use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
 use bailiwick_loader::app::plan::Plan;
 use bailiwick_loader::app::surroundings;
@@ -19,6 +20,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -40,6 +42,19 @@ pub struct Settings<'a> {
     pub timeout: Option<Duration>,
     /// Whether the cache is used.
     pub cache: bool,
+    /// Notes what is used, and ends the application at Ctrl-C.
+    pub learning: Option<&'a Learner>,
+}
+
+/// What a run is told by whoever learns from it.
+#[derive(Debug, Default)]
+pub struct Learner {
+    /// What was used.
+    pub learning: Arc<Learning>,
+    /// Ends the application.
+    pub interrupt: Arc<OnceLock<AppInterrupt>>,
+    /// Whether it ran at all.
+    pub ran: AtomicBool,
 }
 
 /// Checks and runs an application. The status is the root's.
@@ -47,9 +62,14 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
     // What guests may write to could have another name for what is mapped: so nothing of it is mapped itself.
     let sharing = settings.cache.then_some(Sharing::Copied);
     let checked = load(manifest, sharing).map_err(|problems| refused(&problems))?;
+    run_checked(manifest, &checked, settings)
+}
+
+/// Runs an application that was loaded, with no file of it mapped that guests may write to.
+pub fn run_checked(manifest: &Path, checked: &Checked, settings: &Settings<'_>) -> Result<ExitCode, Failure> {
     checked.against_lock(manifest)?;
-    app::note_warnings(&checked);
-    let Checked { plan, wiring } = &checked;
+    app::note_warnings(checked);
+    let Checked { plan, wiring } = checked;
     let target = settings.audit.map(Target::new);
     guard(plan, target.as_ref().and_then(Target::path))?;
     if settings.timeout.is_some() || plan.nodes.iter().any(|node| node.limits.time.is_some()) {
@@ -69,13 +89,14 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
     }
     let writable = plan.host.values().any(|resource| changes(&resource.cap));
     let audit = target.map(|target| Audit::open(&target, writable)).transpose()?;
-    let interrupt: Arc<OnceLock<AppInterrupt>> = Arc::default();
+    let interrupt = settings.learning.map_or_else(Arc::default, |learner| Arc::clone(&learner.interrupt));
     let config = AppConfig {
         arguments: settings.arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
         environment: environment(),
         auditor: audit.as_ref().map(|audit| auditor(plan, audit, &interrupt)),
         interpret_edges: false,
         interrupt: Some(Arc::clone(&interrupt)),
+        learning: settings.learning.map(|learner| Arc::clone(&learner.learning)),
     };
     let status = |error: AppError| failure(manifest, error);
     // Watched from here on: instances may run code as they are made.
@@ -95,6 +116,9 @@ pub fn run(manifest: &Path, settings: &Settings<'_>) -> Result<ExitCode, Failure
             return Err(status(error));
         }
     };
+    if let Some(learner) = settings.learning {
+        learner.ran.store(true, Ordering::Release);
+    }
     let result = app.run(plan);
     let root = Subject::of_instance(plan.nodes[0].path.clone(), plan.nodes[0].members.first().map(|m| &m.artifact));
     audit.map_or(Ok(()), |audit| audit.close(&root))?;

@@ -6,12 +6,15 @@ use super::descriptors::{Descriptor, Descriptors, Kind, MAX_DESCRIPTORS};
 use super::dircap::{Dir, PreopenError};
 use super::errno::Errno;
 use super::memory::MAX_PATH_BYTES;
+use super::net::{Dns, NetCap, Network};
 use super::random::{RandomSource, Randomness};
 use super::sock::Socket;
 use super::stdio::{Capture, Input, Output};
 use super::types::Rights;
+use super::usage::GuestUse;
 use super::virt;
 use rustix::fd::OwnedFd;
+use std::sync::Arc;
 
 /// The most bytes of arguments, and of environment, each with its terminating NULs.
 pub const MAX_STRINGS_BYTES: usize = 16 << 20;
@@ -28,12 +31,15 @@ pub struct WasiCtx {
     pub(super) max_handles: Option<u32>,
     pub(super) clocks: Clocks,
     pub(super) randomness: Randomness,
+    pub(super) network: Network,
     /// Is told of denials.
     pub(super) auditor: Option<Auditor>,
     /// What was denied by a call that succeeds otherwise, for the auditor.
     pub(super) denied: Option<Errno>,
     /// Who else answers for the guest.
     pub(super) virt: virt::State,
+    /// Is told of what is used.
+    pub(super) recorder: Option<Arc<GuestUse>>,
 }
 
 impl std::fmt::Debug for WasiCtx {
@@ -59,9 +65,11 @@ impl WasiCtx {
             max_handles: None,
             clocks: ClockSource::Virtual { start_ns: 0 }.into(),
             randomness: Randomness::Host,
+            network: Network::default(),
             auditor: None,
             denied: None,
             virt: virt::State::default(),
+            recorder: None,
         }
     }
 }
@@ -117,7 +125,9 @@ pub struct WasiCtxBuilder {
     max_handles: Option<u32>,
     clock: Option<ClockSource>,
     random: Option<RandomSource>,
+    network: Network,
     auditor: Option<Auditor>,
+    recorder: Option<Arc<GuestUse>>,
 }
 
 impl std::fmt::Debug for WasiCtxBuilder {
@@ -234,10 +244,43 @@ impl WasiCtxBuilder {
         Ok(self)
     }
 
+    /// The same, by a grant: what it accepts counts as connections of that, and ends with it.
+    ///
+    /// # Errors
+    /// [`PreopenError::NotListening`] for anything else.
+    pub fn listener_of(&mut self, socket: OwnedFd, cap: &NetCap) -> Result<&mut Self, PreopenError> {
+        self.listeners.push(Socket::listener_of(socket, cap.clone())?);
+        Ok(self)
+    }
+
+    /// Grants connections, to be made and accepted by `bailiwick:virt/net`.
+    pub fn tcp(&mut self, cap: &NetCap) -> &mut Self {
+        self.network.tcp.push(cap.clone());
+        self
+    }
+
+    /// Grants datagrams.
+    pub fn udp(&mut self, cap: &NetCap) -> &mut Self {
+        self.network.udp.push(cap.clone());
+        self
+    }
+
+    /// Grants looking names up.
+    pub fn dns(&mut self, grant: Dns) -> &mut Self {
+        self.network.dns.push(grant);
+        self
+    }
+
     /// Tells `auditor` of every call that is denied, on the thread of the guest, which waits meanwhile. The context is locked
     /// then, so the auditor must not use it.
     pub fn auditor(&mut self, auditor: impl FnMut(&Denial<'_>) + Send + 'static) -> &mut Self {
         self.auditor = Some(Box::new(auditor));
+        self
+    }
+
+    /// Notes in `recorder` what the guest uses of what it was granted.
+    pub fn recorder(&mut self, recorder: Arc<GuestUse>) -> &mut Self {
+        self.recorder = Some(recorder);
         self
     }
 
@@ -287,8 +330,10 @@ impl WasiCtxBuilder {
         let mut descriptors = self.dirs;
         let limit = self.max_descriptors.unwrap_or_else(default_descriptors);
         descriptors.set_limit(limit).map_err(|_| BuildError::TooManyDescriptors)?;
+        let mut network = self.network;
         for listener in self.listeners {
-            descriptors.insert(Descriptor::listener(listener)).map_err(|_| BuildError::TooManyDescriptors)?;
+            let inserted = descriptors.insert(Descriptor::listener(listener));
+            network.listeners.push(inserted.map_err(|_| BuildError::TooManyDescriptors)?);
         }
         descriptors.set_streams([
             self.stdin.map(|input| Descriptor::stream(Kind::Input(input.into()))),
@@ -298,8 +343,8 @@ impl WasiCtxBuilder {
         let inert = WasiCtx::inert();
         let clocks = self.clock.map_or(inert.clocks, Clocks::from);
         let randomness = self.random.map_or(inert.randomness, Randomness::from);
-        let (args, max_handles, auditor) = (self.args, self.max_handles, self.auditor);
-        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, auditor, ..inert })
+        let (args, max_handles, auditor, recorder) = (self.args, self.max_handles, self.auditor, self.recorder);
+        Ok(WasiCtx { args, env, descriptors, max_handles, clocks, randomness, network, auditor, recorder, ..inert })
     }
 }
 

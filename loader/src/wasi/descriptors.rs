@@ -174,6 +174,11 @@ impl Descriptors {
         self.slots.iter().flatten().map(held).sum()
     }
 
+    /// All numbers that were ever in use are below this one.
+    pub(super) fn high_water(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// The lowest number that is no descriptor's, but for those of the standard streams.
     pub(super) fn first_unused(&self) -> u32 {
         let free = self.slots.iter().skip(FIRST_FILE).position(Option::is_none);

@@ -22,9 +22,10 @@ use super::open_file::{HostFile, OpenDir};
 use super::quota::{Account, Counting, OpenTicket, Tree};
 use super::resolve::{self, GuestPath};
 use super::types::Rights;
+use super::usage::DirUse;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::OFlags;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 /// How often derived a capability can be: charges and credits go all the way up.
 const MAX_DEPTH: u32 = 128;
@@ -190,6 +191,9 @@ impl Dir {
             }
         })?;
         let cap = Arc::new(DirCap::new(grant, Arc::clone(&self.cap.tree), Some(&self.cap)));
+        if let Some(above) = self.cap.used.get() {
+            let _ = cap.used.set(Arc::new(DirUse::below(above)));
+        }
         self.cap.adopt(&cap);
         Ok(Dir { cap, host: Arc::new(HostFile::granted(opened.fd, &opened.stat)) })
     }
@@ -214,6 +218,16 @@ impl Dir {
     /// What was granted.
     pub fn grant(&self) -> DirGrant {
         self.cap.grant
+    }
+
+    /// Notes from now on how it is used, and what is derived from it from now on.
+    pub fn record(&self) -> Arc<DirUse> {
+        Arc::clone(self.cap.used.get_or_init(Arc::default))
+    }
+
+    /// How it was used, if that is noted.
+    pub fn recorded(&self) -> Option<&Arc<DirUse>> {
+        self.cap.used.get()
     }
 
     /// What is used of its limits, by itself and what was derived from it.
@@ -279,6 +293,8 @@ pub(super) struct DirCap {
     parent: Option<Arc<DirCap>>,
     children: Mutex<Vec<Weak<DirCap>>>,
     depth: u32,
+    /// How it is used, if somebody wants to know.
+    used: OnceLock<Arc<DirUse>>,
 }
 
 impl DirCap {
@@ -294,6 +310,7 @@ impl DirCap {
             parent: parent.cloned(),
             children: Mutex::default(),
             depth: parent.map_or(0, |parent| parent.depth + 1),
+            used: OnceLock::new(),
         }
     }
 
@@ -324,12 +341,37 @@ impl DirCap {
 
     /// `PERM` if the grant has not this right. To be asked for what a call *does*, whatever its flags are called.
     pub(super) fn may(&self, right: DirRights) -> Result<(), Errno> {
+        self.could(right)?;
+        self.note(right);
+        Ok(())
+    }
+
+    /// The same, of what a call may turn out not to do: it says by [`DirCap::note`] that it does.
+    pub(super) fn could(&self, right: DirRights) -> Result<(), Errno> {
         if self.grant.rights.contains(right) { Ok(()) } else { Err(Errno::PERM.by(Rule::Grant)) }
+    }
+
+    /// Notes a use, if somebody wants to know; no right at all is to look at what is there.
+    pub(super) fn note(&self, right: DirRights) {
+        if let Some(used) = self.used.get() {
+            used.note(right);
+        }
+    }
+
+    /// Whether somebody wants to know how it is used.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.used.get().is_some()
     }
 
     /// The same, for what a call of preview 1 needs.
     pub(super) fn may_call(&self, rights: Rights) -> Result<(), Errno> {
-        if self.allowed.contains(rights.intersection(Rights::ALL)) { Ok(()) } else { Err(Errno::PERM.by(Rule::Grant)) }
+        if !self.allowed.contains(rights.intersection(Rights::ALL)) {
+            return Err(Errno::PERM.by(Rule::Grant));
+        }
+        if let Some(used) = self.used.get() {
+            used.note_call(rights);
+        }
+        Ok(())
     }
 
     /// Counts a descriptor that is to be opened. `MFILE` if there may be no more.

@@ -45,6 +45,14 @@ pub enum Rule {
     Revoked,
     /// The module that answers in place of the host broke its contract, or is dead.
     Virtualizer,
+    /// No grant of the network names the host and port.
+    Host,
+    /// The address is one that is denied, whatever name led there.
+    Address,
+    /// The name may not be looked up.
+    Name,
+    /// There are as many connections as may be.
+    Connections,
 }
 
 impl Rule {
@@ -65,6 +73,10 @@ impl Rule {
             Rule::HostMemory => "host-memory",
             Rule::Revoked => "revoked",
             Rule::Virtualizer => "virtualizer",
+            Rule::Host => "host",
+            Rule::Address => "address",
+            Rule::Name => "name",
+            Rule::Connections => "connections",
         }
     }
 }

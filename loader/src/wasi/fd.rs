@@ -3,6 +3,7 @@
 use super::ctx::WasiCtx;
 use super::descriptors::{Descriptor, Kind};
 use super::errno::{Errno, Rule, retry};
+use super::grant::DirRights;
 use super::growth;
 use super::memory::GuestMemory;
 use super::open_file::Entered;
@@ -29,7 +30,7 @@ pub fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat
         Kind::Output(output) => stdio::kind(output.host()),
         Kind::File(file) => file.enter().map(|_| FileKind::RegularFile)?,
         Kind::Dir(dir) => dir.enter().map(|_| FileKind::Directory)?,
-        Kind::Socket(_) => FileKind::SocketStream,
+        Kind::Socket(socket) => socket.file_kind(),
         Kind::Virtual(file) => file.kind(),
     };
     let Descriptor { base, inheriting, flags, .. } = *descriptor;
@@ -93,6 +94,7 @@ pub fn fd_filestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, st
 }
 
 fn entered_stat(file: &Entered<'_>) -> Result<FileStat, Errno> {
+    file.cap().note(DirRights::NONE);
     retry(|| rustix::fs::fstat(file)).map(FileStat::from)
 }
 
@@ -149,6 +151,7 @@ fn synced(ctx: &WasiCtx, fd: u32, rights: Rights) -> Result<Entered<'_>, Errno> 
         Kind::Dir(dir) => dir.enter()?,
         Kind::Input(_) | Kind::Output(_) | Kind::Socket(_) | Kind::Virtual(_) => return Err(Errno::INVAL),
     };
+    host.cap().note(DirRights::NONE);
     descriptor.require(rights).map(|()| host)
 }
 

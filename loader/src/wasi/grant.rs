@@ -62,6 +62,22 @@ impl DirRights {
     /// To list and to read.
     pub const READ_ONLY: DirRights = DirRights::LIST.union(DirRights::READ);
 
+    /// The rights without which some of these of preview 1 are not possible.
+    pub(super) fn taken_by(rights: Rights) -> DirRights {
+        let taken = DirRights::EACH.iter().filter(|(.., takes)| takes.intersects(rights));
+        taken.fold(DirRights::NONE, |taken, (right, ..)| taken.union(*right))
+    }
+
+    /// As bits, to be kept in an atomic number.
+    pub(super) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// From [`DirRights::bits`]; others are left out.
+    pub(super) const fn from_bits(bits: u16) -> DirRights {
+        DirRights(bits & DirRights::ALL.0)
+    }
+
     /// The right with this name.
     pub fn from_name(name: &str) -> Option<DirRights> {
         DirRights::EACH.iter().find(|(_, known, _)| *known == name).map(|(right, ..)| *right)

@@ -125,7 +125,7 @@ pub(super) fn open(dir: &Entered<'_>, path: &GuestPath, flags: OFlags) -> Result
     if creates && counting.is_none() {
         counting = cap.growing();
     }
-    let may_create = cap.may(DirRights::CREATE);
+    let may_create = cap.could(DirRights::CREATE);
     if !creates || (counting.is_none() && may_create.is_ok() && !dir.base().cross_mounts) {
         return open_existing(dir.base(), path, flags, counting.as_mut());
     }

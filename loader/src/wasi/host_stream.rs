@@ -279,7 +279,7 @@ pub(super) fn total(slices: &[IoSlice<'_>]) -> usize {
 }
 
 /// The first `bytes` of them.
-fn prefix<'a>(slices: &'a [IoSlice<'_>], bytes: usize) -> Vec<IoSlice<'a>> {
+pub(super) fn prefix<'a>(slices: &'a [IoSlice<'_>], bytes: usize) -> Vec<IoSlice<'a>> {
     let mut left = bytes;
     let mut parts = Vec::new();
     for slice in slices {

@@ -17,12 +17,13 @@
 //! | `growth.rs`, `entries.rs` | the calls that are counted: what makes files longer; names |
 //! | `descriptors.rs` | a guest's table of descriptors |
 //! | `wait.rs` | how a call waits, the one place where it sleeps |
-//! | `audit.rs` | what was denied |
+//! | `audit.rs`, `usage.rs` | what was denied; what was used |
 //! | `handles.rs` | folders passed from one guest to another |
 //! | `memory.rs`, `types.rs`, `errno.rs` | the guest's memory, and what is written to it |
 //! | `path_open.rs`, `path.rs`, `fd.rs`, `fd_io.rs`, `readdir.rs` | files |
 //! | `stdio.rs`, `host_stream.rs`, `inert.rs` | standard streams |
 //! | `virt/` | all of it for a guest that another module answers for |
+//! | `net/` | the network, and the interface by which guests use it |
 //! | `args.rs`, `clock.rs`, `random.rs`, `poll.rs`, `process.rs`, `sock.rs` | the rest |
 //!
 //! *Invariants.* No unsafe code. No number that a guest passes is a descriptor of the host. No path of a guest reaches the
@@ -54,6 +55,7 @@ mod host_stream;
 mod inert;
 mod inodes;
 mod memory;
+pub mod net;
 mod open_file;
 mod path;
 mod path_open;
@@ -72,6 +74,7 @@ mod table;
 mod testing;
 mod types;
 mod unstable;
+mod usage;
 pub(crate) mod virt;
 mod wait;
 
@@ -82,9 +85,11 @@ pub use dircap::{DeriveError, Dir, PreopenError};
 pub use errno::{Errno, Rule};
 pub use grant::{DirGrant, DirLimits, DirRights, DirUsage};
 pub use handles::HandleError;
+pub use net::NetCap;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
 pub(crate) use table::add_virtual_to_imports;
 pub use table::{MODULE, add_inert, add_to_imports};
 pub(crate) use types::{FileKind, FileStat};
 pub use unstable::MODULE as UNSTABLE_MODULE;
+pub use usage::{DirUse, GuestUse, MAX_PLACES, Place, Used};

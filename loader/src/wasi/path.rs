@@ -124,7 +124,10 @@ pub fn path_rename(
     if (old_slash || new_slash) && resolve::kind_of(old_parent, old_name)? != FileType::Directory {
         return Err(Errno::NOTDIR);
     }
-    let may_replace = dir.cap().may(DirRights::DELETE);
+    let may_replace = dir.cap().could(DirRights::DELETE);
+    if dir.cap().is_recorded() && may_replace.is_ok() && resolve::kind_of(new_parent, new_name).is_ok() {
+        dir.cap().note(DirRights::DELETE);
+    }
     let (old, new) = (Entry::new(&dir, old_parent, old_name), Entry::new(&dir, new_parent, new_name));
     entries::rename(old, new, may_replace.is_ok()).map_err(|errno| match may_replace {
         Err(_) if errno == Errno::EXIST => Errno::EXIST.by(Rule::Grant),

@@ -46,6 +46,7 @@ pub fn path_open(
     let through = ctx.descriptors.get(fd)?;
     let dir = through.dir()?.enter()?;
     asked.check(through, dir.cap())?;
+    dir.cap().note(DirRights::NONE);
     let path = GuestPath::read(mem, path, path_len)?;
     mem.check(opened, 4)?;
     ctx.descriptors.vacancy()?;

@@ -1,22 +1,26 @@
-//! Sockets: listening ones that were granted, and the connections that they accept.
+//! Sockets: listening ones that were granted, connections, and sockets for datagrams.
 //!
-//! A guest opens none by itself. Listeners have the numbers after those of the granted directories, in the order in which
-//! they were granted, which is how programs that are started with listening sockets look for them: without directories the
-//! first is 3. All are non-blocking for us; a guest that waits for one does so like for any stream.
+//! By preview 1 alone a guest opens none by itself: that is what `bailiwick:virt/net` is for. Listeners that it has from the
+//! beginning have the numbers after those of the granted directories, in the order in which they were granted, which is how
+//! programs that are started with listening sockets look for them: without directories the first is 3. All are non-blocking
+//! for us; a guest that waits for one does so like for any stream.
 
 use super::ctx::WasiCtx;
 use super::descriptors::{Descriptor, Kind};
 use super::dircap::PreopenError;
 use super::errno::{Errno, retry};
 use super::fd_io::{gather, scatter};
-use super::host_stream::HostStream;
+use super::host_stream::{HostStream, total};
 use super::memory::GuestMemory;
-use super::types::{FdFlags, Rights};
+use super::net::{NetCap, Ticket};
+use super::types::{FdFlags, FileKind, Rights};
 use super::wait::{HostFd, Stop, Wait};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use std::collections::BTreeSet;
 use std::io::{IoSlice, IoSliceMut};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// `riflags`: what was received stays there.
@@ -29,11 +33,77 @@ const SHUT_RD: u32 = 1;
 /// `sdflags`: nothing more is sent.
 const SHUT_WR: u32 = 2;
 
-/// A listening socket, or a connection.
+/// Most others that a socket for datagrams remembers.
+const MAX_PEERS: usize = 1024;
+
+/// Most datagrams of strangers that are dropped before others have their turn.
+const MAX_STRANGERS: usize = 64;
+
+/// A listening socket, a connection, or a socket for datagrams.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: HostStream,
-    listening: bool,
+    role: Role,
+    held: Option<Held>,
+}
+
+/// What a socket does.
+#[derive(Debug)]
+pub(super) enum Role {
+    /// It accepts connections.
+    Listener,
+    /// It is a connection.
+    Stream,
+    /// It sends and receives datagrams.
+    Datagrams(Peers),
+}
+
+/// With whom a socket for datagrams has to do.
+#[derive(Debug)]
+pub(super) struct Peers {
+    /// Whether it hears from anybody, and not only from those to whom it has sent.
+    anybody: bool,
+    known: BTreeSet<SocketAddr>,
+}
+
+impl Peers {
+    /// With nobody yet.
+    pub(super) fn new(anybody: bool) -> Peers {
+        Peers { anybody, known: BTreeSet::new() }
+    }
+
+    fn remember(&mut self, peer: SocketAddr) {
+        if self.known.len() >= MAX_PEERS && !self.known.contains(&peer) {
+            self.known.pop_first();
+        }
+        self.known.insert(peer);
+    }
+}
+
+/// By which grant a socket is there: it ends with it, and what it moves is charged to it.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) cap: NetCap,
+    /// It counts as a connection.
+    _ticket: Option<Ticket>,
+}
+
+impl Held {
+    pub(super) fn new(cap: NetCap, ticket: Option<Ticket>) -> Held {
+        Held { cap, _ticket: ticket }
+    }
+}
+
+/// The first `most` bytes of them.
+fn front<'a>(slices: &'a mut [IoSliceMut<'_>], most: usize) -> Vec<IoSliceMut<'a>> {
+    let mut left = most;
+    let mut parts = Vec::with_capacity(slices.len());
+    for slice in slices {
+        let len = slice.len().min(left);
+        left -= len;
+        parts.push(IoSliceMut::new(&mut slice[..len]));
+    }
+    parts
 }
 
 impl Socket {
@@ -46,11 +116,17 @@ impl Socket {
             return Err(PreopenError::NotListening);
         }
         rustix::io::ioctl_fionbio(&fd, true).map_err(|errno| PreopenError::Host(errno.into()))?;
-        Ok(Socket::new(fd, true))
+        Ok(Socket::new(HostFd::Shared(Arc::new(fd)), Role::Listener, None))
     }
 
-    fn new(fd: OwnedFd, listening: bool) -> Socket {
-        Socket { stream: HostStream::new(HostFd::Shared(Arc::new(fd))), listening }
+    /// The same, by a grant.
+    pub(super) fn listener_of(fd: OwnedFd, cap: NetCap) -> Result<Socket, PreopenError> {
+        Ok(Socket { held: Some(Held::new(cap, None)), ..Socket::listener(fd)? })
+    }
+
+    /// A socket that does not wait.
+    pub(super) fn new(fd: HostFd, role: Role, held: Option<Held>) -> Socket {
+        Socket { stream: HostStream::new(fd), role, held }
     }
 
     /// The host's stream.
@@ -58,14 +134,136 @@ impl Socket {
         &self.stream
     }
 
-    /// `fd_read`: receives what there is.
-    pub(super) fn receive(&mut self, slices: &mut [IoSliceMut<'_>], nonblock: bool) -> Result<usize, Stop> {
-        self.stream.read(slices, nonblock)
+    /// What a guest is told that it is.
+    pub(super) fn file_kind(&self) -> FileKind {
+        match self.role {
+            Role::Datagrams(_) => FileKind::SocketDatagram,
+            Role::Listener | Role::Stream => FileKind::SocketStream,
+        }
     }
 
-    /// `fd_write`: sends it.
+    /// `fd_read`: receives what there is.
+    pub(super) fn receive(&mut self, slices: &mut [IoSliceMut<'_>], nonblock: bool) -> Result<usize, Stop> {
+        self.receive_with(slices, &mut 0, false, false, nonblock)
+    }
+
+    /// Receives, charged to the grant: what is there, or until the vectors are full if `all`; it stays there if `peek`.
+    /// `moved` is how many bytes earlier attempts received, and is added to.
+    pub(super) fn receive_with(
+        &mut self,
+        slices: &mut [IoSliceMut<'_>],
+        moved: &mut usize,
+        peek: bool,
+        all: bool,
+        nonblock: bool,
+    ) -> Result<usize, Stop> {
+        if let Role::Datagrams(_) = self.role {
+            let Some(first) = slices.iter_mut().find(|slice| !slice.is_empty()) else { return Ok(0) };
+            return if peek { Err(Errno::NOTSUP.into()) } else { Ok(self.receive_from(first, nonblock)?.0) };
+        }
+        let flags = if peek { RecvFlags::PEEK } else { RecvFlags::empty() };
+        let Some(held) = &self.held else { return self.stream.receive(slices, moved, flags, all, nonblock) };
+        let wanted = slices.iter().map(|slice| slice.len()).sum::<usize>();
+        let before = *moved;
+        let reserved = match held.cap.reserve(wanted.saturating_sub(before)) {
+            Err(_) if before > 0 => return Ok(before),
+            reserved => reserved?,
+        };
+        let mut slices = front(slices, before + reserved.bytes);
+        let result = self.stream.receive(&mut slices, moved, flags, all, nonblock);
+        // What stays there is charged when it is taken.
+        reserved.used(if peek { 0 } else { *moved - before });
+        result
+    }
+
+    /// `fd_write`: sends it, charged to the grant.
     pub(super) fn send(&mut self, slices: &[IoSlice<'_>], moved: &mut usize, nonblock: bool) -> Result<usize, Stop> {
-        self.stream.write(slices, moved, nonblock)
+        if let Role::Datagrams(_) = self.role {
+            return Err(Errno::DESTADDRREQ.into());
+        }
+        let Some(held) = &self.held else { return self.stream.write(slices, moved, nonblock) };
+        let before = *moved;
+        let reserved = match held.cap.reserve(total(slices).saturating_sub(before)) {
+            Err(_) if before > 0 => return Ok(before),
+            reserved => reserved?,
+        };
+        let slices = super::host_stream::prefix(slices, before + reserved.bytes);
+        let result = self.stream.write(&slices, moved, nonblock);
+        reserved.used(*moved - before);
+        result
+    }
+
+    /// Accepts a connection, which is counted.
+    pub(super) fn accept(&mut self, nonblock: bool) -> Result<Socket, Stop> {
+        let Role::Listener = self.role else { return Err(Errno::INVAL.into()) };
+        // It is not taken from the queue if there may be no more.
+        let held = match &self.held {
+            Some(held) => Some(Held::new(held.cap.clone(), Some(held.cap.connection()?))),
+            None => None,
+        };
+        let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        match retry(|| rustix::net::accept_with(&self.stream, host_flags)) {
+            Err(errno) if errno == Errno::AGAIN && !nonblock => {
+                Err(Wait::for_stream(self.stream.host_fd(), PollFlags::IN))
+            }
+            accepted => Ok(Socket::new(HostFd::Shared(Arc::new(accepted?)), Role::Stream, held)),
+        }
+    }
+
+    /// Whether somebody has written to it, and so may be answered.
+    pub(super) fn heard_from(&self, peer: SocketAddr) -> bool {
+        matches!(&self.role, Role::Datagrams(peers) if peers.anybody && peers.known.contains(&peer))
+    }
+
+    /// By which grant it sends datagrams.
+    pub(super) fn datagram_cap(&self) -> Result<NetCap, Errno> {
+        match (&self.role, &self.held) {
+            (Role::Datagrams(_), Some(held)) => Ok(held.cap.clone()),
+            _ => Err(Errno::NOTSUP),
+        }
+    }
+
+    /// Sends a datagram to an address that was checked.
+    pub(super) fn send_to(&mut self, data: &[u8], to: SocketAddr) -> Result<u32, Errno> {
+        let (Role::Datagrams(peers), Some(held)) = (&mut self.role, &self.held) else { return Err(Errno::NOTSUP) };
+        let reserved = held.cap.reserve(data.len())?;
+        if reserved.bytes < data.len() {
+            // Part of a datagram is another one.
+            return Err(Errno::DQUOT.by(super::errno::Rule::Bytes));
+        }
+        peers.remember(to);
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = retry(|| rustix::net::sendto(&self.stream, data, flags, &to))?;
+        reserved.used(sent);
+        Ok(sent as u32)
+    }
+
+    /// Receives a datagram, and says whose. What does not fit is cut off.
+    pub(super) fn receive_from(&mut self, buffer: &mut [u8], nonblock: bool) -> Result<(usize, SocketAddr), Stop> {
+        let (Role::Datagrams(peers), Some(held)) = (&mut self.role, &self.held) else {
+            return Err(Errno::NOTSUP.into());
+        };
+        for _ in 0..MAX_STRANGERS {
+            let reserved = held.cap.reserve(buffer.len())?;
+            let room = &mut buffer[..reserved.bytes];
+            let received = retry(|| rustix::net::recvfrom(&self.stream, &mut *room, RecvFlags::DONTWAIT));
+            let (len, sender) = match received {
+                Ok((len, _, Some(sender))) => (len, SocketAddr::try_from(sender).map_err(Errno::from)?),
+                Ok(_) => return Err(Errno::IO.into()),
+                Err(errno) if errno == Errno::AGAIN && !nonblock => {
+                    return Err(Wait::for_stream(self.stream.host_fd(), PollFlags::IN));
+                }
+                Err(errno) => return Err(errno.into()),
+            };
+            if peers.anybody {
+                peers.remember(sender);
+            } else if !peers.known.contains(&sender) {
+                continue;
+            }
+            reserved.used(len);
+            return Ok((len, sender));
+        }
+        if nonblock { Err(Errno::AGAIN.into()) } else { Err(Wait::for_others()) }
     }
 }
 
@@ -76,6 +274,12 @@ impl AsFd for Socket {
 }
 
 impl Descriptor {
+    /// A connection, or a socket for datagrams.
+    pub(super) fn connection(socket: Socket) -> Descriptor {
+        let (base, inheriting) = (Rights::CONNECTION, Rights::NONE);
+        Descriptor { kind: Kind::Socket(socket), base, inheriting, flags: FdFlags::NONE }
+    }
+
     /// A socket that listens. What it accepts inherits what can apply to a connection.
     pub(super) fn listener(socket: Socket) -> Descriptor {
         let base = Rights::LISTENER;
@@ -92,28 +296,21 @@ pub fn sock_accept(
     flags: u32,
     accepted: u32,
 ) -> Result<(), Stop> {
-    let (descriptor, socket) = socket(ctx, fd)?;
-    if !socket.listening {
-        return Err(Errno::INVAL.into());
-    }
+    let (_, socket) = socket(ctx, fd)?;
+    let Role::Listener = socket.role else { return Err(Errno::INVAL.into()) };
     let flags = u16::try_from(flags).map(FdFlags::from_raw).map_err(|_| Errno::INVAL)?;
     if !FdFlags::NONBLOCK.contains(flags) {
         return Err(Errno::INVAL.into());
     }
-    descriptor.require(Rights::SOCK_ACCEPT)?;
+    ctx.descriptors.get(fd)?.require(Rights::SOCK_ACCEPT)?;
     mem.check(accepted, 4)?;
     // It is not taken from the queue if there is no number for it.
     ctx.descriptors.vacancy()?;
-    let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let connection = match retry(|| rustix::net::accept_with(socket, host_flags)) {
-        Err(errno) if errno == Errno::AGAIN && !descriptor.nonblock() => {
-            return Err(Wait::for_stream(socket.stream.host_fd(), PollFlags::IN));
-        }
-        done => Socket::new(done?, false),
-    };
-    let base = Rights::CONNECTION.intersection(descriptor.inheriting);
-    let kind = Kind::Socket(connection);
-    let number = ctx.descriptors.insert(Descriptor { kind, base, inheriting: Rights::NONE, flags })?;
+    let inheriting = ctx.descriptors.get(fd)?.inheriting;
+    let (nonblock, socket) = socket_for(ctx, fd, Rights::SOCK_ACCEPT)?;
+    let connection = Descriptor::connection(socket.accept(nonblock)?);
+    let base = connection.base.intersection(inheriting);
+    let number = ctx.descriptors.insert(Descriptor { base, flags, ..connection })?;
     Ok(mem.write_u32(accepted, number)?)
 }
 
@@ -136,12 +333,12 @@ pub fn sock_recv(
         return Err(Errno::INVAL.into());
     }
     mem.check(flags_out, 2)?;
-    let peek = if flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
+    let peek = flags & RECV_PEEK != 0;
     let all = flags == RECV_WAITALL;
     let (nonblock, socket) = socket_for(ctx, fd, Rights::FD_READ)?;
     let mut moved = mem.attempt.moved;
     let result =
-        scatter(mem, iovs, iovs_len, received, |slices| socket.stream.receive(slices, &mut moved, peek, all, nonblock));
+        scatter(mem, iovs, iovs_len, received, |slices| socket.receive_with(slices, &mut moved, peek, all, nonblock));
     mem.attempt.moved = moved;
     result?;
     Ok(mem.write(flags_out, &[0; 2])?)

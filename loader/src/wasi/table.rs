@@ -8,7 +8,7 @@ use super::memory::GuestMemory;
 use super::unstable::{self, Layout};
 use super::virt::{self, Virtual};
 use super::wait::{Attempt, Stop};
-use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock};
+use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock, usage};
 use crate::{Caller, HostError, Imports, TrapCode};
 use rustix::fd::AsFd;
 use std::sync::{Arc, Mutex};
@@ -66,7 +66,10 @@ macro_rules! functions {
                     let function = |ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>| {
                         $room::$name(ctx, mem, $($param.cast_unsigned()),*).map_err(Stop::from)
                     };
-                    call(caller, &ctx, layout, function, |ctx, mem, errno| {
+                    let used = |ctx: &WasiCtx, mem: &GuestMemory<'_>| {
+                        usage::note(ctx, mem, stringify!($name), &[$($param.cast_unsigned().into()),*]);
+                    };
+                    call(caller, &ctx, layout, function, used, |ctx, mem, errno| {
                         let (names, values) = (&[$(stringify!($param)),*], &[$($param.cast_unsigned().into()),*]);
                         audit(ctx, mem, (errno, None), (module, stringify!($name)), names, values);
                     })
@@ -150,6 +153,7 @@ fn call(
     ctx: &Mutex<WasiCtx>,
     layout: Layout,
     function: impl Fn(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<(), Stop>,
+    used: impl Fn(&WasiCtx, &GuestMemory<'_>),
     denied: impl Fn(&mut WasiCtx, &GuestMemory<'_>, Errno),
 ) -> Result<i32, HostError> {
     let mut attempt = Attempt::default();
@@ -158,6 +162,9 @@ fn call(
         let mut mem = GuestMemory::interruptible(bytes, interrupt).again(layout, attempt);
         let result = match ctx.lock() {
             Ok(mut ctx) => {
+                if ctx.recorder.is_some() {
+                    used(&ctx, &mem);
+                }
                 let result = function(&mut ctx, &mut mem);
                 match &result {
                     Err(Stop::Errno(errno)) if errno.rule().is_some() => denied(&mut ctx, &mem, *errno),

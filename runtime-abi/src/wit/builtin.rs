@@ -2,6 +2,9 @@
 
 use super::World;
 
+/// The interface of the loader's own resource, `dir`.
+pub const FS_INTERFACE: &str = "bailiwick:fs/types";
+
 /// `bailiwick:fs`: folders that are passed from one module to another.
 pub const FS: &str = include_str!("../../wit/fs.wit");
 

@@ -1,9 +1,12 @@
 //! Whether types and functions of two worlds mean the same, and the first place where they don't.
 //!
 //! Types are equal by structure: names of fields, cases and labels count, names of types do not. Resources are equal by
-//! interface and name. Every type of both worlds gets the number of its class of equal ones, in one pass, so that
+//! name, and the loader's own are no others. Which one it is that a world means by a name is not said here: a module may
+//! import one interface under several names, and an interface may have several who answer it. Who joins two modules
+//! decides that, and refuses what differs. Every type of both worlds gets the number of its class of equal ones, in one pass, so that
 //! comparing takes no time in the size of values and little in that of types.
 
+use super::builtin;
 use super::print::Printer;
 use super::types::{Case, Field, Kind, Resource, ResourceId, Type, TypeId, Types};
 use super::world::{Function, World};
@@ -51,6 +54,7 @@ impl<'a> Classes<'a> {
         let mut side = Side { types, classes: Vec::new(), resources: Vec::new() };
         for Resource { interface, name, .. } in types.resources() {
             let next = self.resources.len() as u32;
+            let interface = if interface == builtin::FS_INTERFACE { builtin::FS_INTERFACE } else { "" };
             side.resources.push(*self.resources.entry((interface, name)).or_insert(next));
         }
         for entry in types.entries() {

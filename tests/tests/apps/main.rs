@@ -18,6 +18,7 @@ mod honest;
 mod inflate;
 mod locks;
 mod manifests;
+mod net;
 mod notify;
 mod trace;
 mod virtual_plans;
@@ -48,6 +49,7 @@ fn honest_but_for(archive: &str, reason: &str) -> String {
 struct Built {
     wallet: PathBuf,
     small: PathBuf,
+    web: PathBuf,
     cache: PathBuf,
 }
 
@@ -58,7 +60,7 @@ fn built() -> &'static Built {
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let folder = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("apps");
         let folder = std::path::absolute(folder).expect("a path");
-        for name in ["wallet", "small"] {
+        for name in ["wallet", "small", "web"] {
             let out = folder.join(name);
             fs::create_dir_all(&out).expect("a folder");
             let output = Command::new("bash").arg(sources.join(name).join("build")).arg(out).output().expect("bash");
@@ -72,7 +74,7 @@ fn built() -> &'static Built {
         let cache = folder.join("cache");
         // What is in it may be of another build of the compiler.
         let _ = fs::remove_dir_all(&cache);
-        Built { wallet: folder.join("wallet"), small: folder.join("small"), cache }
+        Built { wallet: folder.join("wallet"), small: folder.join("small"), web: folder.join("web"), cache }
     })
 }
 
@@ -93,6 +95,14 @@ impl App {
     fn small(manifest: &str) -> App {
         let app = App::empty();
         copy(&built().small, app.folder.path());
+        app.file("bailiwick.toml", manifest);
+        app
+    }
+
+    /// The modules that use the network, an application of which is `manifest`.
+    fn web(manifest: &str) -> App {
+        let app = App::empty();
+        copy(&built().web, app.folder.path());
         app.file("bailiwick.toml", manifest);
         app
     }

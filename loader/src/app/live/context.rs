@@ -6,12 +6,15 @@
 use super::{AppConfig, AppError};
 use crate::app::cap::{Cap, Clock, Random, Stream, SubPath};
 use crate::app::files::what;
+use crate::app::net::{Endpoint, Net};
 use crate::app::plan::{Node, NodeId, Origin, Plan};
-use crate::wasi::{Capture, ClockSource, Denial, Dir, DirGrant, Input, Output, RandomSource, WasiCtx};
+use crate::wasi::{Capture, ClockSource, Denial, Dir, DirGrant, Input, NetCap, Output, RandomSource, WasiCtx, net};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +30,11 @@ pub(super) struct Resources {
     slots: HashMap<(NodeId, String), Dir>,
     /// Files of the host that streams write to, by the resource's name and the stream's number.
     streams: HashMap<(String, usize), OwnedFd>,
+    /// The network's capabilities of the host, by name, and of instances, by slot.
+    net_host: BTreeMap<String, NetCap>,
+    net_slots: HashMap<(NodeId, String), NetCap>,
+    /// Sockets that listen, by the resource's name: opened once, however many accept from them.
+    listeners: HashMap<(String, SocketAddr), OwnedFd>,
     /// What was captured, by instance.
     pub(super) captures: HashMap<NodeId, (Option<Capture>, Option<Capture>)>,
 }
@@ -36,6 +44,9 @@ impl Resources {
     pub(super) fn open(plan: &Plan) -> Result<Resources, AppError> {
         let mut resources = Resources::default();
         for (name, resource) in &plan.host {
+            if let Cap::Tcp(net) | Cap::Udp(net) = &resource.cap {
+                resources.net_host.insert(name.clone(), NetCap::new(net.clone()));
+            }
             let (Cap::Dir { grant, .. }, Some(path)) = (&resource.cap, &resource.path) else { continue };
             let path = plan.folder.join(path);
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -46,6 +57,11 @@ impl Resources {
             resources.host.insert(name.clone(), dir);
         }
         Ok(resources)
+    }
+
+    /// Notes from now on how folders are used.
+    pub(super) fn record(&self) {
+        self.host.values().for_each(|dir| drop(dir.record()));
     }
 
     /// The file that the root's manifest names as stream `i` of a resource: opened once, however many hold it, and written
@@ -107,13 +123,58 @@ impl Resources {
         Ok(dir)
     }
 
+    /// The network's capability of a slot, derived from where it came from.
+    fn net(&mut self, plan: &Plan, id: NodeId, name: &str, grant: &Net) -> Result<NetCap, AppError> {
+        let node = plan.node(id);
+        let lost = || AppError::Internal(format!("{}: slot {name} comes from nowhere", node.path));
+        let source = match &node.slots.get(name).ok_or_else(lost)?.from {
+            Origin::Host(host) => self.net_host.get(host),
+            Origin::Parent(parent, from) => self.net_slots.get(&(*parent, from.clone())),
+        };
+        let cap = source.ok_or_else(lost)?.derive(grant.clone());
+        let cap = cap.map_err(|e| AppError::Internal(format!("{}: slot {name}: {e}", node.path)))?;
+        self.net_slots.insert((id, name.to_owned()), cap.clone());
+        Ok(cap)
+    }
+
+    /// A socket that listens where the root's manifest says.
+    fn listener(&mut self, plan: &Plan, id: NodeId, name: &str, address: SocketAddr) -> Result<OwnedFd, AppError> {
+        let host =
+            plan.trace(id, name).last().and_then(|(last, slot)| match &plan.node(*last).slots.get(*slot)?.from {
+                Origin::Host(host) => Some(host.clone()),
+                Origin::Parent(..) => None,
+            });
+        let host = host.ok_or_else(|| AppError::Internal("a listener comes from nowhere".to_owned()))?;
+        let refuse = |e: std::io::Error| AppError::Grants {
+            instance: described(plan.node(id)),
+            message: format!("slot {name}: it can't listen on {address}: {e}"),
+        };
+        let known = match self.listeners.entry((host, address)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(net::listening(address).map_err(refuse)?),
+        };
+        known.try_clone().map_err(refuse)
+    }
+
+    /// The network's capabilities that an instance holds: to be revoked when it dies.
+    pub(super) fn nets_of(&self, id: NodeId) -> impl Iterator<Item = &NetCap> {
+        self.net_slots.iter().filter(move |((node, _), _)| *node == id).map(|(_, cap)| cap)
+    }
+
     /// The folders that an instance holds: to be revoked when it dies.
     pub(super) fn dirs_of(&self, id: NodeId) -> impl Iterator<Item = &Dir> {
         self.slots.iter().filter(move |((node, _), _)| *node == id).map(|(_, dir)| dir)
     }
 
-    /// The system interface of an instance.
-    pub(super) fn context(&mut self, plan: &Plan, id: NodeId, config: &AppConfig) -> Result<WasiCtx, AppError> {
+    /// The system interface of an instance. `accepts`: whether its code accepts connections, on sockets that listen from the
+    /// beginning.
+    pub(super) fn context(
+        &mut self,
+        plan: &Plan,
+        id: NodeId,
+        config: &AppConfig,
+        accepts: bool,
+    ) -> Result<WasiCtx, AppError> {
         let node = plan.node(id);
         let mut builder = WasiCtx::builder();
         let mut arguments = Vec::new();
@@ -128,6 +189,9 @@ impl Resources {
                     let dir = self.dir(plan, id, name, path, grant)?;
                     if parts.fs {
                         continue;
+                    }
+                    if let Some(learning) = &config.learning {
+                        learning.folder(plan, id, name, &dir);
                     }
                     builder.preopen(&dir, &slot.at).map_err(|e| refused(&e))?;
                 }
@@ -199,8 +263,16 @@ impl Resources {
                         Random::Seeded(seed) => RandomSource::Seeded(Sha256::digest(seed.as_bytes()).into()),
                     });
                 }
-                // Calls of `bailiwick:virt/net` ask for them.
-                Cap::Tcp(_) | Cap::Udp(_) | Cap::Dns(_) => {}
+                Cap::Tcp(grant) => {
+                    let cap = self.net(plan, id, name, grant)?;
+                    for address in grant.listen.iter().filter(|_| accepts).filter_map(Endpoint::address) {
+                        let socket = self.listener(plan, id, name, address)?;
+                        builder.listener_of(socket, &cap).map_err(|e| refused(&e))?;
+                    }
+                    builder.tcp(&cap);
+                }
+                Cap::Udp(grant) => drop(builder.udp(&self.net(plan, id, name, grant)?)),
+                Cap::Dns(grant) => drop(builder.dns(grant.clone())),
             }
         }
         if node.slots.values().any(|slot| matches!(slot.cap, Cap::Args { .. })) {
@@ -216,6 +288,9 @@ impl Resources {
             let (auditor, path) = (Arc::clone(auditor), node.path.clone());
             builder.auditor(move |denial: &Denial<'_>| auditor(&path, denial));
         }
+        if let Some(learning) = &config.learning {
+            builder.recorder(learning.guest(plan, id).0);
+        }
         if captures.0.is_some() || captures.1.is_some() {
             self.captures.insert(id, captures);
         }
@@ -225,7 +300,7 @@ impl Resources {
         });
         built.map_err(|e| match e {
             crate::wasi::BuildError::TooManyDescriptors => refused(
-                &"it was granted more folders than its limits.descriptors leave room for, besides three streams",
+                &"it was granted more folders and listening sockets than its limits.descriptors leave room for, besides three streams",
             ),
             e => refused(&e),
         })

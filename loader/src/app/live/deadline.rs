@@ -47,6 +47,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Call>,
+    /// Destructors that are run, innermost last: on whose behalf, and of whose resource. Who defines it need not be one that
+    /// the other calls.
+    drops: Vec<(usize, usize)>,
     watched: bool,
     closed: bool,
 }
@@ -112,6 +115,13 @@ impl Deadlines {
         Ok(true)
     }
 
+    /// Notes that a destructor of `definer` is run on behalf of `by`, until what it returns is dropped.
+    pub(super) fn dropping(&self, by: Option<usize>, definer: usize) -> Option<Dropping<'_>> {
+        let by = by.filter(|_| self.any)?;
+        self.shared.locked().drops.push((by, definer));
+        Some(Dropping(&self.shared))
+    }
+
     /// Whether an instance is to end because time is over, its own or that of a call that it is part of.
     pub(super) fn over(&self, instance: usize) -> bool {
         self.any && self.shared.locked().over(instance)
@@ -132,6 +142,16 @@ impl Deadlines {
     }
 }
 
+/// A destructor is run.
+#[derive(Debug)]
+pub(super) struct Dropping<'a>(&'a Shared);
+
+impl Drop for Dropping<'_> {
+    fn drop(&mut self) {
+        self.0.locked().drops.pop();
+    }
+}
+
 impl Drop for Deadlines {
     fn drop(&mut self) {
         self.shared.locked().closed = true;
@@ -149,8 +169,9 @@ impl Shared {
         let mut state = self.locked();
         while !state.closed {
             let now = Instant::now();
-            for i in 0..state.calls.len() {
-                let (outer, rest) = state.calls.split_at_mut(i);
+            let State { calls, drops, .. } = &mut *state;
+            for i in 0..calls.len() {
+                let (outer, rest) = calls.split_at_mut(i);
                 let call = &mut rest[0];
                 if !call.over && call.until <= now && !self.instances[call.callee].interrupt.running() {
                     // Values are being carried, or the caller's allocator runs: that is not the callee's doing.
@@ -158,7 +179,7 @@ impl Shared {
                 }
                 if call.over || call.until <= now {
                     // Again and again, as long as it lasts: it may just have been calling somebody.
-                    call.over |= self.interrupt(call.callee, &mut call.interrupted);
+                    call.over |= self.interrupt(call.callee, drops, &mut call.interrupted);
                 }
                 call.over |= outer.iter().any(|outer| outer.interrupted.contains(&call.callee));
             }
@@ -177,16 +198,17 @@ impl Shared {
 
     /// Interrupts an instance and whatever it is calling. Says whether it is itself interrupted: the kernel may allow no
     /// more mappings, and then the next look tries again.
-    fn interrupt(&self, instance: usize, interrupted: &mut Vec<usize>) -> bool {
+    fn interrupt(&self, instance: usize, drops: &[(usize, usize)], interrupted: &mut Vec<usize>) -> bool {
         if !interrupted.contains(&instance) {
             if self.instances[instance].interrupt.interrupt().is_err() {
                 return false;
             }
             interrupted.push(instance);
         }
-        for &callee in &self.instances[instance].callees {
+        let dropped = drops.iter().filter(|(by, _)| *by == instance).map(|(_, definer)| definer);
+        for &callee in self.instances[instance].callees.iter().chain(dropped) {
             if self.gates[callee].entered() && !self.instances[callee].shared {
-                self.interrupt(callee, interrupted);
+                self.interrupt(callee, drops, interrupted);
             }
         }
         true

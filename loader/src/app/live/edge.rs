@@ -11,6 +11,7 @@ use super::crossing::Crossed;
 use super::deadline::{Deadlines, Over};
 use super::learn;
 use super::node::{Body, Death, Node, Shut};
+use super::resources::{Definitions, identities};
 use super::{AppError, NodeId, Plan};
 use crate::app::cap::{Attenuation, CapKind};
 use crate::app::fault::FaultValue;
@@ -19,6 +20,7 @@ use crate::app::marshal::{
     Call, Callee, End, Fault, FaultKind, HandleError, Handles, Limits, Offender, Pairing, Passing, Prepared, Region,
     Side, Stage,
 };
+use crate::app::resources::Identity;
 use crate::edge::{Broken, EdgeCall, EdgeHost, Gate, Parts, Recorded};
 use crate::host::HostFunc;
 use crate::value::{FuncType, Val};
@@ -46,6 +48,9 @@ pub(super) struct Edge {
     narrowed: Vec<(u32, Attenuation)>,
     /// Whether handles are among its types.
     handles: bool,
+    /// What they stand for, by the resources of the caller's world, and of the callee's.
+    identities: [Arc<[Option<Identity>]>; 2],
+    definitions: Arc<Definitions>,
     deadlines: Arc<Deadlines>,
     /// How much a call may move.
     limits: Limits,
@@ -85,26 +90,36 @@ pub(super) struct Worlds<'a> {
     caller: &'a Arc<World>,
     callee: &'a World,
     pairing: Pairing<'a>,
+    identities: [Arc<[Option<Identity>]>; 2],
 }
 
 impl<'a> Worlds<'a> {
     /// Of a member of `caller`, and of the face of `callee`.
     pub(super) fn new(plan: &'a Plan, caller: NodeId, member: usize, callee: NodeId) -> Result<Worlds<'a>, AppError> {
+        let from_id = caller;
         let (from, to) = (plan.node(caller), plan.node(callee));
         let own = from.members.get(member).and_then(|m| m.world.as_ref());
         let caller = own.ok_or_else(|| AppError::missing("world", &from.path))?;
         let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
-        let callee = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
-        Ok(Worlds { limits: None, caller, callee, pairing: Pairing::new(caller, callee) })
+        let callee_world = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
+        let identities = [identities(plan, from_id, member).into(), identities(plan, callee, 0).into()];
+        Ok(Worlds {
+            limits: None,
+            caller,
+            callee: callee_world,
+            pairing: Pairing::new(caller, callee_world),
+            identities,
+        })
     }
 
-    /// Of the loader's own world, and of the face of `callee`.
+    /// Of the loader's own world, which has no resources, and of the face of `callee`.
     pub(super) fn of_loader(plan: &'a Plan, loader: &'a Arc<World>, callee: NodeId) -> Result<Worlds<'a>, AppError> {
         let to = plan.node(callee);
         let theirs = crate::app::check::face(to).and_then(|m| m.world.as_ref());
-        let callee = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
+        let world = theirs.ok_or_else(|| AppError::missing("world", &to.path))?;
         let limits = Some(Limits::of_bytes(LOADER_BYTES));
-        Ok(Worlds { limits, caller: loader, callee, pairing: Pairing::new(loader, callee) })
+        let identities = [Vec::new().into(), identities(plan, callee, 0).into()];
+        Ok(Worlds { limits, caller: loader, callee: world, pairing: Pairing::new(loader, world), identities })
     }
 
     /// The number of the function of the callee that is `import`, one of the caller's.
@@ -130,7 +145,7 @@ impl Edge {
         pairing: &mut Worlds<'_>,
         (import, export): (usize, usize),
         (caller_node, callee_node): (&Arc<Node>, &Arc<Node>),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
     ) -> Result<Arc<Edge>, AppError> {
         let (from, to) = (plan.node(caller_node.id()), plan.node(callee_node.id()));
         let own = pairing.caller;
@@ -163,6 +178,8 @@ impl Edge {
             fault_value,
             narrowed,
             handles,
+            identities: pairing.identities.clone(),
+            definitions: Arc::clone(definitions),
             deadlines: Arc::clone(deadlines),
             limits: pairing.limits.unwrap_or_else(|| to.limits.values.map_or_else(Limits::default, Limits::of_bytes)),
             under_way: Mutex::default(),
@@ -199,6 +216,7 @@ impl Edge {
         if self.caller.gate().closed() {
             return Err(self.trap("its allocator and its post-return functions make no calls".to_owned()));
         }
+        self.callee.note_entered(&self.import.name);
         match self.callee.open() {
             Ok(()) => Ok(None),
             Err(Shut::Dead(death)) => Ok(Some(death)),
@@ -257,7 +275,7 @@ impl Edge {
             Some(body) => self.carry((flag, end), body, &mut crossed, params, results),
             None => (Err(Fault { offender: Offender::Host, ..self.gone() }), None),
         };
-        crossed.give_back(&self.callee);
+        crossed.give_back(&self.caller, &self.callee);
         let fault = match result {
             Ok(()) => {
                 if timed {
@@ -301,7 +319,7 @@ impl Edge {
         (fault, ended): (Fault, Option<String>),
         (mut crossed, timed): (Crossed, bool),
     ) -> Result<Arc<Death>, HostError> {
-        crossed.give_back(&self.callee);
+        crossed.give_back(&self.caller, &self.callee);
         crossed.undo(&fault, &self.caller, &self.callee);
         let late = timed && self.deadlines.end();
         if fault.offender == Offender::Caller {
@@ -310,6 +328,7 @@ impl Edge {
                 // The caller's fault came first, but what has ended is not entered again.
                 text = format!("{text}; and then the callee ended: {}", first_line(&reason));
                 self.callee.die(Some(body), first_line(&reason).to_owned(), format!("{}: {reason}", self.name));
+                self.definitions.bury(Some(self.caller.id()));
             }
             return Err(match fault.kind {
                 FaultKind::Interrupted => HostError::Trap(TrapCode::Interrupt, None),
@@ -321,7 +340,9 @@ impl Edge {
             Some(limit) if late => format!("a call of it took more than {}", humantime::format_duration(limit)),
             _ => first_line(&text).to_owned(),
         };
-        Ok(self.callee.die(Some(body), reason, format!("{}: {text}", self.name)))
+        let death = self.callee.die(Some(body), reason, format!("{}: {text}", self.name));
+        self.definitions.bury(Some(self.caller.id()));
+        Ok(death)
     }
 
     /// Carries the call out. Besides its outcome, says why the callee's post-return function did not return, if it did
@@ -366,6 +387,13 @@ impl Edge {
         let mut end = CallerEnd { caller, gate: self.caller.gate() };
         learn::store(&self.world, &self.import, value, &text, &mut end, area, result)
             .map_err(|reason| self.trap(reason))
+    }
+
+    /// What a handle stands for; `None` if the two sides mean different things, which was refused before.
+    fn identity(&self, passing: Passing) -> Option<Identity> {
+        let [caller, callee] = &self.identities;
+        let ours = caller.get(passing.caller.index()).copied().flatten()?;
+        (callee.get(passing.callee.index()).copied().flatten() == Some(ours)).then_some(ours)
     }
 
     /// The caller's end.
@@ -526,7 +554,13 @@ impl EdgeHost for Edge {
     fn pass(&self, place: u32, handle: u32) -> Option<u32> {
         let mut under_way = self.under_way();
         let passing = self.prepared.place(place)?.passing?;
-        match under_way.crossed.pass((&self.caller, &self.callee), &self.narrowed, passing, handle) {
+        match under_way.crossed.pass(
+            (&self.caller, &self.callee),
+            &self.import,
+            &self.narrowed,
+            (passing, self.identity(passing)),
+            handle,
+        ) {
             Ok(handle) => Some(handle),
             Err(error) => {
                 under_way.refused = Some(error);
@@ -537,14 +571,15 @@ impl EdgeHost for Edge {
 
     fn returned(&self) -> bool {
         let mut under_way = self.under_way();
-        under_way.crossed.give_back(&self.callee);
         under_way.crossed.forget_moved_there();
-        true
+        let ended = under_way.crossed.end(&self.caller, &self.callee);
+        under_way.refused = ended.err();
+        under_way.refused.is_none()
     }
 
     fn abandon(&self) {
         let UnderWay { mut crossed, timed, .. } = std::mem::take(&mut *self.under_way());
-        crossed.give_back(&self.callee);
+        crossed.give_back(&self.caller, &self.callee);
         if timed {
             self.deadlines.end();
         }
@@ -710,12 +745,12 @@ struct Passed<'a> {
 impl Handles for Passed<'_> {
     fn pass(&mut self, passing: Passing, handle: u32) -> Result<u32, HandleError> {
         let edge = self.edge;
-        self.crossed.pass((&edge.caller, &edge.callee), &edge.narrowed, passing, handle)
+        let passing = (passing, edge.identity(passing));
+        self.crossed.pass((&edge.caller, &edge.callee), &edge.import, &edge.narrowed, passing, handle)
     }
 
     fn end_of_call(&mut self) -> Result<(), HandleError> {
-        self.crossed.give_back(&self.edge.callee);
-        Ok(())
+        self.crossed.end(&self.edge.caller, &self.edge.callee)
     }
 }
 

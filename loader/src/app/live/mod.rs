@@ -8,20 +8,26 @@ mod context;
 mod crossing;
 mod deadline;
 mod edge;
+mod handles;
 mod learn;
 mod node;
+mod resources;
 mod scratch;
 mod r#virtual;
 
 use super::check::{Outcome, Wiring};
+use super::learn::Learning;
 use super::plan::{NodeId, Plan};
+use crate::app::virt;
 use crate::edge::Gate;
+use crate::wasi::net::{Answers, Closing};
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
 use deadline::{Deadlines, Watched};
 use edge::{Edge, Worlds};
 use node::{Body, Node};
+use resources::{Definitions, Orphans};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -48,6 +54,8 @@ pub struct AppConfig {
     pub interpret_edges: bool,
     /// Is filled with what ends the application before any code of it runs: instances may run code as they are made.
     pub interrupt: Option<Arc<OnceLock<AppInterrupt>>>,
+    /// Notes what is used of what the manifest grants.
+    pub learning: Option<Arc<Learning>>,
 }
 
 impl std::fmt::Debug for AppConfig {
@@ -126,15 +134,26 @@ impl App {
     /// [`AppError`]
     pub fn link(plan: &Plan, wiring: &Wiring, config: &AppConfig) -> Result<App, AppError> {
         let mut resources = Resources::open(plan)?;
+        if config.learning.is_some() {
+            resources.record();
+        }
         let gates: Arc<[Gate]> = plan.nodes.iter().map(|_| Gate::default()).collect();
+        let orphans = Orphans::default();
         let mut nodes = Vec::with_capacity(plan.nodes.len());
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
-            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config)?));
+            let accepts = wiring.all(id).any(|import| {
+                let listens =
+                    import.name == "sock_accept" || import.name == "listeners" && virt::is_net(&import.module);
+                listens && !import.is_denied()
+            });
+            let ctx = Arc::new(Mutex::new(resources.context(plan, id, config, accepts)?));
             let group = Group::with_config(config_of(&node.limits))
                 .map_err(|source| AppError::Instance { instance: described(node), source })?;
-            let dirs = resources.dirs_of(id).cloned().collect();
-            nodes.push(Arc::new(Node::new(plan, id, Arc::clone(&gates), ctx, group, dirs)));
+            let held = (resources.dirs_of(id).cloned().collect(), resources.nets_of(id).cloned().collect());
+            let mut live = Node::new(plan, id, Arc::clone(&gates), ctx, group, held, &orphans);
+            live.recorder = config.learning.as_ref().map(|learning| learning.guest(plan, id));
+            nodes.push(Arc::new(live));
         }
         for (id, node) in plan.iter() {
             if let Some(parent) = node.parent {
@@ -150,13 +169,15 @@ impl App {
             callees: node.called().map(|callee| callee.0).collect(),
         });
         let deadlines = Arc::new(Deadlines::new(watched.collect(), gates, Arc::clone(&stopped)));
+        let definitions = Definitions::new(plan, &deadlines, &orphans);
+        definitions.set(&nodes);
         let app = App { nodes, resources, stopped };
         if let Some(interrupt) = &config.interrupt {
             let _ = interrupt.set(app.interrupt_handle());
         }
         let mut done = vec![false; plan.nodes.len()];
         for (id, _) in plan.iter() {
-            app.instantiate((plan, wiring, config), &deadlines, id, &mut done)?;
+            app.instantiate((plan, wiring, config), (&deadlines, &definitions), id, &mut done)?;
         }
         Ok(app)
     }
@@ -165,7 +186,7 @@ impl App {
     fn instantiate(
         &self,
         of: (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         done: &mut [bool],
     ) -> Result<(), AppError> {
@@ -175,7 +196,7 @@ impl App {
         }
         let planned = plan.node(id);
         for callee in planned.called() {
-            self.instantiate(of, deadlines, callee, done)?;
+            self.instantiate(of, (deadlines, definitions), callee, done)?;
         }
         let node = &self.nodes[id.0];
         let mut body = node.own();
@@ -183,7 +204,7 @@ impl App {
         // What runs as it is made has the time of a call.
         let begun = if planned.parent.is_some() { deadlines.begin(None, id.0) } else { Ok(false) };
         let timed = begun.map_err(|_| AppError::Internal(format!("{}: a call is under way", planned.path)))?;
-        let made = self.make(of, deadlines, id, inside);
+        let made = self.make(of, (deadlines, definitions), id, inside);
         let late = timed && deadlines.end();
         match made {
             // What it did was its own doing: it dies alone, before anybody has called it.
@@ -198,6 +219,7 @@ impl App {
                     _ => text.lines().next().unwrap_or_default().to_owned(),
                 };
                 node.die(Some(&mut body), format!("as it was made: {reason}"), text);
+                definitions.bury(None);
                 Ok(())
             }
             other => other,
@@ -208,7 +230,7 @@ impl App {
     fn make(
         &self,
         (plan, wiring, config): (&Plan, &Wiring, &AppConfig),
-        deadlines: &Arc<Deadlines>,
+        (deadlines, definitions): (&Arc<Deadlines>, &Arc<Definitions>),
         id: NodeId,
         body: &mut Body,
     ) -> Result<(), AppError> {
@@ -216,7 +238,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
-        let virtuals = Virtuals::new(plan, id, &self.nodes, deadlines)?;
+        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -248,15 +270,18 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
-                    Outcome::Net { .. } => drop(imports.refuse(&import.module, &import.name)),
+                    Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
+                    Outcome::Resource { intrinsic, resource } => {
+                        definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
+                    }
                     Outcome::Call { callee, import: wanted, export } => {
                         let worlds = match worlds.entry(callee) {
                             Entry::Occupied(entry) => entry.into_mut(),
                             Entry::Vacant(entry) => entry.insert(Worlds::new(plan, id, index, callee)?),
                         };
                         let ends = (node, &self.nodes[callee.0]);
-                        let edge = Edge::new(plan, worlds, (wanted, export), ends, deadlines)?;
+                        let edge = Edge::new(plan, worlds, (wanted, export), ends, (deadlines, definitions))?;
                         edge.grant(&mut imports, &import.module, &import.name, config.interpret_edges);
                     }
                 }
@@ -319,6 +344,14 @@ impl Drop for App {
             *node.own() = None;
         }
     }
+}
+
+/// Grants a function of the network.
+fn net_import(imports: &mut Imports, node: &Arc<Node>, module: &str, name: &str) {
+    let answers: Arc<dyn Answers> = node.ctx.clone();
+    let gated = Arc::clone(node);
+    let closing: Closing = Arc::new(move |closed| gated.gate().set_closed(closed));
+    wasi::net::add_to_imports(imports, module, &answers, &closing, |function| function == name);
 }
 
 /// The members of a group, each after those that it imports from.

@@ -1,9 +1,13 @@
 //! An instance of an application: alive, or dead for a reason.
 
+use super::handles::Handles;
+use super::resources::{Destroying, Orphans};
 use super::{AppError, NodeId, Plan};
+use crate::app::resources::Defined;
 use crate::edge::Gate;
-use crate::wasi::{Dir, WasiCtx};
+use crate::wasi::{Dir, GuestUse, NetCap, WasiCtx};
 use crate::{Error, Func, Group, Instance, InterruptHandle};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
@@ -36,6 +40,15 @@ pub(super) struct Node {
     children: Mutex<Vec<Weak<Node>>>,
     /// Folders that it holds.
     dirs: Vec<Dir>,
+    /// What it holds of the network.
+    nets: Vec<NetCap>,
+    /// What it has of resources that modules define.
+    handles: Mutex<Handles>,
+    destroying: Mutex<Destroying>,
+    /// Where what it has goes when it dies.
+    orphans: Orphans,
+    /// Is told of what is used, and whether the application's own manifest says what calls bring.
+    pub(super) recorder: Option<(Arc<GuestUse>, bool)>,
 }
 
 /// What is gone once it is dead.
@@ -47,6 +60,8 @@ pub(super) struct Body {
     /// The functions of its world, by number.
     pub(super) exports: Vec<Export>,
     pub(super) realloc: Option<Func>,
+    /// Destructors of the resources of its world, by number.
+    pub(super) destructors: BTreeMap<usize, Func>,
 }
 
 /// A function that other instances call.
@@ -67,7 +82,7 @@ impl Body {
             self.exports.push(Export { func, post_return });
         }
         self.realloc = face.func(&mut self.group, bailiwick_runtime_abi::wit::world::REALLOC).ok();
-        Ok(())
+        self.find_destructors(planned)
     }
 }
 
@@ -88,9 +103,11 @@ impl Node {
         gates: Arc<[Gate]>,
         ctx: Arc<Mutex<WasiCtx>>,
         group: Group,
-        dirs: Vec<Dir>,
+        (dirs, nets): (Vec<Dir>, Vec<NetCap>),
+        orphans: &Orphans,
     ) -> Node {
         let node = plan.node(id);
+        let inside = Body { group, face: None, exports: Vec::new(), realloc: None, destructors: BTreeMap::new() };
         Node {
             gates,
             id,
@@ -98,12 +115,24 @@ impl Node {
             name: node.name.clone(),
             time: node.limits.time,
             ctx,
-            interrupt: group.interrupt_handle(),
-            body: Mutex::new(Some(Body { group, face: None, exports: Vec::new(), realloc: None })),
+            interrupt: inside.group.interrupt_handle(),
+            body: Mutex::new(Some(inside)),
             death: OnceLock::new(),
             dead: AtomicBool::new(false),
             children: Mutex::default(),
             dirs,
+            nets,
+            handles: Mutex::new(Handles::new(node.limits.handles)),
+            destroying: Mutex::default(),
+            orphans: Arc::clone(orphans),
+            recorder: None,
+        }
+    }
+
+    /// Notes that somebody calls that function of it.
+    pub(super) fn note_entered(&self, function: &str) {
+        if let Some((recorder, _)) = &self.recorder {
+            recorder.note_entered(function);
         }
     }
 
@@ -120,6 +149,25 @@ impl Node {
     /// Whether it may be entered, and may call others: what compiled code looks at.
     pub(super) fn gate(&self) -> &Gate {
         &self.gates[self.id.0]
+    }
+
+    /// Its handles of resources that modules define.
+    pub(super) fn handles(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it does with its own resources.
+    pub(super) fn destroying(&self) -> MutexGuard<'_, Destroying> {
+        self.destroying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives it back what it had handed over.
+    pub(super) fn keep(&self, resource: Defined, representation: u32) {
+        if self.dead.load(Ordering::Acquire) {
+            self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push((resource, representation));
+        } else {
+            self.handles().put_back(resource, representation);
+        }
     }
 
     /// The inside, while nobody can call it: for whoever owns the application.
@@ -170,7 +218,15 @@ impl Node {
         for dir in &self.dirs {
             dir.revoke();
         }
+        for net in &self.nets {
+            net.revoke();
+        }
         *self.ctx.lock().unwrap_or_else(PoisonError::into_inner) = WasiCtx::inert();
+        let held = self.handles().end();
+        let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        // What it defined itself is gone with it.
+        orphans.extend(held.into_iter().filter(|(resource, _)| resource.definer != self.id));
+        drop(orphans);
         match body {
             Some(body) => *body = None,
             // It is on the stack above us: interrupted, it can't go on, and goes with the application.

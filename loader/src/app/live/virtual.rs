@@ -5,6 +5,7 @@
 
 use super::edge::{Edge, Unanswered, Worlds};
 use super::node::Node;
+use super::resources::Definitions;
 use super::scratch::{Reply, Scratch};
 use super::{AppError, Deadlines, NodeId, Plan};
 use crate::app::virt::Virt;
@@ -46,7 +47,7 @@ impl Virtuals {
         plan: &Plan,
         id: NodeId,
         nodes: &[Arc<Node>],
-        deadlines: &Arc<Deadlines>,
+        of: (&Arc<Deadlines>, &Arc<Definitions>),
     ) -> Result<Option<Arc<dyn Virtual>>, AppError> {
         let virtuals = &plan.node(id).virtuals;
         if virtuals.is_empty() {
@@ -66,7 +67,7 @@ impl Virtuals {
                     AppError::missing(&what, &plan.node(callee).path)
                 })?;
                 let ends = (&nodes[id.0], &nodes[callee.0]);
-                let edge = Edge::new(plan, &mut worlds, (import, export), ends, deadlines)?;
+                let edge = Edge::new(plan, &mut worlds, (import, export), ends, of)?;
                 edges.insert((virt, function.name.clone()), edge);
             }
         }
