@@ -22,6 +22,7 @@ mod net;
 mod notify;
 mod trace;
 mod virtual_plans;
+mod virtualizers;
 mod zip;
 
 use bailiwick_tests::cli::bailiwick;
@@ -50,6 +51,7 @@ struct Built {
     wallet: PathBuf,
     small: PathBuf,
     web: PathBuf,
+    virt: PathBuf,
     cache: PathBuf,
 }
 
@@ -60,7 +62,7 @@ fn built() -> &'static Built {
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let folder = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("apps");
         let folder = std::path::absolute(folder).expect("a path");
-        for name in ["wallet", "small", "web"] {
+        for name in ["wallet", "small", "web", "virt"] {
             let out = folder.join(name);
             fs::create_dir_all(&out).expect("a folder");
             let output = Command::new("bash").arg(sources.join(name).join("build")).arg(out).output().expect("bash");
@@ -74,7 +76,13 @@ fn built() -> &'static Built {
         let cache = folder.join("cache");
         // What is in it may be of another build of the compiler.
         let _ = fs::remove_dir_all(&cache);
-        Built { wallet: folder.join("wallet"), small: folder.join("small"), web: folder.join("web"), cache }
+        Built {
+            wallet: folder.join("wallet"),
+            small: folder.join("small"),
+            web: folder.join("web"),
+            virt: folder.join("virt"),
+            cache,
+        }
     })
 }
 
@@ -103,6 +111,14 @@ impl App {
     fn web(manifest: &str) -> App {
         let app = App::empty();
         copy(&built().web, app.folder.path());
+        app.file("bailiwick.toml", manifest);
+        app
+    }
+
+    /// The programs that virtualizers stand before, an application of which is `manifest`.
+    fn virt(manifest: &str) -> App {
+        let app = App::empty();
+        copy(&built().virt, app.folder.path());
         app.file("bailiwick.toml", manifest);
         app
     }
