@@ -117,7 +117,7 @@ fn memory_that_is_full_is_no_space_and_what_is_removed_is_space_again() {
 }
 
 #[test]
-fn a_folder_that_memory_has_no_room_for_is_said_before_anything_runs() {
+fn a_folder_that_memory_has_no_room_for_is_said_and_nothing_of_it_is_shown() {
     let (host, deps) = holding_data("memfs");
     let terminal = format!("{}\ngrants.out = \"out\"", deps.replace("64MiB", "2MiB"));
     let app = virtual_program("ask", &host, MEMFS, &terminal);
