@@ -406,6 +406,29 @@ VIRT_NET_IMPORT("close") void virt_import_net_close(uint32_t socket);
 VIRT_NET_IMPORT("poll") void virt_import_net_poll(const virt_subscription *subscriptions, uint32_t len, uint32_t timed,
                                                   uint64_t timeout, virt_bytes_result *result);
 
+// ---- Layouts, as the canonical ABI computes them ---------------------------------------------------------------------
+
+#ifdef __cplusplus
+#define VIRT_BYTES(type, bytes) static_assert(sizeof(type) == (bytes), #type)
+#else
+#define VIRT_BYTES(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
+#endif
+
+VIRT_BYTES(virt_result, 2);
+VIRT_BYTES(virt_u32_result, 8);
+VIRT_BYTES(virt_u64_result, 16);
+VIRT_BYTES(virt_bytes_result, 12);
+VIRT_BYTES(virt_string_result, 12);
+VIRT_BYTES(virt_stat_result, 72);
+VIRT_BYTES(virt_preopen, 12);
+VIRT_BYTES(virt_entry, 32);
+VIRT_BYTES(virt_entries_result, 12);
+VIRT_BYTES(virt_variable, 16);
+VIRT_BYTES(virt_endpoint_result, 16);
+VIRT_BYTES(virt_datagram_result, 24);
+VIRT_BYTES(virt_strings_result, 12);
+VIRT_BYTES(virt_subscription, 8);
+
 #ifdef __cplusplus
 }
 #endif
