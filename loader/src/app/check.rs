@@ -398,7 +398,9 @@ impl<'a> Checker<'a> {
             let message = format!("{}: {module}.{name}: {what}; see `bailiwick wit virt`", shown(&member.file));
             Err((code, message))
         };
-        let Some(wanted) = virtualizer::functions(self.host, Virt::Net).find(|function| function.name == name) else {
+        // What the loader has a type of, and answers.
+        let mut functions = virtualizer::functions(self.host, Virt::Net);
+        let Some(wanted) = functions.find(|function| function.name == name && wasi::net::is_function(name)) else {
             return says(Code::UnknownImport, "there is no such function");
         };
         let Some(world) = &member.world else {

@@ -281,3 +281,50 @@ pub(super) fn share(plan: &mut Plan) {
         plan.nodes[callee.0].shared |= callers.len() > 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Imports, String> {
+        let texts = toml::from_str(text).map_err(|e: toml::de::Error| e.to_string())?;
+        Imports::read("deps.a.imports", texts).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_interface_is_of_the_world_or_one_that_the_module_imports() {
+        let imports = read(
+            "\"wasi:clocks\" = { module = \"still\" }\n\"kv:store/api@1.2.0\" = { module = \"kv\" }\ncache = { module = \"kv\", interface = \"kv:store/api\" }\n",
+        )
+        .unwrap();
+        let virtuals: Vec<_> = imports.virtuals.iter().map(|(virt, named)| (*virt, named.module.as_str())).collect();
+        assert_eq!(virtuals, [(Virt::Clock, "still")]);
+        let answers = imports.answers.values().map(|named| (named.key.as_str(), named.interface.as_str()));
+        assert_eq!(
+            answers.collect::<Vec<_>>(),
+            [("cache", "kv:store/api"), ("kv:store/api@1.2.0", "kv:store/api@1.2.0")]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_key() {
+        for (text, said) in [
+            ("fs = { }", "missing field `module`"),
+            ("fs = { module = 1 }", "expected a string"),
+            ("\"\" = { module = \"a\" }", "deps.a.imports.\"\": it wants the name of an interface"),
+            ("\"a\\u001b\" = { module = \"a\" }", "deps.a.imports.\"a\\u{1b}\": it wants the name"),
+            ("a = { module = \"a\", interface = \"b c\" }", "deps.a.imports.a.interface: it wants the name"),
+            ("fs = { module = \"a\", interface = \"b\" }", "deps.a.imports.fs.interface: who stands between"),
+            (
+                "clock = { module = \"a\" }\n\"wasi:clocks\" = { module = \"a\" }",
+                "deps.a.imports.\"wasi:clocks\": clock is the same interface",
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said), "{text:?} said {error:?}, not {said:?}");
+        }
+        // What stands between may be named by its own name.
+        assert!(read("fs = { module = \"a\", interface = \"bailiwick:virt/fs\" }").is_ok());
+        assert!(read(&format!("{} = {{ module = \"a\" }}", "a".repeat(MAX_INTERFACE + 1))).is_err());
+    }
+}

@@ -50,6 +50,8 @@ pub enum Code {
     SharedTime,
     /// What should become an error value, and takes the caller's time with it.
     FaultTime,
+    /// Files that one reaches by numbers which others have too.
+    SharedFiles,
     /// Machine code, which nothing confines.
     Native,
 }
@@ -80,6 +82,7 @@ impl Code {
             Code::MissingPath => "W-MISSING-PATH",
             Code::SharedTime => "W-SHARED-TIME",
             Code::FaultTime => "W-FAULT-TIME",
+            Code::SharedFiles => "W-SHARED-FILES",
             Code::Native => "W-NATIVE",
         }
     }
@@ -94,6 +97,7 @@ impl Code {
                 | Code::MissingPath
                 | Code::SharedTime
                 | Code::FaultTime
+                | Code::SharedFiles
                 | Code::Native
         )
     }

@@ -6,6 +6,7 @@
 
 use super::check::{FS_INTERFACE, MAX_CALLS, face};
 use super::plan::{NodeId, Plan};
+use super::virtualizer::answerer;
 use bailiwick_runtime_abi::wit::{Function, Kind as TypeKind, ResourceId, Type, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -121,7 +122,11 @@ impl<'a> Identities<'a> {
             // Others see the face only, and handles of a group are all its own.
             return defined(plan, id, &wanted.interface, &wanted.name).ok_or(Unknown::Nobody);
         }
-        let asked: Vec<(NodeId, &str)> = node.callees.values().map(|&callee| (callee, &*wanted.interface)).collect();
+        // Where a manifest says who answers, nobody else does.
+        let asked: Vec<(NodeId, &str)> = match answerer(node, &wanted.interface) {
+            Some(said) => vec![said],
+            None => node.callees.values().map(|&callee| (callee, &*wanted.interface)).collect(),
+        };
         let mut found: BTreeSet<Identity> = BTreeSet::new();
         for &(callee, interface) in &asked {
             found.extend(defined(plan, callee, interface, &wanted.name));

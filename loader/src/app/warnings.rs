@@ -5,6 +5,8 @@ use super::files::shown;
 use super::manifest::OnFault;
 use super::plan::{Node, NodeId, Origin, Plan};
 use super::problem::{Code, Problem};
+use super::virt::Virt;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything.
 pub(super) fn all(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
@@ -12,6 +14,7 @@ pub(super) fn all(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
     warnings.extend(waits(plan));
     warnings.extend(outlived(plan));
     warnings.extend(unconfined(plan));
+    warnings.extend(numbers(plan, wiring));
     warnings
 }
 
@@ -76,6 +79,36 @@ fn outlived(plan: &Plan) -> impl Iterator<Item = Problem> {
         );
         Some(Problem::new(Code::FaultTime, &node.path, message))
     })
+}
+
+/// Warns of who calls somebody's files by their types, where others have files of the same: what is open is a number, which
+/// such a caller chooses. Those who are confined can't, since the loader keeps theirs.
+fn numbers(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
+    let direct = |id: NodeId| {
+        let calls = wiring.calls(id).filter(|(import, ..)| import.reachable);
+        calls.filter(|(import, ..)| import.module == Virt::Fs.interface()).map(|(_, callee, _)| callee)
+    };
+    let mut users: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+    for (id, node) in plan.iter() {
+        for callee in direct(id).chain(node.virtuals.get(&Virt::Fs).copied()) {
+            users.entry(callee).or_default().insert(id);
+        }
+    }
+    let mut warnings = Vec::new();
+    for (id, node) in plan.iter() {
+        for callee in direct(id).collect::<BTreeSet<_>>() {
+            let other = users.get(&callee).and_then(|users| users.iter().find(|user| **user != id));
+            if let Some(other) = other {
+                let message = format!(
+                    "it calls the files of {} by numbers that it chooses, and so can reach what {} has open there: give each one of its own",
+                    plan.node(callee).path,
+                    plan.node(*other).path
+                );
+                warnings.push(Problem::new(Code::SharedFiles, &node.path, message));
+            }
+        }
+    }
+    warnings
 }
 
 /// Warns of machine code: whatever a manifest grants it, it can do what the user can.

@@ -162,13 +162,13 @@ impl Audit {
         let call = format!("{}.{}", denial.module, denial.function);
         let errno = quoted(&denial.errno.name().to_ascii_lowercase());
         let mut log = self.locked();
-        log.denied(subject, &call, &arguments(denial.arguments), &errno, denial.rule.name());
+        log.denied(subject, &call, &arguments(denial.arguments), (&errno, denial.why), denial.rule.name());
         log.failure.is_none()
     }
 
     /// Writes down that an import was refused.
     pub fn refused_import(&self, subject: &Subject, module: &str, name: &str) {
-        self.locked().denied(subject, &format!("{module}.{name}"), "{}", "null", NOT_GRANTED);
+        self.locked().denied(subject, &format!("{module}.{name}"), "{}", ("null", None), NOT_GRANTED);
     }
 
     /// Ends it: how many denials have no line.
@@ -194,14 +194,22 @@ impl Audit {
 
 impl Log {
     /// `arguments` and `errno` are JSON.
-    fn denied(&mut self, subject: &Subject, call: &str, arguments: &str, errno: &str, rule: &'static str) {
+    fn denied(
+        &mut self,
+        subject: &Subject,
+        call: &str,
+        arguments: &str,
+        (errno, why): (&str, Option<&str>),
+        rule: &'static str,
+    ) {
         if self.lines < MAX_LINES && self.bytes < MAX_BYTES {
             let call = quoted(call);
             self.line(
                 subject,
                 &format!(
-                    r#""call":{call},"args":{arguments},"verdict":"deny","errno":{errno},"rule":{}"#,
-                    quoted(rule)
+                    r#""call":{call},"args":{arguments},"verdict":"deny","errno":{errno},"rule":{}{}"#,
+                    quoted(rule),
+                    why.map_or_else(String::new, |why| format!(r#","why":{}"#, quoted(why)))
                 ),
             );
             return;
@@ -363,7 +371,7 @@ mod tests {
         let (audit, path) = audit("flood");
         for i in 0..MAX_LINES + 100 {
             let rule = if i % 2 == 0 { "outside" } else { "grant" };
-            audit.locked().denied(&subject(), "wasi.path_open", "{}", "\"notcapable\"", rule);
+            audit.locked().denied(&subject(), "wasi.path_open", "{}", ("\"notcapable\"", None), rule);
         }
         audit.refused_import(&subject(), "world", "peace");
         audit.close(&subject()).unwrap();
@@ -383,7 +391,7 @@ mod tests {
         let (audit, path) = audit("long");
         let arguments = format!("{{\"path\":{}}}", quoted(&"x".repeat(1 << 20)));
         for _ in 0..40 {
-            audit.locked().denied(&subject(), "wasi.path_open", &arguments, "null", "outside");
+            audit.locked().denied(&subject(), "wasi.path_open", &arguments, ("null", None), "outside");
         }
         audit.close(&subject()).unwrap();
         assert!(lines(&path).len() <= 18);

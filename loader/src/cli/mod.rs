@@ -19,6 +19,7 @@ mod learn;
 mod limits;
 mod listen;
 mod output;
+mod packages;
 mod run;
 mod run_app;
 mod sources;
@@ -73,6 +74,8 @@ enum Command {
     Learn(learn::Learn),
     /// Make one folder of an application, to deploy, that needs no compiler
     Build(build::Build),
+    /// Print the WIT packages that are always there, for generators of bindings
+    Wit(packages::Wit),
     /// Look after the cache of compiled modules
     Cache {
         #[command(subcommand)]
@@ -137,6 +140,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Learn(learn) => learn.execute(),
         Command::Build(build) => build.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Wit(wit) => wit.execute(),
         Command::Cache { what } => cache(&what),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -302,6 +302,25 @@ fn v16_each_module_sees_the_world_that_it_was_given() {
     ask(host, edge).run(&[]).with(0).shows(&["0 arguments, 1 variables, no files", "year 2001"]);
     let edge = "module = \"probe.wasm\"\ngrants = { env = \"env\" }";
     ask(host, edge).run(&[]).with(0).shows(&["0 arguments, 2 variables, no files", "year 1970"]);
+
+    // Or another module says what it sees, whatever it holds. What else is to be said of that is in `virtual_plans`.
+    let edge = "module = \"probe.wasm\"\ngrants = { time = \"time\", env = \"env\" }\nimports.clock = { module = \"still\" }\n[deps.still]\nmodule = \"still.wat\"";
+    let app = ask(host, edge);
+    app.file("still.wit", "package test:still;\nworld still { export bailiwick:virt/clock; }\n");
+    // The first of June 2001, in nanoseconds since 1970.
+    let answer = |ns: &str| format!("(i64.store (i32.const 8) (i64.const {ns})) (i32.const 0)");
+    app.file(
+        "still.wat",
+        format!(
+            "(module (memory (export \"memory\") 1)
+              (func (export \"bailiwick:virt/clock#now\") (param i32) (result i32) {})
+              (func (export \"bailiwick:virt/clock#resolution\") (param i32) (result i32) {})
+              (func (export \"bailiwick:virt/clock#sleep\") (param i64)))",
+            answer("991353600000000000"),
+            answer("1")
+        ),
+    );
+    app.run(&[]).with(0).shows(&["0 arguments, 2 variables, no files", "year 2001"]);
 }
 
 #[test]

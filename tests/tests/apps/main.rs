@@ -16,11 +16,13 @@ mod figures;
 mod files;
 mod honest;
 mod inflate;
+mod learn;
 mod locks;
 mod manifests;
 mod net;
 mod notify;
 mod trace;
+mod virtual_liars;
 mod virtual_plans;
 mod virtualizers;
 mod zip;
@@ -50,8 +52,9 @@ fn honest_but_for(archive: &str, reason: &str) -> String {
 struct Built {
     wallet: PathBuf,
     small: PathBuf,
+    programs: PathBuf,
+    stands: PathBuf,
     web: PathBuf,
-    virt: PathBuf,
     cache: PathBuf,
 }
 
@@ -62,7 +65,7 @@ fn built() -> &'static Built {
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let folder = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("apps");
         let folder = std::path::absolute(folder).expect("a path");
-        for name in ["wallet", "small", "web", "virt"] {
+        for name in ["programs", "wallet", "small", "virtual", "web"] {
             let out = folder.join(name);
             fs::create_dir_all(&out).expect("a folder");
             let output = Command::new("bash").arg(sources.join(name).join("build")).arg(out).output().expect("bash");
@@ -76,13 +79,9 @@ fn built() -> &'static Built {
         let cache = folder.join("cache");
         // What is in it may be of another build of the compiler.
         let _ = fs::remove_dir_all(&cache);
-        Built {
-            wallet: folder.join("wallet"),
-            small: folder.join("small"),
-            web: folder.join("web"),
-            virt: folder.join("virt"),
-            cache,
-        }
+        let [programs, wallet, small, stands, web] =
+            ["programs", "wallet", "small", "virtual", "web"].map(|name| folder.join(name));
+        Built { programs, wallet, small, stands, web, cache }
     })
 }
 
@@ -107,6 +106,14 @@ impl App {
         app
     }
 
+    /// The modules that stand between another and the world, an application of which is `manifest`.
+    fn stands(manifest: &str) -> App {
+        let app = App::empty();
+        copy(&built().stands, app.folder.path());
+        app.file("bailiwick.toml", manifest);
+        app
+    }
+
     /// The modules that use the network, an application of which is `manifest`.
     fn web(manifest: &str) -> App {
         let app = App::empty();
@@ -116,9 +123,9 @@ impl App {
     }
 
     /// The programs that virtualizers stand before, an application of which is `manifest`.
-    fn virt(manifest: &str) -> App {
+    fn programs(manifest: &str) -> App {
         let app = App::empty();
-        copy(&built().virt, app.folder.path());
+        copy(&built().programs, app.folder.path());
         app.file("bailiwick.toml", manifest);
         app
     }

@@ -199,3 +199,31 @@ fn v01_nothing_is_asked_of_the_kernel_for_a_module_that_was_granted_nothing() {
     let named: Vec<&&str> = names.iter().filter(|name| !HARMLESS.contains(name)).collect();
     assert!(named.len() >= 3, "{names:?}");
 }
+
+/// V19: the same calls, as many of which succeed, of a module whose files, clock, environment and streams are another
+/// module's, which holds nothing either.
+#[test]
+fn v19_nothing_is_asked_of_the_kernel_for_a_module_whose_world_is_another_module() {
+    if EMULATED {
+        println!("not under emulation: the trace would be the emulator's");
+        return;
+    }
+    let confined = |imports: &str| {
+        let app = app(imports);
+        for file in ["stand_0.wasm", "stand_0.wit"] {
+            fs::copy(built().stands.join(file), app.path(file)).expect("a module");
+        }
+        app.file("bailiwick.toml", app.read("bailiwick.toml") + "[deps.stand]\nmodule = \"stand_0.wasm\"\n");
+        app
+    };
+    let imports = ["fs", "clock", "env", "stdio"].map(|virt| format!("imports.{virt} = {{ module = \"stand\" }}\n"));
+    let (calls, status) = between(&confined(&imports.concat()));
+    assert_eq!(status, Some(1), "it has found something");
+    for (name, arguments) in &calls {
+        assert!(HARMLESS.contains(&name.as_str()), "{name}({arguments}");
+    }
+
+    // Control: the same module, with what its parent holds and nobody between.
+    let (calls, _) = between(&confined("grants = { place = \"place\", out = \"out\", env = \"env\" }\n"));
+    assert!(calls.iter().any(|(name, _)| !HARMLESS.contains(&name.as_str())), "{calls:?}");
+}

@@ -10,7 +10,7 @@ const STEPS: &str = "1500";
 
 /// A program that holds a terminal and its arguments, and what else `more` says.
 fn program(module: &str, host: &str, grants: &str, more: &str) -> App {
-    App::virt(&format!(
+    App::programs(&format!(
         "[package]\nname = \"program\"\nversion = \"1.0.0\"\nmodule = \"{module}.wasm\"\n\
          [host]\nout = {{ kind = \"stdio\", stdout = \"inherit\", stderr = \"inherit\" }}\n\
          command = {{ kind = \"args\", command_line = true }}\n{host}\n\

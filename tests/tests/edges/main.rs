@@ -11,6 +11,7 @@
 //! | `deep.rs` | the deepest and the widest types |
 //! | `large.rs` | large values, limits, and time |
 //! | `handles.rs` | folders that cross in one call after the other |
+//! | `resources.rs` | handles of what modules define |
 //! | `chains.rs` | four modules in a row, of which the last ends; calls that are refused |
 //! | `interrupts.rs` | applications that are ended from outside |
 //! | `linking.rs` | calls through tables, and by other modules of a group |
@@ -36,6 +37,7 @@ mod model;
 mod oracle;
 #[path = "../../../loader/src/app/marshal/tests/random.rs"]
 mod random;
+mod resources;
 mod stacks;
 mod text;
 

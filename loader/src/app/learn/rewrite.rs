@@ -62,7 +62,9 @@ pub(super) fn rewrite(
     for (name, resource) in &manifest.host {
         let Some(table) = find(&mut document, &["host"]) else { break };
         match allowed.get(name.as_str()) {
-            None => drop(table.remove(name)),
+            // What no grant named before is nobody's, and stays.
+            None if edges.iter().any(|edge| edge.grant.from == *name) => drop(table.remove(name)),
+            None => {}
             Some(now) if *now != resource.cap => {
                 if let Some(table) = table.get_mut(name).and_then(Item::as_table_like_mut) {
                     narrow(table, &resource.cap, now, true);
@@ -164,10 +166,10 @@ fn join(held: &Cap, now: &Cap) -> Cap {
 /// Writes into the table of a grant what makes `now` of `source`; in `[host]`, of what the table says.
 fn narrow(table: &mut dyn TableLike, source: &Cap, now: &Cap, host: bool) {
     match (source, now) {
-        (Cap::Dir { grant: held, .. }, Cap::Dir { grant, .. }) => {
-            if table.contains_key("rights") || held.rights != grant.rights {
-                set(table, "rights", names(grant.rights));
-            }
+        (Cap::Dir { grant: held, .. }, Cap::Dir { grant, .. })
+            if table.contains_key("rights") || held.rights != grant.rights =>
+        {
+            set(table, "rights", names(grant.rights));
         }
         (Cap::Stdio { stdin, stdout, stderr }, Cap::Stdio { stdin: i, stdout: o, stderr: e }) => {
             for (key, held, now) in [(STREAMS[0], stdin, i), (STREAMS[1], stdout, o), (STREAMS[2], stderr, e)] {

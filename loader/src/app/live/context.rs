@@ -199,6 +199,8 @@ impl Resources {
                 Cap::Env(_) if parts.env => {}
                 Cap::Clock(_) if parts.clock => {}
                 Cap::Random(_) if parts.random => {}
+                Cap::Tcp(grant) | Cap::Udp(grant) if parts.net => drop(self.net(plan, id, name, grant)?),
+                Cap::Dns(_) if parts.net => {}
                 Cap::Stdio { stdin, stdout, stderr } => {
                     let host = match plan.trace(id, name).last() {
                         Some((last, slot)) => match plan.node(*last).slots.get(*slot).map(|slot| &slot.from) {
@@ -265,13 +267,22 @@ impl Resources {
                 }
                 Cap::Tcp(grant) => {
                     let cap = self.net(plan, id, name, grant)?;
+                    if parts.net {
+                        continue;
+                    }
                     for address in grant.listen.iter().filter(|_| accepts).filter_map(Endpoint::address) {
                         let socket = self.listener(plan, id, name, address)?;
                         builder.listener_of(socket, &cap).map_err(|e| refused(&e))?;
                     }
                     builder.tcp(&cap);
                 }
-                Cap::Udp(grant) => drop(builder.udp(&self.net(plan, id, name, grant)?)),
+                Cap::Udp(grant) => {
+                    let cap = self.net(plan, id, name, grant)?;
+                    if !parts.net {
+                        builder.udp(&cap);
+                    }
+                }
+                Cap::Dns(_) if parts.net => {}
                 Cap::Dns(grant) => drop(builder.dns(grant.clone())),
             }
         }

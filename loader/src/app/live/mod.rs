@@ -21,6 +21,7 @@ use super::plan::{NodeId, Plan};
 use crate::app::virt;
 use crate::edge::Gate;
 use crate::wasi::net::{Answers, Closing};
+use crate::wasi::virt::{Forwarded, Virtual};
 use crate::wasi::{self, Denial};
 use crate::{Error, Group, GroupConfig, Imports, InterruptHandle};
 use context::{Resources, described};
@@ -238,7 +239,7 @@ impl App {
         let node = &self.nodes[id.0];
         let failed = |source| AppError::Instance { instance: described(planned), source };
         let mut instances = vec![None; planned.members.len()];
-        let virtuals = Virtuals::new(plan, id, &self.nodes, (deadlines, definitions))?;
+        let virtuals = Virtuals::of(plan, id, &self.nodes, (deadlines, definitions))?;
         // The face is the first, and imports from the rest.
         for index in order(plan, wiring, id)? {
             let member = &planned.members[index];
@@ -270,7 +271,10 @@ impl App {
                             imports.instance(&import.module, instance);
                         }
                     }
-                    Outcome::Net { .. } => net_import(&mut imports, node, &import.module, &import.name),
+                    Outcome::Net { virtualizer, .. } => {
+                        let instead = virtuals.as_ref().filter(|_| virtualizer.is_some());
+                        net_import(&mut imports, (node, instead), &import.module, &import.name);
+                    }
                     Outcome::Drop => edge::grant_drop(&mut imports, &import.module, &import.name, &node.ctx),
                     Outcome::Resource { intrinsic, resource } => {
                         definitions.grant(&mut imports, (&import.module, &import.name), node, (intrinsic, resource));
@@ -347,8 +351,16 @@ impl Drop for App {
 }
 
 /// Grants a function of the network.
-fn net_import(imports: &mut Imports, node: &Arc<Node>, module: &str, name: &str) {
-    let answers: Arc<dyn Answers> = node.ctx.clone();
+fn net_import(
+    imports: &mut Imports,
+    (node, instead): (&Arc<Node>, Option<&Arc<dyn Virtual>>),
+    module: &str,
+    name: &str,
+) {
+    let answers: Arc<dyn Answers> = match instead {
+        Some(virt) => Arc::new(Forwarded::new(&node.ctx, virt)),
+        None => node.ctx.clone(),
+    };
     let gated = Arc::clone(node);
     let closing: Closing = Arc::new(move |closed| gated.gate().set_closed(closed));
     wasi::net::add_to_imports(imports, module, &answers, &closing, |function| function == name);

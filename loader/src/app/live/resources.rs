@@ -105,8 +105,8 @@ impl Definitions {
     pub(super) fn bury(&self, by: Option<NodeId>) {
         let begun = Instant::now();
         let mut waiting = Vec::new();
-        // Destructors may kill their definers, and leave more.
-        while let Some((resource, representation)) = self.orphans().pop() {
+        // Destructors may kill their definers, and leave more: nobody has the list meanwhile.
+        while let Some((resource, representation)) = self.orphan() {
             if begun.elapsed() > BURIAL {
                 self.orphans().clear();
                 break;
@@ -121,6 +121,11 @@ impl Definitions {
             }
         }
         self.orphans().append(&mut waiting);
+    }
+
+    /// One of them. The list is free again when this returns.
+    fn orphan(&self) -> Option<(Defined, u32)> {
+        self.orphans().pop()
     }
 
     fn orphans(&self) -> std::sync::MutexGuard<'_, Vec<(Defined, u32)>> {

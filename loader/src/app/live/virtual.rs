@@ -43,7 +43,7 @@ pub(super) fn parts(virtuals: &BTreeMap<Virt, NodeId>) -> Parts {
 
 impl Virtuals {
     /// Of the instance `id`, if it has any.
-    pub(super) fn new(
+    pub(super) fn of(
         plan: &Plan,
         id: NodeId,
         nodes: &[Arc<Node>],
@@ -202,6 +202,11 @@ fn stat(reply: &Reply<'_>) -> FileStat {
     }
 }
 
+/// An `endpoint`, of 12 bytes.
+fn endpoint(reply: &Reply<'_>) -> (String, u16) {
+    (reply.text(0), reply.word(8) as u16)
+}
+
 use Arg::{Bytes, Long, Word};
 
 impl Answers for Asking<'_, '_> {
@@ -337,6 +342,41 @@ impl Answers for Asking<'_, '_> {
         self.number(Virt::Stdio, "write", &[Word(to), Bytes(data)])
     }
 
+    fn resolve(&mut self, name: &str) -> Answer<Vec<String>> {
+        let reply = self.result(Virt::Net, "resolve", &[Bytes(name.as_bytes())], (4, 8))?;
+        Ok(reply.list(0, 8, |item| item.text(0)))
+    }
+
+    fn connect(&mut self, host: &str, port: u16, wait: bool) -> Answer<u32> {
+        self.number(Virt::Net, "connect", &[Bytes(host.as_bytes()), Word(port.into()), flag(wait)])
+    }
+
+    fn listen(&mut self, address: &str, port: u16) -> Answer<u32> {
+        self.number(Virt::Net, "listen", &[Bytes(address.as_bytes()), Word(port.into())])
+    }
+
+    fn bind(&mut self, address: &str, port: u16) -> Answer<u32> {
+        self.number(Virt::Net, "bind", &[Bytes(address.as_bytes()), Word(port.into())])
+    }
+
+    fn send_to(&mut self, socket: u32, data: &[u8], host: &str, port: u16) -> Answer<u32> {
+        let args = [Word(socket), Bytes(data), Bytes(host.as_bytes()), Word(port.into())];
+        self.number(Virt::Net, "send-to", &args)
+    }
+
+    fn receive_from(&mut self, socket: u32, len: u32, wait: bool) -> Answer<(Vec<u8>, (String, u16))> {
+        let reply = self.result(Virt::Net, "receive-from", &[Word(socket), Word(len), flag(wait)], (4, 20))?;
+        Ok((reply.bytes(0).to_vec(), endpoint(&reply.at(8))))
+    }
+
+    fn local(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Ok(endpoint(&self.result(Virt::Net, "local", &[Word(socket)], (4, 12))?))
+    }
+
+    fn peer(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Ok(endpoint(&self.result(Virt::Net, "peer", &[Word(socket)], (4, 12))?))
+    }
+
     fn listeners(&mut self) -> Answer<Vec<u32>> {
         let reply = self.ask(Virt::Net, "listeners", &[], 8)?;
         Ok(reply.list(0, 4, |item| item.word(0)))
@@ -401,7 +441,7 @@ mod tests {
                 Some(Kind::Tuple(fields)) => fields.to_vec(),
                 _ => Vec::new(),
             };
-            let offsets: Vec<u32> = types.offsets(fields.into_iter()).into_iter().map(|(_, at)| at).collect();
+            let offsets: Vec<u32> = types.offsets(fields).map(|(_, at)| at).collect();
             (types.layout(ty).size, offsets)
         };
         assert_eq!(element("preopens"), (12, vec![0, 4]));
@@ -409,5 +449,8 @@ mod tests {
         assert_eq!(element("variables"), (16, vec![0, 8]));
         assert_eq!(element("get-stat"), (64, vec![0, 8, 16, 24, 32, 40, 48, 56]));
         assert_eq!(element("poll").0, 1);
+        assert_eq!(element("resolve").0, 8);
+        assert_eq!(element("peer"), (12, vec![0, 8]));
+        assert_eq!(element("receive-from"), (20, vec![0, 8]));
     }
 }

@@ -7,6 +7,7 @@
 use super::facts::{limits_that_differ, read_grant, read_limits, read_taken, words};
 use crate::app::cap::{Cap, CapKind, SubPath};
 use crate::app::preview1::{self, Way};
+use crate::app::virt::Virt;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -33,6 +34,8 @@ pub enum Class {
     NewReach,
     /// It calls another instance that it did not call.
     NewCall,
+    /// Another instance, or none any more, stands between it and the world, or answers what it imports.
+    Between,
     /// It holds more, or may use up more.
     WiderGrant,
     /// Its death does something else to its caller.
@@ -55,6 +58,7 @@ impl Class {
             Class::NewPackage => "new-package",
             Class::NewReach => "new-reach",
             Class::NewCall => "new-call",
+            Class::Between => "between",
             Class::WiderGrant => "wider-grant",
             Class::OnFault => "on-fault",
             Class::SameVersion => "same-version",
@@ -72,6 +76,7 @@ impl Class {
                 | Class::NewPackage
                 | Class::NewReach
                 | Class::NewCall
+                | Class::Between
                 | Class::WiderGrant
                 | Class::OnFault
                 | Class::SameVersion
@@ -147,6 +152,7 @@ impl Found<'_> {
         for call in called.difference(&calls) {
             self.add(Class::Narrower, format!("{begin}− calls {call}"));
         }
+        self.between(&begin, before.get("imports"), now.get("imports"));
         let native = |lock: &Value| texts(Some(&json!(field(lock, "native_sha256"))));
         for hash in native(now).difference(&native(before)) {
             self.add(Class::WiderGrant, format!("{begin}+ machine code that nothing confines, sha256 {hash}"));
@@ -193,6 +199,33 @@ impl Found<'_> {
             }
         };
         self.add(class, format!("{begin}{message}"));
+    }
+
+    /// Compares who answers what it imports. None of it is less: whom nobody confines any more reaches what it holds by
+    /// itself, and who confines somebody sees all of that, and says what it is.
+    fn between(&mut self, begin: &str, before: Option<&Value>, now: Option<&Value>) {
+        let none = Map::new();
+        let (was, is) = (before.and_then(Value::as_object), now.and_then(Value::as_object));
+        let (was, is) = (was.unwrap_or(&none), is.unwrap_or(&none));
+        let shown = |one: &Value| {
+            let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            format!("{} of {}", text("interface"), text("by"))
+        };
+        for name in was.keys().chain(is.keys().filter(|name| !was.contains_key(*name))) {
+            let message = match (was.get(name), is.get(name)) {
+                (Some(old), Some(new)) if old == new => continue,
+                (Some(old), Some(new)) => format!("imports.{name}: {} → {}", shown(old), shown(new)),
+                (Some(old), None) => match Virt::from_name(name) {
+                    Some(_) => {
+                        format!("− imports.{name}: {} no longer stands between it and what it holds itself", shown(old))
+                    }
+                    None => format!("− imports.{name}: {} no longer answers it", shown(old)),
+                },
+                (None, Some(new)) => format!("+ imports.{name}: {} answers it", shown(new)),
+                (None, None) => continue,
+            };
+            self.add(Class::Between, format!("{begin}{message}"));
+        }
     }
 
     /// Compares what an edge takes off handles.
@@ -286,6 +319,13 @@ fn list(imports: &BTreeSet<String>) -> String {
 
 /// An import with the kinds of what it is a way to.
 fn described(import: &str) -> String {
+    let net = Virt::Net.interface();
+    if import.strip_prefix(net).is_some_and(|rest| rest.starts_with('.')) {
+        return format!(
+            "{import} (a way to {})",
+            Virt::Net.kinds().iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+        );
+    }
     let way = import.split_once('.').and_then(|(module, name)| preview1::way(module, name));
     match way {
         Some(Way::To(kinds)) => {

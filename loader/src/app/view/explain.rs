@@ -1,7 +1,7 @@
 //! `bailiwick explain`: what an instance may do, from whom it got that, what it may not.
 
-use super::facts;
 use super::words::{allowed, and, denied, entropy, holds_nothing, lent, or, origin, unconfined};
+use super::{between, facts};
 use crate::app::check::{Wiring, face};
 use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Plan};
@@ -36,6 +36,9 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
     }
     for clause in lent(plan, wiring, id) {
         let _ = writeln!(out, "  may {clause}.");
+    }
+    for line in between::sentences(plan, wiring, id) {
+        let _ = writeln!(out, "{line}");
     }
     if let Some(clause) = holds_nothing(plan, wiring, id) {
         let _ = writeln!(out, "  may {clause}.");
@@ -100,6 +103,7 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
         .into_iter()
         .map(|(callee, functions)| json!({"instance": callee, "functions": functions}))
         .collect();
+    let [virtualized, answered, confines] = between::json(plan, wiring, id);
     json!({
         "instance": node.path,
         "package": node.package.0,
@@ -109,6 +113,9 @@ pub fn json(plan: &Plan, wiring: &Wiring, id: NodeId) -> Value {
         "host_random": entropy(plan, wiring, id),
         "lent": lent(plan, wiring, id),
         "takes_off_handles": facts::taken_off(node),
+        "virtualized": virtualized,
+        "answered": answered,
+        "stands_between": confines,
         "may_not": denied(plan, wiring, id),
         "calls": calls,
         "called_by": callers(plan, wiring, id),

@@ -4,6 +4,7 @@ use crate::GroupConfig;
 use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
 use crate::app::limits::Limits;
 use crate::app::manifest::{HostResource, attenuation};
+use crate::app::net::{Deny, Dns, Endpoint, HostPattern, Net};
 use crate::app::plan::Node;
 use crate::wasi::{DirGrant, DirLimits, DirRights};
 use bailiwick_runtime_abi::edge;
@@ -44,11 +45,14 @@ pub(super) fn grant(cap: &Cap) -> Value {
             "max_conns": net.max_connections,
             "max_bytes": net.max_bytes,
         }),
-        Cap::Dns(dns) => json!({"allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+        Cap::Dns(dns) => json!({
+            "allow": dns.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "servers": dns.servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
     }
 }
 
-/// The capability with these fields; networks, which nobody holds yet, are not read.
+/// The capability with these fields.
 pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
     let text = |key: &str| grant.get(key).and_then(Value::as_str);
     let flag = |key: &str| grant.get(key).and_then(Value::as_bool);
@@ -88,8 +92,28 @@ pub(super) fn read_grant(kind: &str, grant: &Value) -> Option<Cap> {
             "seeded" => Random::Seeded(text("seed_sha256")?.to_owned()),
             _ => return None,
         }),
-        CapKind::Tcp | CapKind::Udp | CapKind::Dns => return None,
+        CapKind::Tcp => Cap::Tcp(read_net(grant)?),
+        CapKind::Udp => Cap::Udp(read_net(grant)?),
+        CapKind::Dns => Cap::Dns(Dns {
+            allow: each(grant, "allow", HostPattern::parse)?,
+            servers: each(grant, "servers", |text| text.parse().map_err(|_| "no address"))?,
+        }),
     })
+}
+
+fn read_net(grant: &Value) -> Option<Net> {
+    Some(Net {
+        connect: each(grant, "connect", Endpoint::parse)?,
+        listen: each(grant, "listen", Endpoint::parse)?,
+        deny: each(grant, "deny_cidr", Deny::parse)?,
+        max_connections: number(grant, "max_conns").and_then(|n| u32::try_from(n).ok()),
+        max_bytes: number(grant, "max_bytes"),
+    })
+}
+
+/// Every text of a list, read.
+fn each<T>(of: &Value, key: &str, parse: fn(&str) -> Result<T, &'static str>) -> Option<Vec<T>> {
+    of.get(key)?.as_array()?.iter().map(|text| parse(text.as_str()?).ok()).collect()
 }
 
 /// The files that the streams of a resource are, by the names of the streams.
@@ -260,4 +284,31 @@ pub(super) fn words(held: &Value) -> String {
 /// Hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lock_says_of_networks_is_read_again() {
+        let endpoint = |text| Endpoint::parse(text).unwrap();
+        let net = Net {
+            connect: vec![endpoint("*.example.org:443"), endpoint("[2001:db8::1]:1-9")],
+            listen: vec![endpoint("127.0.0.1:*")],
+            deny: vec![Deny::parse("private").unwrap(), Deny::parse("192.0.2.0/24").unwrap()],
+            max_connections: Some(4),
+            max_bytes: None,
+        };
+        let servers = vec!["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:53".parse().unwrap()];
+        let dns = Dns { allow: vec![HostPattern::parse("*.example.org").unwrap()], servers };
+        for cap in [Cap::Tcp(net.clone()), Cap::Udp(net), Cap::Dns(dns)] {
+            assert_eq!(read_grant(cap.kind().name(), &grant(&cap)), Some(cap));
+        }
+        for broken in [json!({}), json!({"connect": ["x"], "listen": [], "deny_cidr": []}), json!({"allow": [1]})] {
+            for kind in ["tcp", "udp", "dns"] {
+                assert_eq!(read_grant(kind, &broken), None);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The colour of an instance is that of the strongest thing that it holds.
 
+use super::between::{self, its};
 use super::explain;
 use super::words::{self, allowed, denied, entropy, holds_nothing, lent, or, origin, place, unconfined};
 use crate::app::cap::{Cap, CapKind, Stream};
@@ -10,6 +11,7 @@ use crate::app::manifest::{OnFault, attenuation};
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::wasi::DirRights;
 use bytesize::ByteSize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub use super::picture::svg;
@@ -83,6 +85,9 @@ pub(super) const NATIVE: &str = "MACHINE CODE: nothing confines it but whoever m
 /// The colour of that.
 pub(super) const NATIVE_COLOUR: &str = "#c00018";
 
+/// The colour of lines to those who stand between a module and the world.
+pub(super) const BETWEEN_COLOUR: &str = "#7a3fb0";
+
 /// A line between two instances.
 pub(super) struct Line {
     pub(super) from: NodeId,
@@ -90,6 +95,8 @@ pub(super) struct Line {
     /// What is handed over, what is called, and within which limits.
     pub(super) labels: Vec<String>,
     pub(super) shared: bool,
+    /// Whether the second answers what the first imports of the world: the labels are the interfaces.
+    pub(super) between: bool,
 }
 
 /// How much harm an instance could do with what it holds and what calls bring it.
@@ -104,6 +111,7 @@ pub(super) fn rows(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     let node = plan.node(id);
     let held = node.slots.keys().flat_map(|slot| allowed(plan, id, slot));
     let mut rows: Vec<String> = held.chain(lent(plan, wiring, id)).collect();
+    rows.extend(node.virtuals.iter().map(|(virt, by)| format!("has {} from {}", its(*virt), plan.node(*by).path)));
     if rows.is_empty() {
         rows.push("holds nothing".to_owned());
     }
@@ -151,7 +159,20 @@ pub(super) fn lines(plan: &Plan, wiring: &Wiring) -> Vec<Line> {
                     labels.push("if it dies: an error".to_owned());
                 }
             }
-            lines.push(Line { from: id, to: callee, labels, shared: child.shared });
+            lines.push(Line { from: id, to: callee, labels, shared: child.shared, between: false });
+        }
+        let mut between: BTreeMap<NodeId, Vec<String>> = BTreeMap::new();
+        for (virt, by) in &node.virtuals {
+            between.entry(*by).or_default().push(virt.interface().to_owned());
+        }
+        for (interface, (by, theirs)) in &node.answers {
+            between.entry(*by).or_default().push(match interface == theirs {
+                true => interface.clone(),
+                false => format!("{interface} = {theirs}"),
+            });
+        }
+        for (to, labels) in between {
+            lines.push(Line { from: id, to, labels, shared: plan.node(to).shared, between: true });
         }
     }
     lines
@@ -231,7 +252,11 @@ pub fn dot(plan: &Plan, wiring: &Wiring) -> String {
     }
     for line in lines(plan, wiring) {
         let label: Vec<String> = line.labels.iter().map(|label| quoted(label)).collect();
-        let style = if line.shared { ", style=dashed" } else { "" };
+        let style = match (line.between, line.shared) {
+            (true, _) => format!(", style=dotted, color=\"{BETWEEN_COLOUR}\", fontcolor=\"{BETWEEN_COLOUR}\""),
+            (false, true) => ", style=dashed".to_owned(),
+            (false, false) => String::new(),
+        };
         let _ = writeln!(out, "  n{} -> n{} [label=\"{}\"{style}];", line.from.0, line.to.0, label.join("\\n"));
     }
     out.push_str("}\n");
@@ -301,6 +326,9 @@ pub fn html(plan: &Plan, wiring: &Wiring) -> String {
         }
         for clause in lent(plan, wiring, id) {
             let _ = writeln!(out, "<li>may {}</li>", escaped(&clause));
+        }
+        for line in between::sentences(plan, wiring, id).iter().filter(|line| !line.starts_with("   ")) {
+            let _ = writeln!(out, "<li>{}</li>", escaped(line.trim().trim_end_matches('.')));
         }
         if let Some(clause) = holds_nothing(plan, wiring, id) {
             let _ = writeln!(out, "<li>may {clause}</li>");

@@ -1,5 +1,6 @@
 //! `bailiwick lock`: what an application was when somebody looked at it: hashes, what can be reached, what is granted.
 
+use super::between;
 use super::facts::{self, hex};
 use crate::app::cap::{Cap, Stream};
 use crate::app::check::{Outcome, Wiring};
@@ -57,21 +58,24 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
         calls.sort_unstable();
         calls.dedup();
         let digest = hex(&Sha256::digest(Value::Object(holds.clone()).to_string().as_bytes()));
-        instances.insert(
-            node.path.clone(),
-            json!({
-                "package": node.package.0,
-                "version": node.package.1,
-                "modules": modules,
-                "holds": holds,
-                "grants_sha256": digest,
-                "calls": calls,
-                "limits": facts::limits(&node.limits),
-                "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
-                "takes_off_handles": facts::taken_off(node),
-                "shared": node.shared,
-            }),
-        );
+        let mut instance = json!({
+            "package": node.package.0,
+            "version": node.package.1,
+            "modules": modules,
+            "holds": holds,
+            "grants_sha256": digest,
+            "calls": calls,
+            "limits": facts::limits(&node.limits),
+            "on_fault": match node.on_fault { OnFault::Trap => "trap", OnFault::Error => "error" },
+            "takes_off_handles": facts::taken_off(node),
+            "shared": node.shared,
+        });
+        // Locks of applications that say nothing of it stay as they are.
+        let imports = between::locked(plan, id);
+        if imports.as_object().is_some_and(|imports| !imports.is_empty()) {
+            instance["imports"] = imports;
+        }
+        instances.insert(node.path.clone(), instance);
     }
     let root = plan.nodes.first().map(|root| root.name.clone());
     let host: Map<String, Value> = plan
@@ -158,6 +162,7 @@ pub fn verify(locked: &Value, now: &Value) -> Vec<Problem> {
             ("modules", "other bytes, or other imports that its code can reach,"),
             ("holds", "other grants"),
             ("calls", "other calls"),
+            ("imports", "others who stand between it and the world, or answer what it imports,"),
             ("limits", "other limits"),
             ("on_fault", "another on_fault"),
             ("takes_off_handles", "another narrowing of handles that are passed to it"),

@@ -3,6 +3,7 @@
 //! Everything here is derived from a [`Plan`](super::plan::Plan) and its [`Wiring`](super::check::Wiring), and says the same
 //! in words and, by `serde_json`, to programs.
 
+mod between;
 pub mod diff;
 pub mod explain;
 mod facts;

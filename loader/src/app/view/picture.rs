@@ -4,7 +4,7 @@
 //! what is handed over and what is called; a dashed one leads to an instance that several share. Of many, those that are
 //! alike and have nobody below them are drawn as one, so that the rest can be seen.
 
-use super::graph::{Line, NATIVE, NATIVE_COLOUR, Strength, escaped, lines, rows, strength};
+use super::graph::{BETWEEN_COLOUR, Line, NATIVE, NATIVE_COLOUR, Strength, escaped, lines, rows, strength};
 use super::words::{denied, or};
 use crate::app::check::Wiring;
 use crate::app::plan::{NodeId, Plan};
@@ -34,6 +34,7 @@ struct Drawn {
     labels: Vec<String>,
     tip: String,
     shared: bool,
+    between: bool,
 }
 
 const CARD_WIDTH: f64 = 280.0;
@@ -213,20 +214,20 @@ fn card(plan: &Plan, wiring: &Wiring, group: &[NodeId], card_of: &[usize]) -> Ca
 
 /// The lines between cards: those to instances that are drawn as one are one, with what is the same of all.
 fn drawn(lines: Vec<Line>, cards: &[Vec<NodeId>], card_of: &[usize]) -> Vec<Drawn> {
-    let mut between: BTreeMap<(usize, usize), Vec<Line>> = BTreeMap::new();
+    let mut between: BTreeMap<(usize, usize, bool), Vec<Line>> = BTreeMap::new();
     for line in lines {
-        between.entry((card_of[line.from.0], card_of[line.to.0])).or_default().push(line);
+        between.entry((card_of[line.from.0], card_of[line.to.0], line.between)).or_default().push(line);
     }
     between
         .into_iter()
-        .map(|((from, to), lines)| {
+        .map(|((from, to, between), lines)| {
             let all = |label: &&String| lines.iter().all(|line| line.labels.contains(label));
             let mut labels: Vec<String> = lines[0].labels.iter().filter(all).cloned().collect();
             if cards[to].len() > 1 {
                 labels.insert(0, format!("{} edges", lines.len()));
             }
             let tip = lines.iter().take(20).map(|line| line.labels.join("\n")).collect::<Vec<_>>().join("\n");
-            Drawn { from, to, labels, tip, shared: lines[0].shared }
+            Drawn { from, to, labels, tip, shared: lines[0].shared, between }
         })
         .collect()
 }
@@ -271,7 +272,7 @@ pub fn svg(plan: &Plan, wiring: &Wiring) -> String {
     let lines = drawn(lines, &groups, &card_of);
     let mut cards: Vec<Card> = groups.iter().map(|group| card(plan, wiring, group, &card_of)).collect();
     for line in &lines {
-        if cards[line.to].parent == Some(line.from) {
+        if cards[line.to].parent == Some(line.from) && !line.between {
             cards[line.to].label_rows = listed(&line.labels, 10.0, LABEL_WIDTH, false, MAX_LABELS).len();
         }
     }
@@ -282,7 +283,7 @@ pub fn svg(plan: &Plan, wiring: &Wiring) -> String {
     let legend_width: f64 = legend.iter().map(|text| 38.0 + width(text, 10.0)).sum();
     let right = cards.iter().map(|card| card.x + CARD_WIDTH).fold(0.0, f64::max);
     // A line that goes around a card in the last column needs room.
-    let around = if lines.iter().any(|line| line.shared) { 110.0 } else { 0.0 };
+    let around = if lines.iter().any(|line| line.shared || line.between) { 110.0 } else { 0.0 };
     let wide = (right + around).max(MARGIN + legend_width).max(740.0) + MARGIN;
     let bottom = cards.iter().map(|card| card.y + height(card)).fold(0.0, f64::max) + 14.0;
     let total = bottom + 74.0;
@@ -324,8 +325,13 @@ pub fn svg(plan: &Plan, wiring: &Wiring) -> String {
     }
     let _ = writeln!(
         out,
-        "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"10\" fill=\"#445\">A line: what is handed over, what is called(), and within which limits. Dashed: shared by several.</text>",
-        bottom + 54.0
+        "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"10\" fill=\"#445\">A line: what is handed over, what is called(), and within which limits. Dashed: shared by several.{}</text>",
+        bottom + 54.0,
+        if lines.iter().any(|line| line.between) {
+            " Dotted: who answers which interface, in place of the world."
+        } else {
+            ""
+        }
     );
     out.push_str("</svg>\n");
     out
@@ -333,8 +339,9 @@ pub fn svg(plan: &Plan, wiring: &Wiring) -> String {
 
 fn draw_line(out: &mut String, words: &mut String, line: &Drawn, cards: &[Card], at_caller: &mut [usize]) {
     let (from, to) = (&cards[line.from], &cards[line.to]);
-    let end = to.y + height(to) / 2.0;
-    let own = to.parent == Some(line.from);
+    // Beside the line of what is handed over, if there is one.
+    let end = to.y + height(to) / 2.0 + if line.between { 9.0 } else { 0.0 };
+    let own = to.parent == Some(line.from) && !line.between;
     let forward = to.x > from.x;
     // A line back begins below the one that comes in.
     let (x1, y1) = match forward || to.x >= from.x {
@@ -350,11 +357,16 @@ fn draw_line(out: &mut String, words: &mut String, line: &Drawn, cards: &[Card],
         let (out_x, in_x) = if to.x >= from.x { (x1 + 52.0, x2 + 52.0) } else { (x1 - 120.0, x2 + 120.0) };
         format!("M{x1:.1} {y1:.1} C{out_x:.1} {y1:.1} {in_x:.1} {end:.1} {x2:.1} {end:.1}")
     };
-    let dashed = if line.shared { " stroke-dasharray=\"5 4\"" } else { "" };
+    let dashed = match (line.between, line.shared) {
+        (true, _) => " stroke-dasharray=\"1.5 3\"",
+        (false, true) => " stroke-dasharray=\"5 4\"",
+        (false, false) => "",
+    };
+    let colour = if line.between { BETWEEN_COLOUR } else { "#667" };
     let tip = escaped(&line.tip);
     let _ = writeln!(
         out,
-        "<g><title>{tip}</title><path d=\"{path}\" fill=\"none\" stroke=\"#667\" stroke-width=\"1.3\" marker-end=\"url(#tip)\"{dashed}/></g>"
+        "<g><title>{tip}</title><path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.3\" marker-end=\"url(#tip)\"{dashed}/></g>"
     );
     // What is handed over stands at the child, where lines of several children do not meet; calls of what is shared at the
     // caller, where lines of several callers do not.
@@ -363,8 +375,10 @@ fn draw_line(out: &mut String, words: &mut String, line: &Drawn, cards: &[Card],
         let y = end - 7.0 - LABEL_ROW * (labels.len() as f64 - 1.0);
         (labels, to.x - 14.0, y, "end")
     } else {
+        // There is little room; the tip has all of it.
+        let short = |label: &String| label.strip_prefix("bailiwick:virt/").unwrap_or(label).to_owned();
         let labels: Vec<String> =
-            line.labels.iter().take(3).map(|label| cut(label, 10.0, CALLER_LABEL_WIDTH)).collect();
+            line.labels.iter().take(3).map(|label| cut(&short(label), 10.0, CALLER_LABEL_WIDTH)).collect();
         let skip = at_caller[line.from];
         at_caller[line.from] += labels.len();
         let y = y1 + 14.0 + LABEL_ROW * skip as f64;

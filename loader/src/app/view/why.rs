@@ -1,11 +1,13 @@
 //! `bailiwick why`: by which grants an instance holds something, and by which of its code it can use it.
 
+use super::between::{its, next, without};
 use super::words::{allowed, lent, place};
 use crate::app::cap::{Cap, CapKind, Clock, Random, list};
-use crate::app::check::{Import, Wiring};
+use crate::app::check::{Import, Outcome, Wiring};
 use crate::app::files::shown;
 use crate::app::plan::{Member, Node, NodeId, Origin, Plan};
 use crate::app::preview1::{self, Way};
+use crate::app::virt::Virt;
 use crate::wasi::{DirRights, MODULE};
 use bailiwick_runtime_abi::format::{Kind, NONE, Root};
 use serde_json::{Value, json};
@@ -64,6 +66,9 @@ impl Question {
 
     /// Whether a function of the system interface does what is asked about, whatever is held.
     fn is_way(&self, import: &Import) -> bool {
+        if let (Outcome::Net { .. }, Question::Kind(kind)) = (&import.outcome, self) {
+            return Virt::Net.kinds().contains(kind);
+        }
         let Some(Way::To(kinds)) = preview1::way(&import.module, &import.name) else { return false };
         match self {
             Question::Kind(kind) => kinds.contains(kind),
@@ -74,6 +79,9 @@ impl Question {
 
     /// Whether a function is a way to that and to nothing else, so that code which calls it wants that.
     fn is_only_way(&self, import: &Import) -> bool {
+        if matches!(import.outcome, Outcome::Net { .. }) {
+            return self.is_way(import) && import.outcome.is_inert();
+        }
         let Some(Way::To(kinds)) = preview1::way(&import.module, &import.name) else { return false };
         let first = match self {
             Question::Kind(CapKind::Stdio) => matches!(import.name.as_str(), "fd_read" | "fd_write"),
@@ -81,6 +89,15 @@ impl Question {
             _ => kinds.len() == 1,
         };
         first && self.is_way(import) && import.outcome.is_inert()
+    }
+
+    /// The kind of what is asked about.
+    fn kind(&self) -> Option<CapKind> {
+        match self {
+            Question::Kind(kind) => Some(*kind),
+            Question::Right(_) => Some(CapKind::Dir),
+            Question::Function(_) => None,
+        }
     }
 
     /// Whether everybody has it who is not handed less.
@@ -127,6 +144,9 @@ pub struct Answer {
     pub notes: Vec<String>,
     /// By slot: how the capability came to be held, the holder first.
     pub grants: Vec<Vec<String>>,
+    /// By who stands between it and what is asked about, the next first: that it has it from there only, and which grants
+    /// those have.
+    pub between: Vec<Between>,
     /// By parameter: which calls come with it.
     pub lent: Vec<String>,
     /// By import: how control gets from outside to it.
@@ -137,14 +157,82 @@ pub struct Answer {
     pub without: String,
 }
 
+/// One who stands between an instance and what is asked about.
+#[derive(Clone, Debug)]
+pub struct Between {
+    /// Which interface it implements.
+    pub virt: Virt,
+    /// The path of the instance that it stands before.
+    pub of: String,
+    /// Its own path.
+    pub by: String,
+    /// By slot of its own: how the capability came to be held.
+    pub grants: Vec<Vec<String>>,
+    /// By parameter of its own: which calls come with it.
+    pub lent: Vec<String>,
+    /// What is said of it if it has nothing of the kind.
+    pub without: Option<String>,
+}
+
 /// Answers for an instance.
 pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> Answer {
     let node = plan.node(id);
     let mut answer = Answer { without: question.without().to_owned(), ..Answer::default() };
     answer.notes.extend(native(node));
-    let slots: Vec<&String> =
-        node.slots.iter().filter(|(_, slot)| question.asks_for(&slot.cap)).map(|(name, _)| name).collect();
-    for slot in &slots {
+    answer.grants = grants(plan, id, question);
+    if let Some((virt, by)) = question.kind().and_then(|kind| node.virtualizes(kind)) {
+        let (mut seen, mut open) = (BTreeSet::from([by]), vec![(id, by)]);
+        while let Some((of, by)) = open.pop() {
+            let next = next(plan, wiring, virt, by);
+            let grants = grants(plan, by, question);
+            let lent = if lends(plan, wiring, by, question) { lent(plan, wiring, by) } else { Vec::new() };
+            let nothing = grants.is_empty() && lent.is_empty() && next.is_empty();
+            answer.between.push(Between {
+                virt,
+                of: plan.node(of).path.clone(),
+                by: plan.node(by).path.clone(),
+                without: nothing.then(|| without(plan, wiring, by)),
+                grants,
+                lent,
+            });
+            open.extend(next.into_iter().filter(|next| seen.insert(*next)).map(|next| (by, next)));
+        }
+    }
+    // Entropy is no authority: without a seed, everybody gets the host's.
+    let seeded = node.slots.values().any(|slot| slot.cap.kind() == CapKind::Random);
+    let virtual_random = node.virtuals.contains_key(&Virt::Random);
+    let everybody = question.is_everybodys() && !seeded && !virtual_random;
+    if everybody {
+        answer.notes.push(
+            "random numbers are no authority: everybody who is handed no seed gets the host's, and so does it"
+                .to_owned(),
+        );
+    }
+    if lends(plan, wiring, id, question) {
+        answer.lent = lent(plan, wiring, id);
+    }
+    let held = !answer.grants.is_empty() || !answer.lent.is_empty() || !answer.between.is_empty() || everybody;
+    for (index, member) in node.members.iter().enumerate() {
+        for (number, import) in wiring.imports(id, index).iter().enumerate().filter(|(_, import)| import.reachable) {
+            match question {
+                Question::Function(name) if names(import, name) && (everybody || !import.outcome.is_inert()) => {
+                    answer.code.push(path(member, number, import));
+                }
+                Question::Function(name) if names(import, name) => answer.refused.push(path(member, number, import)),
+                _ if question.is_way(import) && held => answer.code.push(path(member, number, import)),
+                _ if question.is_only_way(import) => answer.refused.push(path(member, number, import)),
+                _ => {}
+            }
+        }
+    }
+    answer
+}
+
+/// By slot: how an instance came to hold what is asked about.
+fn grants(plan: &Plan, id: NodeId, question: &Question) -> Vec<Vec<String>> {
+    let mut grants = Vec::new();
+    let slots = plan.node(id).slots.iter().filter(|(_, slot)| question.asks_for(&slot.cap));
+    for (slot, _) in slots {
         let mut steps = Vec::new();
         for (at, name) in plan.trace(id, slot) {
             let holder = plan.node(at);
@@ -166,40 +254,18 @@ pub fn answer(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> 
                 steps.push(format!("[host] {host} of the application   [{file}]"));
             }
         }
-        answer.grants.push(steps);
+        grants.push(steps);
     }
-    // Entropy is no authority: without a seed, everybody gets the host's.
-    let seeded = node.slots.values().any(|slot| slot.cap.kind() == CapKind::Random);
-    let everybody = question.is_everybodys() && !seeded;
-    if everybody {
-        answer.notes.push(
-            "random numbers are no authority: everybody who is handed no seed gets the host's, and so does it"
-                .to_owned(),
-        );
-    }
-    let asks_for_folder = |lent: &crate::app::lent::Lent| match question {
+    grants
+}
+
+/// Whether calls bring an instance what is asked about.
+fn lends(plan: &Plan, wiring: &Wiring, id: NodeId, question: &Question) -> bool {
+    crate::app::lent::lent(plan, wiring, id).iter().any(|lent| match question {
         Question::Kind(kind) => *kind == CapKind::Dir,
         Question::Right(right) => lent.rights.contains(*right),
         Question::Function(_) => false,
-    };
-    if crate::app::lent::lent(plan, wiring, id).iter().any(asks_for_folder) {
-        answer.lent = lent(plan, wiring, id);
-    }
-    let held = !slots.is_empty() || !answer.lent.is_empty() || everybody;
-    for (index, member) in node.members.iter().enumerate() {
-        for (number, import) in wiring.imports(id, index).iter().enumerate().filter(|(_, import)| import.reachable) {
-            match question {
-                Question::Function(name) if names(import, name) && (everybody || !import.outcome.is_inert()) => {
-                    answer.code.push(path(member, number, import));
-                }
-                Question::Function(name) if names(import, name) => answer.refused.push(path(member, number, import)),
-                _ if question.is_way(import) && held => answer.code.push(path(member, number, import)),
-                _ if question.is_only_way(import) => answer.refused.push(path(member, number, import)),
-                _ => {}
-            }
-        }
-    }
-    answer
+    })
 }
 
 /// What is said of an instance that is machine code.
@@ -266,7 +332,7 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
     }
     // Of a native module, what its code can reach was said by whoever made it.
     let can = if node.is_native() { "no code of it says that it can" } else { "no code of it can" };
-    let held = !answer.grants.is_empty() || !answer.lent.is_empty();
+    let held = !answer.grants.is_empty() || !answer.lent.is_empty() || !answer.between.is_empty();
     if !held && answer.code.is_empty() && answer.refused.is_empty() {
         let _ = match answer.notes.iter().any(|note| note.starts_with("random")) {
             true => writeln!(out, "{}: {can} ask for any.", node.path),
@@ -274,14 +340,24 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
         };
         return out;
     }
-    for steps in &answer.grants {
-        let _ = writeln!(out, "Granted:");
-        for (depth, step) in steps.iter().enumerate() {
-            let _ = writeln!(out, "  {}{}{step}", "  ".repeat(depth), if depth == 0 { "" } else { "↳ " });
-        }
+    for one in &answer.between {
+        let (of, by, what) = (&one.of, &one.by, its(one.virt));
+        let interface = one.virt.interface();
+        let _ = writeln!(out, "Virtualized:");
+        let _ =
+            writeln!(out, "  {of} has {what} only as {by} gives it ({interface}), which may show what there is not");
     }
-    for clause in &answer.lent {
-        let _ = writeln!(out, "Lent:\n  {} may {clause}", node.path);
+    granted(&mut out, &node.path, &answer.grants, &answer.lent);
+    if !answer.grants.is_empty()
+        && let Some(first) = answer.between.first()
+    {
+        let _ = writeln!(out, "  Its own module reaches none of that: {} stands between.", first.by);
+    }
+    for one in &answer.between {
+        granted(&mut out, &one.by, &one.grants, &one.lent);
+        if let Some(without) = &one.without {
+            let _ = writeln!(out, "  {} {without}.", one.by);
+        }
     }
     if held && answer.code.is_empty() {
         let _ = writeln!(out, "Used: {can} use it.");
@@ -302,11 +378,29 @@ pub fn text(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> String {
     out
 }
 
+/// How something came to be held: by grants, and by calls.
+fn granted(out: &mut String, path: &str, grants: &[Vec<String>], lent: &[String]) {
+    for steps in grants {
+        let _ = writeln!(out, "Granted:");
+        for (depth, step) in steps.iter().enumerate() {
+            let _ = writeln!(out, "  {}{}{step}", "  ".repeat(depth), if depth == 0 { "" } else { "↳ " });
+        }
+    }
+    for clause in lent {
+        let _ = writeln!(out, "Lent:\n  {path} may {clause}");
+    }
+}
+
 /// The answer for programs.
 pub fn json(plan: &Plan, id: NodeId, asked: &str, answer: &Answer) -> Value {
+    let between = answer.between.iter().map(|one| {
+        let interface = one.virt.interface();
+        json!({"interface": interface, "of": one.of, "by": one.by, "granted": one.grants, "lent": one.lent})
+    });
     json!({
         "instance": plan.node(id).path,
         "asked": asked,
+        "virtualized": between.collect::<Vec<_>>(),
         "machine_code": plan.node(id).is_native(),
         "notes": answer.notes,
         "granted": answer.grants,

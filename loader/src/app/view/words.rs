@@ -121,7 +121,9 @@ pub fn entropy(plan: &Plan, wiring: &Wiring, id: NodeId) -> bool {
         import.reachable
             && matches!(preview1::way(&import.module, &import.name), Some(preview1::Way::To([CapKind::Random])))
     });
-    draws && !plan.node(id).slots.values().any(|slot| seeded(&slot.cap))
+    draws
+        && plan.node(id).virtualizes(CapKind::Random).is_none()
+        && !plan.node(id).slots.values().any(|slot| seeded(&slot.cap))
 }
 
 /// Whether an instance may do nothing but compute and call others.
@@ -129,6 +131,7 @@ pub fn holds_nothing(plan: &Plan, wiring: &Wiring, id: NodeId) -> Option<&'stati
     let node = plan.node(id);
     if node.slots.keys().any(|slot| !allowed(plan, id, slot).is_empty())
         || !crate::app::lent::lent(plan, wiring, id).is_empty()
+        || !node.virtuals.is_empty()
     {
         return None;
     }
@@ -204,7 +207,9 @@ pub fn denied(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
     let mut denied = Vec::new();
     let (mut dir, mut input, mut output, mut env, mut args, mut clock, mut net) =
         (false, false, false, false, false, false, false);
-    for slot in node.slots.values() {
+    // What somebody stands before, its own code does not reach.
+    let reached = |slot: &&crate::app::plan::Slot| node.virtualizes(slot.cap.kind()).is_none();
+    for slot in node.slots.values().filter(reached) {
         match &slot.cap {
             Cap::Dir { grant, .. } => {
                 dir = true;
@@ -232,22 +237,30 @@ pub fn denied(plan: &Plan, wiring: &Wiring, id: NodeId) -> Vec<String> {
         ("returns to it", lent.iter().any(returned)),
     ];
     let ways: Vec<&str> = ways.into_iter().filter(|(_, any)| *any).map(|(way, _)| way).collect();
-    let but = if ways.is_empty() { String::new() } else { format!(" but below what a call {}", or(&ways)) };
+    let as_shown = |kind| {
+        let by = node.virtualizes(kind).map(|(_, by)| &plan.node(by).path);
+        by.map_or(String::new(), |by| format!(" but as {by} has it"))
+    };
+    let mut but = as_shown(CapKind::Dir);
+    if !ways.is_empty() {
+        let joined = if but.is_empty() { "but" } else { "and" };
+        but.push_str(&format!(" {joined} below what a call {}", or(&ways)));
+    }
     if !dir {
         denied.push(format!("open any file{but}"));
     } else if rights != DirRights::ALL {
         denied.push(format!("{} anything{but}", verbs_of(DirRights::ALL.difference(rights), "or")));
     }
-    for (held, clause) in [
-        (net, "use the network"),
-        (env, "see the environment"),
-        (args, "see the command line"),
-        (clock, "tell the time"),
-        (input, "read standard input"),
-        (output, "print"),
+    for (held, clause, kind) in [
+        (net, "use the network", CapKind::Tcp),
+        (env, "see the environment", CapKind::Env),
+        (args, "see the command line", CapKind::Args),
+        (clock, "tell the time", CapKind::Clock),
+        (input, "read standard input", CapKind::Stdio),
+        (output, "print", CapKind::Stdio),
     ] {
         if !held {
-            denied.push(clause.to_owned());
+            denied.push(format!("{clause}{}", as_shown(kind)));
         }
     }
     denied

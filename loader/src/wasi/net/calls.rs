@@ -87,6 +87,15 @@ pub trait Answers: Send + Sync {
     /// [`Stop`]
     fn attempt(&self, request: &Request, progress: &mut Progress) -> Result<Reply, Stop>;
 
+    /// Answers by way of another guest, if one stands between; else [`Answers::attempt`] is asked.
+    fn instead(
+        &self,
+        _caller: &mut crate::Caller<'_>,
+        _request: &Request,
+    ) -> Option<Result<Result<Reply, Errno>, crate::HostError>> {
+        None
+    }
+
     /// Is told when a call was denied.
     fn denied(&self, function: &'static str, request: &Request, errno: Errno);
 }

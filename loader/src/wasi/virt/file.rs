@@ -22,6 +22,8 @@ pub enum What {
     Listener,
     /// A connection.
     Connection,
+    /// A socket for datagrams.
+    Datagrams,
 }
 
 /// What a descriptor of such a kind knows.
@@ -50,6 +52,7 @@ impl VirtualFile {
             What::Folder => FileKind::Directory,
             What::Input | What::Output(_) => FileKind::Unknown,
             What::Listener | What::Connection => FileKind::SocketStream,
+            What::Datagrams => FileKind::SocketDatagram,
         }
     }
 
@@ -57,14 +60,14 @@ impl VirtualFile {
     pub fn subscribed(&self) -> Result<State, Errno> {
         match self.what {
             What::Folder => Err(Errno::BADF),
-            What::Listener | What::Connection => Ok(State::Socket(self.node)),
+            What::Listener | What::Connection | What::Datagrams => Ok(State::Socket(self.node)),
             What::File(_) | What::Input | What::Output(_) => Ok(State::Done(Ok(Ready::default()))),
         }
     }
 
     /// Whether it is the same to the module that answers.
     pub fn is_of(&self, other: &VirtualFile) -> bool {
-        let socket = |file: &VirtualFile| matches!(file.what, What::Listener | What::Connection);
+        let socket = |file: &VirtualFile| matches!(file.what, What::Listener | What::Connection | What::Datagrams);
         let stream = |file: &VirtualFile| matches!(file.what, What::Input | What::Output(_));
         self.node == other.node && socket(self) == socket(other) && !stream(self) && !stream(other)
     }

@@ -32,6 +32,15 @@ pub struct State {
     pub env_asked: bool,
     /// Whether the audit was told that somebody broke its contract: once is enough.
     told: bool,
+    /// Descriptors that listen from the beginning.
+    pub listeners: Vec<u32>,
+}
+
+impl State {
+    /// Notes that the audit is told that somebody broke its contract; says whether it had been before.
+    pub fn tell(&mut self) -> bool {
+        std::mem::replace(&mut self.told, true)
+    }
 }
 
 impl WasiCtx {
@@ -89,7 +98,7 @@ impl Held {
         match self.file.what {
             What::File(_) => self.require(rights).map(|()| self.file.node),
             What::Folder => Err(otherwise),
-            What::Input | What::Output(_) | What::Listener | What::Connection => Err(Errno::SPIPE),
+            _ => Err(Errno::SPIPE),
         }
     }
 
@@ -169,7 +178,11 @@ impl Front<'_> {
         }
         let mut ctx = self.state()?;
         for descriptor in descriptors {
-            ctx.descriptors.insert(descriptor)?;
+            let listens = matches!(&descriptor.kind, Kind::Virtual(file) if file.what == What::Listener);
+            let number = ctx.descriptors.insert(descriptor)?;
+            if listens {
+                ctx.virt.listeners.push(number);
+            }
         }
         Ok(())
     }
@@ -177,7 +190,11 @@ impl Front<'_> {
     /// What the guest has open as `fd`; [`Halt::Real`] if nobody else answers for it, or there is nothing.
     pub fn held(&mut self, fd: u32) -> Answer<Held> {
         if fd >= FIRST_FILE {
-            self.ready()?;
+            match self.ready() {
+                // What is there is there, even if nobody knows what should be besides: a folder that came with a call.
+                Err(Halt::Errno(_)) if self.state()?.descriptors.get(fd).is_ok() => {}
+                ready => ready?,
+            }
         }
         self.state()?.descriptors.get(fd).ok().and_then(Held::of).ok_or(Halt::Real)
     }
@@ -207,7 +224,7 @@ impl Front<'_> {
         }
         match file.what {
             What::File(_) | What::Folder => self.answers.close(file.node),
-            What::Listener | What::Connection => self.answers.close_socket(file.node),
+            What::Listener | What::Connection | What::Datagrams => self.answers.close_socket(file.node),
             What::Input | What::Output(_) => Ok(()),
         }
     }
@@ -235,7 +252,7 @@ pub fn call(
     };
     if errno.rule().is_some()
         && let Ok(mut ctx) = ctx.lock()
-        && (why.is_none() || !std::mem::replace(&mut ctx.virt.told, true))
+        && (why.is_none() || !ctx.virt.tell())
     {
         let (bytes, interrupt) = caller.memory_and_interrupt()?;
         denied(&mut ctx, &GuestMemory::interruptible(bytes, interrupt), errno, why.as_deref());

@@ -37,7 +37,7 @@ pub fn fd_read(front: &mut Front<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: 
                 .map(drop)
         }
         What::Folder => Err(Errno::ISDIR.into()),
-        What::Output(_) | What::Listener => Err(Errno::BADF.into()),
+        What::Output(_) | What::Listener | What::Datagrams => Err(Errno::BADF.into()),
     }
 }
 
@@ -74,7 +74,7 @@ pub fn fd_write(front: &mut Front<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritt
             write_from(front, (iovs, iovs_len, nwritten), |answers, data, _| answers.send(node, data, waits)).map(drop)
         }
         What::Folder => Err(Errno::ISDIR.into()),
-        What::Input | What::Listener => Err(Errno::BADF.into()),
+        What::Input | What::Listener | What::Datagrams => Err(Errno::BADF.into()),
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `file.rs` | what a descriptor is open on that another module answers for |
 //! | `front.rs` | a call on its way: the guest's memory and state, and who answers |
 //! | `io.rs`, `fd.rs`, `path.rs`, `readdir.rs` | files and folders |
-//! | `sock.rs`, `poll.rs` | sockets; waiting |
+//! | `sock.rs`, `net.rs`, `poll.rs` | sockets, by preview 1 and by `bailiwick:virt/net`; waiting |
 //! | `rest.rs` | clocks, random numbers, the environment |
 //!
 //! *Invariants.* The guest's state is not locked, and its memory not borrowed, while the module that answers runs. With an
@@ -21,11 +21,14 @@ mod fd;
 mod file;
 mod front;
 mod io;
+mod net;
 mod path;
 mod poll;
 mod readdir;
 mod rest;
 mod sock;
+#[cfg(test)]
+mod tests;
 
 use super::errno::Errno;
 use super::types::FileStat;
@@ -35,6 +38,7 @@ use std::sync::atomic::AtomicBool;
 
 pub(super) use file::VirtualFile;
 pub(super) use front::{Front, State, call};
+pub(crate) use net::Forwarded;
 
 /// The functions of preview 1, by their names.
 pub(super) mod calls {
@@ -154,7 +158,7 @@ pub enum Stream {
     Error,
 }
 
-/// `open-flags`: the same bits as preview 1's `oflags` have in another order.
+/// `open-flags`: the same bits as preview 1's `oflags`.
 pub mod how {
     /// Create the file if it is not there.
     pub const CREATE: u8 = 1;
@@ -301,6 +305,38 @@ pub trait Answers {
         Err(Errno::NOSYS.into())
     }
 
+    /// `net.resolve`
+    fn resolve(&mut self, name: &str) -> Answer<Vec<String>> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.connect`
+    fn connect(&mut self, host: &str, port: u16, wait: bool) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.listen`
+    fn listen(&mut self, address: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.bind`
+    fn bind(&mut self, address: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.send-to`
+    fn send_to(&mut self, socket: u32, data: &[u8], host: &str, port: u16) -> Answer<u32> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.receive-from`: and the sender's address and port.
+    fn receive_from(&mut self, socket: u32, len: u32, wait: bool) -> Answer<(Vec<u8>, (String, u16))> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.local`
+    fn local(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Err(Errno::NOSYS.into())
+    }
+    /// `net.peer`
+    fn peer(&mut self, socket: u32) -> Answer<(String, u16)> {
+        Err(Errno::NOSYS.into())
+    }
     /// `net.listeners`
     fn listeners(&mut self) -> Answer<Vec<u32>> {
         Err(Errno::NOSYS.into())

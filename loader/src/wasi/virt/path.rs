@@ -181,7 +181,6 @@ pub fn path_unlink_file(front: &mut Front<'_>, fd: u32, path: u32, path_len: u32
 }
 
 /// `path_rename`
-#[expect(clippy::too_many_arguments, reason = "preview 1's signature")]
 pub fn path_rename(
     front: &mut Front<'_>,
     fd: u32,

@@ -1,0 +1,142 @@
+//! Sections: several in one module, sections against WIT that is said, and sections that no tool writes.
+
+use super::build;
+use bailiwick_compiler::{CompileError, Options, Source, Wit, compile};
+use bailiwick_tests::compile::host;
+use std::time::{Duration, Instant};
+
+const WIT: &str = "package t:p;
+interface i { resource r; f: func(x: string) -> result<r, u32>; }
+interface j { use i.{r}; g: func(x: borrow<r>) -> list<u8>; }
+world one { import i; }
+world two { import j; }
+world three { import f: func(); export f: func(); }";
+
+/// A number as sections have it.
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let more = value > 0x7f;
+        bytes.push((value & 0x7f) as u8 | if more { 0x80 } else { 0 });
+        value >>= 7;
+        if !more {
+            return bytes;
+        }
+    }
+}
+
+fn custom(name: &str, contents: &[u8]) -> Vec<u8> {
+    let body = [leb(name.len()), name.as_bytes().to_vec(), contents.to_vec()].concat();
+    [vec![0], leb(body.len()), body].concat()
+}
+
+/// A module with these sections behind its own.
+fn module(text: &str, sections: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut wasm = bailiwick_compiler::binary(text.as_bytes()).expect("a module").into_owned();
+    sections.iter().for_each(|(name, contents)| wasm.extend(custom(name, contents)));
+    wasm
+}
+
+fn compiled(wasm: &[u8], wit: Option<Wit<'_>>) -> Result<Vec<u8>, CompileError> {
+    compile(wasm, &Options { target: host(), jobs: Some(1), wit, ..Options::default() })
+}
+
+/// What a module with these sections is refused for.
+#[track_caller]
+fn refused(sections: &[(&str, &[u8])], words: &str) {
+    let error = compiled(&module("(module)", sections), None).expect_err("it is refused").to_string();
+    assert!(error.contains(words) && !error.contains("internal error"), "{error}");
+}
+
+const USES_BOTH: &str = r#"(module
+    (import "t:p/i" "f" (func (param i32 i32 i32)))
+    (import "t:p/i" "[resource-drop]r" (func (param i32)))
+    (import "t:p/j" "g" (func (param i32 i32)))
+    (memory (export "memory") 1)
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))"#;
+
+#[test]
+fn the_sections_of_all_that_was_linked_count() {
+    let (one, two) = (build::section(WIT, "one"), build::section(WIT, "two"));
+    let sections: [(&str, &[u8]); 2] = [("component-type:one", &one), ("component-type:two", &two)];
+    compiled(&module(USES_BOTH, &sections), None).expect("both are read");
+    let error = compiled(&module(USES_BOTH, &[("component-type:one", &one)]), None);
+    // Of interfaces that its world has not, nothing is said: others may answer them.
+    assert!(error.is_ok(), "{error:?}");
+    let wrong = USES_BOTH.replace("(func (param i32 i32 i32))", "(func (param i64))");
+    let error = compiled(&module(&wrong, &sections), None).expect_err("a signature is another").to_string();
+    assert!(error.contains("the import t:p/i f is (i64), and should be (i32, i32, i32)"), "{error}");
+    // The same one twice, as two objects of one library have it.
+    let twice: [(&str, &[u8]); 2] = [("component-type:one", &one), ("component-type:one again", &one)];
+    compiled(&module(USES_BOTH, &twice), None).expect("it is the same");
+}
+
+#[test]
+fn what_a_module_exports_is_a_promise_and_what_it_imports_is_not() {
+    let three = build::section(WIT, "three");
+    let error = compiled(&module("(module)", &[("component-type:three", &three)]), None).expect_err("no export");
+    assert!(error.to_string().contains("there is no export f"), "{error}");
+    let text = "(module (func (export \"f\")))";
+    compiled(&module(text, &[("component-type:three", &three)]), None).expect("what is not imported is not missed");
+}
+
+#[test]
+fn wit_that_is_said_counts_instead() {
+    let sources = [Source { path: "a.wit", text: "package a:b; world w { export other: func(); }" }];
+    let wit = Some(Wit { sources: &sources, folder: "", world: None });
+    let wasm = module("(module (func (export \"other\")))", &[("component-type:x", b"nothing of the kind")]);
+    compiled(&wasm, wit).expect("the section is not looked at");
+    assert!(matches!(compiled(&wasm, None), Err(CompileError::ComponentType { .. })));
+}
+
+#[test]
+fn sections_that_no_tool_writes_are_refused_by_name_and_place() {
+    let one = build::section(WIT, "one");
+    refused(&[("component-type", b"")], "the section \"component-type\" at offset");
+    refused(&[("component-type:x", b"text")], "it is no component");
+    refused(&[("component-type:x", b"\0asm\x0d\0\x01\0")], "no bindings generator wrote it");
+    refused(&[("component-type:x", &one[..one.len() - 1])], "with --wit");
+    let mut utf16 = one.clone();
+    let at = utf16.windows(22).position(|part| part == b"wit-component-encoding").expect("it is there") + 22;
+    utf16[at + 1] = 1;
+    refused(&[("component-type:x", &utf16)], "UTF-16");
+    utf16[at] = 9;
+    refused(&[("component-type:x", &utf16)], "another version");
+    let many: Vec<(&str, &[u8])> = vec![("component-type", &one); 65];
+    refused(&many, "65 component-type sections, and the limit is 64");
+    refused(&[("component-type", &vec![0; 300_000])], "300000 bytes, and the limit is 262144");
+    // An encoding, but no world.
+    let encoding = custom("wit-component-encoding", &[4, 0]);
+    refused(&[("component-type", &[b"\0asm\x0d\0\x01\0", &encoding[..]].concat())], "expected one export");
+    let mut deep = Vec::new();
+    for _ in 0..1000 {
+        let inner = [b"\0asm\x0d\0\x01\0", &deep[..]].concat();
+        deep = [vec![4], leb(inner.len()), inner].concat();
+    }
+    refused(&[("component-type", &[b"\0asm\x0d\0\x01\0", &deep[..]].concat())], "within one another");
+}
+
+/// Whatever it is, there is an answer, and soon.
+#[test]
+fn a_damaged_section_gets_an_answer() {
+    let section = build::section(WIT, "two");
+    let begun = Instant::now();
+    let mut answers = [0; 2];
+    let mut try_it = |section: &[u8]| match compiled(&module("(module)", &[("component-type", section)]), None) {
+        Ok(_) => answers[0] += 1,
+        Err(CompileError::Internal { message, .. }) => panic!("{message}"),
+        Err(_) => answers[1] += 1,
+    };
+    for at in 0..section.len() {
+        for change in [1u8, 0x40, 0xff] {
+            let mut other = section.clone();
+            other[at] ^= change;
+            try_it(&other);
+        }
+        if at % 8 == 0 {
+            try_it(&section[..at]);
+        }
+    }
+    assert!(answers[1] > section.len(), "{answers:?}");
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
+}
