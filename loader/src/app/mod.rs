@@ -37,6 +37,7 @@ pub mod plan;
 pub mod preview1;
 pub mod problem;
 pub mod resources;
+pub mod shipped;
 mod sources;
 pub mod surroundings;
 pub mod view;

@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, OnFault, attenuation};
 use super::need::{least, needs};
 use super::problem::{Code, Problem};
+use super::shipped::Shipped;
 use super::sources::{Author, Named};
 use super::surroundings;
 use super::virt::Virt;
@@ -45,12 +46,14 @@ struct Opened<'a> {
 }
 
 /// What makes a [`Source`] the same.
-type Key = (PathBuf, Option<PathBuf>, Option<String>, Option<PathBuf>);
+type Key = (PathBuf, Option<&'static str>, Option<PathBuf>, Option<String>, Option<PathBuf>);
 
 impl Modules for Opened<'_> {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
         let owned = |path: Option<&Path>| path.map(Path::to_owned);
-        let key = (module.file.to_owned(), owned(module.wit), module.world.map(str::to_owned), owned(module.within));
+        let shipped = module.shipped.map(|shipped| shipped.name);
+        let world = module.world.map(str::to_owned);
+        let key = (module.file.to_owned(), shipped, owned(module.wit), world, owned(module.within));
         if let Some(artifact) = self.opened.borrow().get(&key) {
             return Ok(artifact.clone());
         }
@@ -65,6 +68,8 @@ impl Modules for Opened<'_> {
 pub struct Source<'a> {
     /// The .bwk, .wasm or .wat file.
     pub file: &'a Path,
+    /// The module that is always there, if it names one: then there is no such file.
+    pub shipped: Option<&'static Shipped>,
     /// WIT text that belongs to it: a file or folder.
     pub wit: Option<&'a Path>,
     /// Which world of that.
@@ -131,8 +136,10 @@ pub struct Node {
 pub struct Member {
     /// The name by which the others import from it; the face's is the first in the manifest.
     pub name: String,
-    /// Where it came from.
+    /// Where it came from; of one that is always there, its name.
     pub file: PathBuf,
+    /// Whether it is always there.
+    pub shipped: bool,
     /// The WIT text that belongs to it, a file or a folder, if there is some.
     pub wit: Option<PathBuf>,
     /// What runs.

@@ -9,6 +9,7 @@ use super::files::{canonical, folder_of, shown, tidy};
 use super::manifest::{Dep, Manifest};
 use super::plan::{Member, Modules, Source};
 use super::problem::{Code, Problem};
+use super::shipped;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -156,6 +157,14 @@ impl<'a> Named<'a> {
 
     /// The member that a file is, without its name.
     fn member(&self, face: bool, key: &str, named: &Path, modules: &dyn Modules) -> Result<Member, (Code, String)> {
+        let manifest = |message: &str| (Code::Manifest, self.author.says(key, message));
+        if let Some(known) = shipped::find(named).map_err(|e| manifest(&e))? {
+            if face && (self.wit.is_some() || self.world.is_some()) {
+                return Err(manifest("it has its types already: leave `wit` and `world` out"));
+            }
+            let source = Source { file: named, shipped: Some(known), wit: None, world: None, within: None };
+            return self.opened(key, &source, modules);
+        }
         let file = self.author.file(key, named)?;
         let wit = match self.wit {
             Some(wit) if face => Some(self.author.file(&format!("{}.wit", self.key), wit)?),
@@ -166,10 +175,15 @@ impl<'a> Named<'a> {
             }
         };
         let world = self.world.filter(|_| face);
-        let source = Source { file: &file, wit: wit.as_deref(), world, within: self.author.own() };
+        let within = self.author.own();
+        self.opened(key, &Source { file: &file, shipped: None, wit: wit.as_deref(), world, within }, modules)
+    }
+
+    fn opened(&self, key: &str, source: &Source<'_>, modules: &dyn Modules) -> Result<Member, (Code, String)> {
         let failed = |e: String| (Code::Module, self.author.says(key, &e));
-        let artifact = modules.open(&source).map_err(failed)?;
-        let world = artifact.world().map_err(|e| failed(format!("{}: {e}", shown(&file))))?;
-        Ok(Member { name: String::new(), file, wit, artifact, world })
+        let artifact = modules.open(source).map_err(failed)?;
+        let world = artifact.world().map_err(|e| failed(format!("{}: {e}", shown(source.file))))?;
+        let (file, wit) = (source.file.to_owned(), source.wit.map(Path::to_owned));
+        Ok(Member { name: String::new(), file, shipped: source.shipped.is_some(), wit, artifact, world })
     }
 }

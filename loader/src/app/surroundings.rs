@@ -107,7 +107,9 @@ fn parts(plan: &Plan) -> BTreeMap<PathBuf, &'static str> {
     let mut parts = BTreeMap::new();
     for node in &plan.nodes {
         for member in &node.members {
-            parts.insert(canonical(&member.file), "a module of the application");
+            if !member.shipped {
+                parts.insert(canonical(&member.file), "a module of the application");
+            }
             if let Some(wit) = &member.wit {
                 parts.insert(canonical(wit), "the WIT text of a module");
             }

@@ -1,7 +1,7 @@
 //! Applications on the command line: `check`, `explain`, `graph`, `why`, `lock`, `diff`, `build`.
 
 use super::cache::Sharing;
-use super::compile::artifact_of;
+use super::compile::{artifact_of, compile};
 use super::exit::Failure;
 use super::output::write_file;
 use super::text::{inert, print, say};
@@ -37,7 +37,12 @@ struct Compiled {
 
 impl Modules for Compiled {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
-        let wit = module.wit.map(|path| Wit { path, world: module.world, within: module.within });
+        if let Some(shipped) = module.shipped {
+            let wit = Wit { path: module.file, text: Some(shipped.wit), world: None, within: None };
+            return compile(module.file, shipped.wasm, Some(wit), self.cache, true)
+                .map_err(|failure| failure.message());
+        }
+        let wit = module.wit.map(|path| Wit { path, text: None, world: module.world, within: module.within });
         let file = open_regular(module.file, MAX_MODULE_BYTES).map_err(|e| format!("{}: {e}", shown(module.file)))?;
         artifact_of(file, module.file, wit, self.cache, true).map_err(|failure| failure.message())
     }

@@ -16,6 +16,7 @@ use super::text::print;
 use bailiwick_loader::app::files::{canonical, folder_of, read_text};
 use bailiwick_loader::app::manifest::MAX_MANIFEST_BYTES;
 use bailiwick_loader::app::plan::{NodeId, Plan};
+use bailiwick_loader::app::shipped;
 use bailiwick_loader::app::view::{explain, lock};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -106,7 +107,8 @@ fn fill(checked: &Checked, folder: &Path) -> Result<(), Failure> {
             if !file.exists() {
                 write_file(&file, bytes)?;
             }
-            names.modules.insert(canonical(&member.file), name);
+            let place = if member.shipped { member.file.clone() } else { canonical(&member.file) };
+            names.modules.insert(place, name);
         }
         if let Some(manifest) = &node.manifest {
             let number = names.manifests.len();
@@ -176,7 +178,10 @@ impl Names {
 
     fn renamed(&self, table: &mut Table, folder: &Path) -> Result<(), String> {
         let here = |text: &str| {
-            let source = canonical(&folder.join(text));
+            let source = match shipped::find(Path::new(text)) {
+                Ok(Some(_)) => PathBuf::from(text),
+                _ => canonical(&folder.join(text)),
+            };
             let name = self.manifests.get(&source).or_else(|| self.modules.get(&source));
             name.map(|name| toml::Value::String(name.clone()))
                 .ok_or_else(|| format!("{text} is not among what was built"))

@@ -105,7 +105,8 @@ fn open(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn compile(
+/// Compiles WebAssembly, by way of the cache; what is wrong is said as by [`artifact_of`].
+pub fn compile(
     path: &Path,
     bytes: &[u8],
     wit: Option<Wit<'_>>,

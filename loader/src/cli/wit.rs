@@ -12,6 +12,8 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Wit<'a> {
     /// A file, or a folder of `*.wit` with the packages that they use in its folder `deps`.
     pub path: &'a Path,
+    /// The text of that file, of a module that is always there and has no file.
+    pub text: Option<&'static str>,
     /// Which world of it.
     pub world: Option<&'a str>,
     /// Without links, the folder that its files must lie in.
@@ -27,7 +29,9 @@ impl Wit<'_> {
     /// The files as one string of bytes.
     pub fn bundle(&self) -> Result<Vec<u8>, String> {
         let mut files = Vec::new();
-        if self.path.is_dir() {
+        if let Some(text) = self.text {
+            files.push(("shipped.wit".to_owned(), text.to_owned()));
+        } else if self.path.is_dir() {
             self.add_folder(&mut files, self.path, "", false)?;
             let deps = self.path.join("deps");
             if deps.is_dir() {

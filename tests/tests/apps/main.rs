@@ -24,6 +24,7 @@ mod notify;
 mod trace;
 mod virtual_liars;
 mod virtual_plans;
+mod virtualizers;
 mod zip;
 
 use bailiwick_tests::cli::bailiwick;
@@ -51,6 +52,7 @@ fn honest_but_for(archive: &str, reason: &str) -> String {
 struct Built {
     wallet: PathBuf,
     small: PathBuf,
+    programs: PathBuf,
     stands: PathBuf,
     web: PathBuf,
     cache: PathBuf,
@@ -63,7 +65,7 @@ fn built() -> &'static Built {
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let folder = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("apps");
         let folder = std::path::absolute(folder).expect("a path");
-        for name in ["wallet", "small", "virtual", "web"] {
+        for name in ["programs", "wallet", "small", "virtual", "web"] {
             let out = folder.join(name);
             fs::create_dir_all(&out).expect("a folder");
             let output = Command::new("bash").arg(sources.join(name).join("build")).arg(out).output().expect("bash");
@@ -77,8 +79,9 @@ fn built() -> &'static Built {
         let cache = folder.join("cache");
         // What is in it may be of another build of the compiler.
         let _ = fs::remove_dir_all(&cache);
-        let [wallet, small, stands, web] = ["wallet", "small", "virtual", "web"].map(|name| folder.join(name));
-        Built { wallet, small, stands, web, cache }
+        let [programs, wallet, small, stands, web] =
+            ["programs", "wallet", "small", "virtual", "web"].map(|name| folder.join(name));
+        Built { programs, wallet, small, stands, web, cache }
     })
 }
 
@@ -115,6 +118,14 @@ impl App {
     fn web(manifest: &str) -> App {
         let app = App::empty();
         copy(&built().web, app.folder.path());
+        app.file("bailiwick.toml", manifest);
+        app
+    }
+
+    /// The programs that virtualizers stand before, an application of which is `manifest`.
+    fn programs(manifest: &str) -> App {
+        let app = App::empty();
+        copy(&built().programs, app.folder.path());
         app.file("bailiwick.toml", manifest);
         app
     }
