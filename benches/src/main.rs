@@ -21,6 +21,7 @@ mod plot;
 mod report;
 mod scratch;
 mod suites;
+mod virt;
 
 use clap::Parser;
 use std::path::PathBuf;

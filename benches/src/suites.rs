@@ -2,7 +2,7 @@
 
 use crate::figure::{Figure, Spread};
 use crate::scratch::Scratch;
-use crate::{app_start, edges, peers};
+use crate::{app_start, edges, peers, virt};
 use bailiwick_compiler::{OptLevel, Options, binary, compile};
 use bailiwick_loader::{Artifact, Caller, Group, Imports};
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Their names.
-pub const NAMES: [&str; 7] = ["start", "load", "instantiate", "calls", "edges", "app-start", "compile"];
+pub const NAMES: [&str; 8] = ["start", "load", "instantiate", "calls", "edges", "virtual", "app-start", "compile"];
 
 /// A guest that writes a line: the smallest honest program.
 const HELLO: &str = r#"(module
@@ -32,6 +32,7 @@ const CALLS: &str = r#"(module
 pub fn run(name: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
     match name {
         "edges" => return edges::measure(name, rounds, figures),
+        "virtual" => return virt::measure(name, rounds, figures),
         "app-start" => return app_start::measure(name, rounds, figures),
         _ => {}
     }

@@ -161,7 +161,7 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
         }
         Payload::CustomSection(reader) => {
             if reader.name().starts_with(COMPONENT_TYPE) {
-                module.component_types.push((reader.name(), reader.data(), reader.data_offset() as u64));
+                module.component_types.push((reader.name(), reader.data(), reader.data_offset()));
             }
             if let KnownCustom::Name(names) = reader.as_known() {
                 read_names(module, names);

@@ -110,15 +110,21 @@ class Twins:
     def run(self, *args, stdin=b"", status=0):
         """What both write to standard output. That, standard error and the exit status must be
         the same; `status` is which status it must be, or those which it may be."""
+        grants = ["--dir", f"{self.guest}::/", "--env", "HOME=/", "--argv0", self.program]
+
+        def guest(*args, stdin):
+            return self.runner.execute_guest(self.guest_program, *args, stdin=stdin, grants=grants)
+        return self.compared(guest, *args, stdin=stdin, status=status)
+
+    def compared(self, run_guest, *args, stdin, status):
+        """As `run`, of a guest that is run by a function."""
         native = execute([self.runner.built[self.program] / self.program, *args], self.runner.limit, stdin,
                          env={"HOME": str(self.native), "TZ": "UTC"}, cwd=self.native)
         what = shlex.join([self.program, *args])
         if native.returncode not in (status if isinstance(status, tuple) else (status,)):
             raise Failure(f"natively, {what} ended with status {native.returncode} instead of {status}\n"
                           f"{tail(native.stdout)}\n{tail(native.stderr)}")
-        guest = self.runner.execute_guest(
-            self.guest_program, *args, stdin=stdin,
-            grants=["--dir", f"{self.guest}::/", "--env", "HOME=/", "--argv0", self.program])
+        guest = run_guest(*args, stdin=stdin)
         if guest.returncode != native.returncode:
             raise Failure(f"{what} ended with status {guest.returncode} instead of {native.returncode}\n"
                           f"{tail(guest.stdout)}\n{tail(guest.stderr)}")

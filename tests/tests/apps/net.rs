@@ -332,7 +332,7 @@ fn connections_and_bytes_are_limited() {
 fn nobody_waits_who_does_not_want_to() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let app = probe(&format!("net = {{ kind = \"tcp\", connect = [\"127.0.0.1:*\"], listen = [\"127.0.0.1:0\"] }}"));
+    let app = probe("net = { kind = \"tcp\", connect = [\"127.0.0.1:*\"], listen = [\"127.0.0.1:0\"] }");
     let text = port.to_string();
     app.run(&["connect-soon", "127.0.0.1", &text, "writable", "receive-now", "read", "nonblock", "recv", "net-poll", "1", "10", "poll", "1", "10", "send", "x"])
         .with(0)

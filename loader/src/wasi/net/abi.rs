@@ -312,7 +312,7 @@ functions! {
     };
     "close" (socket: i32) |_memory| Request::Close { socket };
     "poll" (at: i32, count: i32, timed: i32, timeout: i64) -> List |memory| {
-        if count > MAX_SUBSCRIPTIONS || at % 4 != 0 {
+        if count > MAX_SUBSCRIPTIONS || !at.is_multiple_of(4) {
             return Err(trap(format!("poll: {count} subscriptions at {at}")));
         }
         let subscriptions = range(memory, at, count * 8)?.chunks_exact(8);

@@ -272,14 +272,14 @@ impl Net {
         let ways = self.connect.iter().filter(|endpoint| endpoint.has(port)).filter_map(|endpoint| match host {
             Host::Address(address) => {
                 let asked = HostPattern::Address(*address);
-                endpoint.host.covers(&asked).then(|| match endpoint.host {
+                endpoint.host.covers(&asked).then_some(match endpoint.host {
                     HostPattern::Any => Way::Pattern,
                     _ => Way::Literal,
                 })
             }
             Host::Name(name) => {
                 let asked = HostPattern::Name(name.clone());
-                endpoint.host.covers(&asked).then(|| match endpoint.host {
+                endpoint.host.covers(&asked).then_some(match endpoint.host {
                     HostPattern::Name(_) if name == LOCALHOST => Way::Literal,
                     HostPattern::Name(_) => Way::Name,
                     _ => Way::Pattern,
