@@ -174,7 +174,7 @@ const READ: &str = r#"
 
 /// Makes a file of 64 KiB, and leaves its number at 16.
 const BEFORE: &str = r#"
-  (call $must (call $open (i32.const 3) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 1) (i64.const 0x42)
+  (call $must (call $open (i32.const 3) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 1) (i64.const 0x46)
     (i64.const 0) (i32.const 0) (i32.const 16)))
   (call $must (call $pwrite (i32.load (i32.const 16)) (i32.const 32) (i32.const 1) (i64.const 0) (i32.const 24)))"#;
 

@@ -1,6 +1,7 @@
 // A wallet: it keeps a seed, trades by a library that it did not write, and unpacks statements by another one.
 //
-//   wallet [ARCHIVE [FOLDER]]    statements.zip and incoming, both in its folder, unless it is told others
+//   wallet [ARCHIVE [FOLDER [CURRENCY]]]    statements.zip and incoming, both in its folder, unless it is told others;
+//                                           and what a bitcoin costs in that currency, if it is told one
 
 #include "easydex/trading.h"
 #include <errno.h>
@@ -13,6 +14,20 @@ void trade(const char *pair_at, size_t pair_len, int32_t side, uint64_t amount, 
 
 IMPORT("demo:unzip/archives", "extract")
 void extract(int dst, const char *archive_at, size_t archive_len, struct outcome *result);
+
+struct price {
+    bool failed;
+    union {
+        struct {
+            uint32_t amount;
+            uint64_t since;
+        };
+        struct text text;
+    };
+};
+
+IMPORT("demo:rates/prices", "price-of")
+void price_of(const char *currency_at, size_t currency_len, struct price *result);
 
 // A whole file of the wallet's folder.
 static struct text contents(const char *name) {
@@ -67,6 +82,13 @@ int main(int argc, char **argv) {
     close(dst);
     if (extracted.failed) printf("wallet: %s: not extracted: %.*s\n", archive_name, SHOWN(extracted.text));
     else printf("wallet: %s: %u files\n", archive_name, extracted.number);
+
+    if (argc > 3) {
+        struct price price;
+        price_of(argv[3], strlen(argv[3]), &price);
+        if (price.failed) printf("wallet: no price: %.*s\n", SHOWN(price.text));
+        else printf("wallet: a bitcoin costs %u %s, as of %llu\n", price.amount, argv[3], price.since);
+    }
 
     struct text again = contents("seed.txt");
     bool same = again.len == seed.len && memcmp(again.at, seed.at, seed.len) == 0;

@@ -70,6 +70,7 @@ fn v03_every_way_between_modules_is_shown() {
     }
     let expected = [
         ("wallet", "wallet/easydex", "trade: func(order: order, address: string) -> result<receipt, string>"),
+        ("wallet", "wallet/rates", "price-of: func(currency: string) -> result<price, string>"),
         ("wallet", "wallet/unzipper", "extract: func(dst: borrow<dir>, archive: list<u8>) -> result<u32, string>"),
         (
             "wallet/easydex",
@@ -90,6 +91,19 @@ fn v03_every_way_between_modules_is_shown() {
     expected.sort();
     edges.sort();
     assert_eq!(edges, expected);
+    let between: Vec<(&str, &str)> = shown["instances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|instance| instance["virtualized"].as_array().unwrap())
+        .map(|by| (by["by"].as_str().unwrap(), by["interface"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("wallet/disk", "bailiwick:virt/fs"),
+        ("wallet/calendar", "bailiwick:virt/clock"),
+        ("wallet/desk", "bailiwick:virt/net"),
+    ];
+    assert_eq!(between, expected);
 }
 
 #[test]
@@ -207,7 +221,7 @@ fn v09_what_a_module_imports_is_read_from_the_artifact_alone() {
         calls +=
             imports.iter().filter(|import| import["module"].as_str().is_some_and(|name| name.contains(':'))).count();
     }
-    assert_eq!(calls, 7, "those of V3");
+    assert_eq!(calls, 9, "those of V3, and that of the network");
     // What it is handed and for what is the manifest's to say, and is in the folder too.
     let grants: serde_json::Value = serde_json::from_str(&app.read("out/grants.json")).unwrap();
     let why: Vec<&str> = grants["instances"]
@@ -247,7 +261,7 @@ fn v12_an_archive_writes_where_its_unpacker_was_let() {
     app.run(&["statements.zip", "incoming"]).with(0);
     let mut names: Vec<_> = fs::read_dir(app.path("data")).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["incoming", "log", "orders", "seed.txt", "statements.zip"]);
+    assert_eq!(names, ["incoming", "log", "orders", "rates", "seed.txt", "statements.zip"]);
 }
 
 #[test]
@@ -334,7 +348,7 @@ fn v17_the_whole_graph_is_known_before_anything_runs() {
     let app = App::wallet();
     app.bailiwick(&["build", "-o", "out"]).with(0);
     let grants: serde_json::Value = serde_json::from_str(&app.read("out/grants.json")).unwrap();
-    assert_eq!(grants["instances"].as_array().map(Vec::len), Some(7));
+    assert_eq!(grants["instances"].as_array().map(Vec::len), Some(11));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn check_counts() {
-    App::wallet().bailiwick(&["check"]).with(0).prints("bailiwick.toml: ok: 7 instances, 76 imports\n");
+    App::wallet().bailiwick(&["check"]).with(0).prints("bailiwick.toml: ok: 11 instances, 110 imports\n");
     let checked = App::wallet().json(&["check", "--json"]);
-    assert_eq!((&checked["ok"], &checked["instances"]), (&true.into(), &7.into()));
+    assert_eq!((&checked["ok"], &checked["instances"]), (&true.into(), &11.into()));
     assert_eq!(checked["problems"], serde_json::json!([]));
 }
 
@@ -181,7 +181,7 @@ fn graph_draws_everybody_and_every_edge() {
     assert!(dot.starts_with("digraph application {\n") && dot.ends_with("}\n"), "{dot}");
     let edges = dot.lines().filter(|line| line.contains(" -> ")).count();
     let nodes = dot.lines().filter(|line| line.contains("[label=") && !line.contains(" -> ")).count();
-    assert_eq!((nodes, edges), (7, 8), "{dot}");
+    assert_eq!((nodes, edges), (11, 15), "{dot}");
     if let Ok(mut child) = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), dot.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "Graphviz reads it");
@@ -192,7 +192,7 @@ fn graph_draws_everybody_and_every_edge() {
     for outside in ["<script", "href=", "src=", "@import", "url(http"] {
         assert!(!html.contains(outside), "the page stands for itself: {outside}");
     }
-    assert_eq!(html.matches("<section").count(), 7);
+    assert_eq!(html.matches("<section").count(), 11);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn the_lock_has_hashes_what_is_reached_and_what_is_held() {
     assert!(reaches.contains(&"wasi_snapshot_preview1.path_open".into()), "{reaches:?}");
     assert!(!reaches.contains(&"wasi_snapshot_preview1.sock_send".into()), "{reaches:?}");
     assert_eq!(notify["holds"]["out"]["kind"], "stdio");
-    assert_eq!(lock["instances"]["wallet"]["calls"].as_array().map(Vec::len), Some(2));
+    assert_eq!(lock["instances"]["wallet"]["calls"].as_array().map(Vec::len), Some(3));
     app.bailiwick(&["lock", "-o", "-"]).with(0).prints(&app.read("bailiwick.lock"));
 }
 
@@ -253,7 +253,7 @@ fn a_folder_that_was_built_says_what_is_granted() {
     let app = App::wallet();
     app.bailiwick(&["build", "-o", "out"]).with(0);
     let grants: serde_json::Value = serde_json::from_str(&app.read("out/grants.json")).unwrap();
-    assert_eq!(grants["instances"].as_array().map(Vec::len), Some(7));
+    assert_eq!(grants["instances"].as_array().map(Vec::len), Some(11));
     assert_eq!(grants["instances"], app.json(&["explain", "--json", "out/"])["instances"]);
     app.bailiwick(&["build", "-o", "out"]).with(1).says(&["out: "]);
     assert!(

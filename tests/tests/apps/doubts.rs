@@ -163,7 +163,7 @@ fn who_begins_with_more_than_it_may_have_is_refused_before_anything_runs() {
 #[test]
 fn a_lock_is_not_written_over_one_that_allows_less() {
     let app = App::wallet();
-    app.bailiwick(&["lock"]).with(0).prints("").says(&["bailiwick.lock: written: 7 instances\n"]);
+    app.bailiwick(&["lock"]).with(0).prints("").says(&["bailiwick.lock: written: 11 instances\n"]);
     let before = app.read("bailiwick.lock");
     app.edit("bailiwick.toml", "sub = \"orders\"", "sub = \".\"");
     app.bailiwick(&["lock"]).with(3).prints("").says(&[

@@ -6,7 +6,7 @@ use super::*;
 fn it_runs_from_webassembly_and_from_a_folder_that_needs_no_compiler() {
     let app = App::wallet();
     app.run(&[]).with(0).prints(HONEST);
-    app.bailiwick(&["build", "-o", "deployed"]).with(0).prints("deployed: 7 instances\n");
+    app.bailiwick(&["build", "-o", "deployed"]).with(0).prints("deployed: 11 instances\n");
     copy(&built().wallet.join("data"), &{
         let data = app.path("deployed/data");
         fs::create_dir(&data).unwrap();
@@ -17,8 +17,10 @@ fn it_runs_from_webassembly_and_from_a_folder_that_needs_no_compiler() {
     ended(&mut deployed).with(0).prints(HONEST);
     // What was built is what is checked: its own lock lies beside it.
     let checked = app.bailiwick(&["check", "deployed"]).with(0);
-    checked
-        .shows(&["W-NATIVE wallet → unzipper → inflate: ", "\ndeployed/bailiwick.toml: ok: 7 instances, 76 imports\n"]);
+    checked.shows(&[
+        "W-NATIVE wallet → unzipper → inflate: ",
+        "\ndeployed/bailiwick.toml: ok: 11 instances, 110 imports\n",
+    ]);
 }
 
 #[test]
@@ -65,8 +67,8 @@ fn fenced(heading: &str, language: &str) -> Vec<String> {
 fn the_readme_shows_manifests_that_there_are() {
     let app = App::wallet();
     let shown = fenced("## Applications of strangers' modules", "toml");
-    assert_eq!(shown.len(), 2, "{shown:?}");
-    for (excerpt, manifest) in shown.iter().zip(["bailiwick.toml", "format/bailiwick.toml"]) {
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    for (excerpt, manifest) in shown.iter().zip(["bailiwick.toml", "format/bailiwick.toml", "bailiwick.toml"]) {
         let manifest = app.read(manifest);
         for part in excerpt.split("\n\n") {
             assert!(manifest.contains(&format!("{part}\n")), "it has not:\n{part}\n\n{manifest}");

@@ -17,6 +17,7 @@ mod files;
 mod honest;
 mod inflate;
 mod learn;
+mod legacy;
 mod locks;
 mod manifests;
 mod net;
