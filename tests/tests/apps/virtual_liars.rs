@@ -148,3 +148,53 @@ fn who_does_not_say_what_is_open_is_asked_once() {
         assert_eq!(audit.matches("\"rule\":\"virtualizer\"").count(), 1, "{lie}: {audit}");
     }
 }
+
+/// One of two who have their files from the same module closes the folder that both were told of, and opens another in its
+/// place.
+#[test]
+fn who_closes_what_is_open_from_the_beginning_closes_it_for_himself() {
+    let app = App::empty();
+    app.file(
+        "closer.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+            (import "wasi_snapshot_preview1" "path_open"
+                (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 8) ".")
+            (func $again (param i32) (result i32)
+                (call $open (local.get 0) (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 2)
+                    (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 80)))
+            (func (export "go") (result i32)
+                (i32.or (i32.or (call $again (i32.const 3)) (call $close (i32.const 3))) (call $again (i32.const 4)))))"#,
+    );
+    app.file("closer.wit", "package test:closer;\nworld closer { export go: func() -> u32; }\n");
+    app.file(
+        "user.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "path_create_directory" (func $make (param i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "mine")
+            (func (export "look") (result i32) (call $make (i32.const 3) (i32.const 0) (i32.const 4))))"#,
+    );
+    app.file("user.wit", "package test:user;\nworld user { export look: func() -> u32; }\n");
+    app.file(
+        "root.wat",
+        r#"(module
+            (import "$root" "go" (func $go (result i32)))
+            (import "$root" "look" (func $look (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") (call $exit (i32.or (call $go) (call $look)))))"#,
+    );
+    app.file("root.wit", "package test:root;\nworld root { import go: func() -> u32; import look: func() -> u32; }\n");
+    let confined =
+        |name: &str| format!("[deps.{name}]\nmodule = \"{name}.wat\"\nimports.fs = {{ module = \"mem\" }}\n");
+    app.file(
+        "bailiwick.toml",
+        format!(
+            "[package]\nname = \"app\"\nmodule = \"root.wat\"\n[deps.mem]\nmodule = \"bailiwick:memfs\"\n{}{}",
+            confined("closer"),
+            confined("user")
+        ),
+    );
+    app.run(&[]).with(0);
+}
