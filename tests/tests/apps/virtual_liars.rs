@@ -163,7 +163,7 @@ fn who_closes_what_is_open_from_the_beginning_closes_it_for_himself() {
             (memory (export "memory") 1) (data (i32.const 8) ".")
             (func $again (param i32) (result i32)
                 (call $open (local.get 0) (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 2)
-                    (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 80)))
+                    (i64.const 0xe000) (i64.const -1) (i32.const 0) (i32.const 80)))
             (func (export "go") (result i32)
                 (i32.or (i32.or (call $again (i32.const 3)) (call $close (i32.const 3))) (call $again (i32.const 4)))))"#,
     );
