@@ -425,8 +425,8 @@ fn the_network_is_the_loader_s_or_his_who_stands_between() {
         inert.refused(&[said]);
     }
     // The loader has no other version, and answers none.
-    inert.file("user.wit", "package test:user;\nworld user { }\n".to_owned());
-    inert.file("user.wat", "(module (import \"bailiwick:virt/net@1.0.0\" \"close\" (func (param i32))))".to_owned());
+    inert.file("user.wit", "package test:user;\nworld user { }\n");
+    inert.file("user.wat", "(module (import \"bailiwick:virt/net@1.0.0\" \"close\" (func (param i32))))");
     inert.refused(&["E-UNKNOWN-IMPORT app → user: user.wat: bailiwick:virt/net@1.0.0.close:"]);
 }
 
