@@ -371,9 +371,8 @@ impl<'a> Checker<'a> {
                 }
             });
         }
-        if (module == FS_INTERFACE || module.strip_prefix(FS_INTERFACE).is_some_and(|rest| rest.starts_with('@')))
-            && name.strip_prefix(RESOURCE_DROP) == Some("dir")
-        {
+        // Of no other version: a handle of what that calls so is none of a folder, and would close one of the same number.
+        if module == FS_INTERFACE && name.strip_prefix(RESOURCE_DROP) == Some("dir") {
             return Ok(Outcome::Drop);
         }
         if let Some(found) = self.identities.intrinsic(id, index, (module, name)) {

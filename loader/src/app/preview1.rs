@@ -14,7 +14,7 @@ pub enum Way {
 
 /// What a function of the system interface is a way to; `None`: there is no such function.
 pub fn way(module: &str, function: &str) -> Option<Way> {
-    if super::virt::is_net(module) {
+    if module == super::virt::Virt::Net.interface() {
         return Some(Way::To(match function {
             "resolve" => &[CapKind::Dns],
             "connect" | "listen" | "listeners" | "accept" => &[CapKind::Tcp],

@@ -75,11 +75,6 @@ impl Virt {
     }
 }
 
-/// Whether an interface, as an import names it, is the network's, of whatever version.
-pub fn is_net(interface: &str) -> bool {
-    interface.split('@').next() == Some(Virt::Net.interface())
-}
-
 impl fmt::Display for Virt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -194,11 +194,27 @@ impl Descriptors {
     /// Puts a descriptor under the lowest free number.
     pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
         let fd = self.vacancy()?;
+        self.put(fd, descriptor);
+        Ok(fd)
+    }
+
+    /// The same, and so that `kept` numbers stay free for those that are open from the beginning, if there are so many.
+    pub(super) fn insert_after(&mut self, kept: usize, descriptor: Descriptor) -> Result<u32, Errno> {
+        let first = FIRST_FILE + kept;
+        let free = self.slots.iter().skip(first).position(Option::is_none);
+        let fd = free.map_or(self.slots.len().max(first), |index| index + first) as u32;
+        if fd >= self.limit {
+            return self.insert(descriptor);
+        }
+        self.put(fd, descriptor);
+        Ok(fd)
+    }
+
+    fn put(&mut self, fd: u32, descriptor: Descriptor) {
         if self.slots.len() <= fd as usize {
             self.slots.resize_with(fd as usize + 1, || None);
         }
         self.slots[fd as usize] = Some(descriptor);
-        Ok(fd)
     }
 
     /// Takes a descriptor out; dropping it closes the host's, except for the host's own standard streams.

@@ -99,7 +99,8 @@ impl WasiCtx {
             flags: Default::default(),
             kind: Kind::Dir(open),
         };
-        self.descriptors.insert(descriptor).map_err(HandleError::NoRoom)
+        // Programs look for what is open from the beginning at the first numbers, and stop at one that is not.
+        self.descriptors.insert_after(self.virt.expected(), descriptor).map_err(HandleError::NoRoom)
     }
 
     /// Takes back a folder that was lent as `fd`: closes it, if the guest has not closed or renumbered it itself.

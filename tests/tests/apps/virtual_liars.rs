@@ -148,3 +148,91 @@ fn who_does_not_say_what_is_open_is_asked_once() {
         assert_eq!(audit.matches("\"rule\":\"virtualizer\"").count(), 1, "{lie}: {audit}");
     }
 }
+
+/// Two have their files from the same module, which tells both of the same folder.
+#[test]
+fn who_closes_what_is_open_from_the_beginning_closes_it_for_himself() {
+    let app = App::empty();
+    app.file(
+        "closer.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "go") (result i32) (call $close (i32.const 3))))"#,
+    );
+    app.file("closer.wit", "package test:closer;\nworld closer { export go: func() -> u32; }\n");
+    app.file(
+        "user.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "path_create_directory" (func $make (param i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "mine")
+            (func (export "look") (result i32) (call $make (i32.const 3) (i32.const 0) (i32.const 4))))"#,
+    );
+    app.file("user.wit", "package test:user;\nworld user { export look: func() -> u32; }\n");
+    app.file(
+        "root.wat",
+        r#"(module
+            (import "$root" "go" (func $go (result i32)))
+            (import "$root" "look" (func $look (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") (call $exit (i32.or (call $go) (call $look)))))"#,
+    );
+    app.file("root.wit", "package test:root;\nworld root { import go: func() -> u32; import look: func() -> u32; }\n");
+    let confined =
+        |name: &str| format!("[deps.{name}]\nmodule = \"{name}.wat\"\nimports.fs = {{ module = \"mem\" }}\n");
+    app.file(
+        "bailiwick.toml",
+        format!(
+            "[package]\nname = \"app\"\nmodule = \"root.wat\"\n[deps.mem]\nmodule = \"bailiwick:memfs\"\n{}{}",
+            confined("closer"),
+            confined("user")
+        ),
+    );
+    app.run(&[]).with(0);
+}
+
+/// What has no end of its own ends with the time of who sleeps for others, and is an I/O error, then and later. (C's
+/// `nanosleep` makes ENOTSUP of any error.)
+#[test]
+fn who_never_wakes_up_dies_and_sleeping_is_an_error() {
+    let app = App::empty();
+    app.file(
+        "clock.wat",
+        r#"(module (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "bailiwick:virt/clock#now") (param i32) (result i32) unreachable)
+            (func (export "bailiwick:virt/clock#resolution") (param i32) (result i32) unreachable)
+            (func (export "bailiwick:virt/clock#sleep") (param i64) (loop $ever (br $ever))))"#,
+    );
+    app.file("clock.wit", "package test:clock;\nworld clock { export bailiwick:virt/clock; }\n");
+    app.file(
+        "user.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func $sleep (result i32) (call $poll (i32.const 100) (i32.const 400) (i32.const 1) (i32.const 16)))
+            (func (export "look") (result i32)
+                ;; The clock that always goes on, for so many nanoseconds.
+                (i32.store (i32.const 116) (i32.const 1)) (i64.store (i32.const 124) (i64.const 5000))
+                (i32.add (i32.mul (call $sleep) (i32.const 4)) (call $sleep))))"#,
+    );
+    app.file("user.wit", "package test:user;\nworld user { export look: func() -> u32; }\n");
+    app.file(
+        "root.wat",
+        r#"(module
+            (import "$root" "look" (func $look (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") (call $exit (call $look))))"#,
+    );
+    app.file("root.wit", "package test:root;\nworld root { import look: func() -> u32; }\n");
+    app.file(
+        "bailiwick.toml",
+        "[package]\nname = \"app\"\nmodule = \"root.wat\"\n\
+         [deps.clock]\nmodule = \"clock.wat\"\nlimits = { time = \"200ms/call\" }\n\
+         [deps.user]\nmodule = \"user.wat\"\nimports.clock = { module = \"clock\" }\n",
+    );
+    const IO: i32 = 29;
+    app.run(&[]).with(IO * 4 + IO).says(&["app/clock died: a call of it took more than 200ms"]);
+}

@@ -393,7 +393,7 @@ fn the_network_is_the_loader_s_or_his_who_stands_between() {
     );
     between.bailiwick(&["explain", "user"]).with(0).shows(&[
         "has no network but what app/gate lets it have",
-        "app/gate may look up a.example; connect by tcp to a.example:443.",
+        "app/gate may look up a.example; connect by tcp to a.example:443; never to addresses of the machine itself,",
         "may not open any file, use the network but as app/gate has it",
     ]);
     between.bailiwick(&["explain", "gate"]).with(0).shows(&["stands between app/user and its network"]);
@@ -424,6 +424,10 @@ fn the_network_is_the_loader_s_or_his_who_stands_between() {
         inert.file("user.wat", format!("(module (import \"bailiwick:virt/net\" {wat}))"));
         inert.refused(&[said]);
     }
+    // The loader has no other version, and answers none.
+    inert.file("user.wit", "package test:user;\nworld user { }\n");
+    inert.file("user.wat", "(module (import \"bailiwick:virt/net@1.0.0\" \"close\" (func (param i32))))");
+    inert.refused(&["E-UNKNOWN-IMPORT app → user: user.wat: bailiwick:virt/net@1.0.0.close:"]);
 }
 
 #[test]

@@ -143,8 +143,8 @@ impl App {
         // Parents first: what a child holds is derived from what its parent holds.
         for (id, node) in plan.iter() {
             let accepts = wiring.all(id).any(|import| {
-                let listens =
-                    import.name == "sock_accept" || import.name == "listeners" && virt::is_net(&import.module);
+                let listens = import.name == "sock_accept"
+                    || import.name == "listeners" && import.module == virt::Virt::Net.interface();
                 listens && !import.is_denied()
             });
             let ctx = Arc::new(Mutex::new(resources.context(plan, id, config, accepts)?));

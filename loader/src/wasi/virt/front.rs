@@ -34,9 +34,18 @@ pub struct State {
     told: bool,
     /// Descriptors that listen from the beginning.
     pub listeners: Vec<u32>,
+    /// What is open from the beginning. Others who are confined by the same module may have been told the same numbers, so
+    /// none of them closes these for all.
+    kept: Vec<VirtualFile>,
 }
 
 impl State {
+    /// How many descriptors may still come that are open from the beginning: nobody has asked for them yet.
+    pub fn expected(&self) -> usize {
+        let parts = [self.parts.fs, self.parts.net];
+        if self.asked { 0 } else { parts.into_iter().filter(|part| *part).count() * MAX_PREOPENS }
+    }
+
     /// Notes that the audit is told that somebody broke its contract; says whether it had been before.
     pub fn tell(&mut self) -> bool {
         std::mem::replace(&mut self.told, true)
@@ -177,6 +186,8 @@ impl Front<'_> {
             descriptors.extend(listeners.into_iter().map(Descriptor::virtual_listener));
         }
         let mut ctx = self.state()?;
+        let files = descriptors.iter().filter_map(Held::of).map(|held| held.file);
+        ctx.virt.kept = files.collect();
         for descriptor in descriptors {
             let listens = matches!(&descriptor.kind, Kind::Virtual(file) if file.what == What::Listener);
             let number = ctx.descriptors.insert(descriptor)?;
@@ -217,10 +228,16 @@ impl Front<'_> {
         Ok(())
     }
 
-    /// Says that the guest has closed something, if it has it open under no other number.
+    /// Says that the guest has closed something, if it has it open under no other number, and it was not open from the
+    /// beginning.
     pub fn release(&mut self, file: &VirtualFile) -> Answer<()> {
-        if self.state()?.descriptors.has_virtual(|other| file.is_of(other)) {
-            return Ok(());
+        {
+            let ctx = self.state()?;
+            if ctx.virt.kept.iter().any(|kept| file.is_of(kept))
+                || ctx.descriptors.has_virtual(|other| file.is_of(other))
+            {
+                return Ok(());
+            }
         }
         match file.what {
             What::File(_) | What::Folder => self.answers.close(file.node),

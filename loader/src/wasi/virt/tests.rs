@@ -353,6 +353,38 @@ fn it_is_closed_once_when_the_last_number_goes() {
     assert_eq!(guest.asked(), Vec::<String>::new(), "nobody closes a stream");
 }
 
+/// Whoever answers may have told others the same number.
+#[test]
+fn what_is_open_from_the_beginning_is_not_closed_for_others() {
+    let mut guest = Guest::new(honest);
+    let folder = guest.open(b".", 2, Rights::DIRECTORY, 0).unwrap();
+    let file = guest.file();
+    guest.asked();
+    guest.ok(|f| fd_close(f, DATA));
+    guest.ok(|f| fd_close(f, folder));
+    assert_eq!(guest.asked(), Vec::<String>::new());
+    assert_eq!(guest.call(|f| fd_close(f, DATA)), None, "it is the guest's no longer");
+    guest.ok(|f| fd_close(f, file));
+    assert_eq!(guest.asked(), ["close 10"]);
+
+    let mut guest = Guest::with(WasiCtx::inert(), NET, honest);
+    guest.ok(|f| fd_close(f, 3));
+    assert_eq!(guest.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_that_a_call_brings_takes_no_number_of_those_that_are_open_from_the_beginning() {
+    let dir = TempDir::new();
+    let folder = dir.grant(DirGrant::all());
+    let mut guest = Guest::new(honest);
+    let early = guest.ctx.lock().unwrap().receive_folder(&folder, false).unwrap();
+    assert_eq!(guest.call(|f| fd_close(f, early)), None, "it is the host's");
+    // A program looks here first.
+    assert_eq!(guest.call(|f| fd_prestat_get(f, DATA, 0)), None);
+    assert!(guest.file() > DATA);
+    assert_eq!(guest.ctx.lock().unwrap().receive_folder(&folder, false).unwrap(), 5, "they are all there");
+}
+
 #[test]
 fn what_is_open_from_the_beginning_is_asked_for_once() {
     let mut guest = Guest::new(honest);
