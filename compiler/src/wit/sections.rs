@@ -13,8 +13,11 @@ use wit_parser::{CloneMaps, Resolve, WorldId};
 
 /// Most sections of one module. Generators write one for each world that was linked in.
 const MAX_SECTIONS: usize = 64;
-/// Most bytes of all of them. The types that they can mean are bounded by the validator, in proportion to this or not.
+/// Most bytes of all of them.
 const MAX_SIZE: usize = 1 << 18;
+/// Most functions, types and interfaces that all of them mean together. An instance's type can be imported by many names, so
+/// few bytes can mean very much; the validator bounds what one section means, at some times this.
+const MAX_MEANT: usize = 1 << 18;
 /// Most levels of components and types of components within one another. Generators write three.
 const MAX_NESTING: usize = 8;
 /// The custom section within, and the format and the encoding, UTF-8, that it has to say.
@@ -35,6 +38,7 @@ pub(super) fn read(sections: &[Section<'_>]) -> Result<Parsed> {
         return Err(CompileError::Limit { what, limit: MAX_SIZE as u64 });
     }
     let mut all: Option<(Resolve, WorldId)> = None;
+    let mut meant = 0;
     for &(name, data, offset) in sections {
         let wrong = |message: String| CompileError::ComponentType {
             section: name.chars().take(200).collect(),
@@ -45,6 +49,10 @@ pub(super) fn read(sections: &[Section<'_>]) -> Result<Parsed> {
         let read = catch_unwind(AssertUnwindSafe(|| {
             encoding(data)?;
             let (resolve, world) = wit_parser::decoding::decode_world(data).map_err(|e| format!("{e:#}"))?;
+            meant += size_of(&resolve);
+            if meant > MAX_MEANT {
+                return Err(format!("it means more than {MAX_MEANT} functions and types, with those before it"));
+            }
             match all.take() {
                 None => Ok((resolve, world)),
                 Some(into) => merge(into, (resolve, world)),
@@ -84,6 +92,13 @@ fn encoding(data: &[u8]) -> Result<(), String> {
         Some(_) => Err(format!("its {} is of another version", ENCODING.0)),
         None => Err(format!("it has no {}, so no bindings generator wrote it", ENCODING.0)),
     }
+}
+
+/// How many functions, types and interfaces there are.
+fn size_of(resolve: &Resolve) -> usize {
+    let functions = resolve.interfaces.iter().map(|(_, interface)| interface.functions.len()).sum::<usize>();
+    let items = resolve.worlds.iter().map(|(_, world)| world.imports.len() + world.exports.len()).sum::<usize>();
+    functions + items + resolve.types.len() + resolve.interfaces.len()
 }
 
 /// All that two worlds have.

@@ -22,8 +22,15 @@ unsafe extern "C" {
 unsafe extern "C" {
     fn args_sizes_get(count: *mut usize, size: *mut usize) -> u16;
     fn args_get(argv: *mut *const u8, buffer: *mut u8) -> u16;
-    fn fd_write(fd: u32, parts: *const (*const u8, usize), count: usize, written: *mut usize) -> u16;
+    fn fd_write(fd: u32, parts: *const Part, count: usize, written: *mut usize) -> u16;
     fn proc_exit(status: u32) -> !;
+}
+
+/// `ciovec`: bytes to write.
+#[repr(C)]
+struct Part {
+    at: *const u8,
+    len: usize,
 }
 
 /// `result<u32, errno>`
@@ -59,7 +66,7 @@ fn print(fd: u32, bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
         let mut written = 0;
-        let part = (rest.as_ptr(), rest.len());
+        let part = Part { at: rest.as_ptr(), len: rest.len() };
         // SAFETY: both are there for as long as the call lasts.
         if unsafe { fd_write(fd, &part, 1, &mut written) } != 0 {
             return;

@@ -22,30 +22,31 @@ fn bindings(text: &str, world: &str, into: &Path) {
     }
 }
 
-/// Compiles `NAME.c` against the bindings of world `NAME`; `app` is a program, others are libraries.
+/// Compiles `NAME.c` against the bindings of world `NAME`; what has a `main` is a program, others are libraries.
 fn module(application: &str, name: &str, text: &str, into: &Path) {
     let part = tempfile::tempdir().expect("a temporary folder");
     bindings(text, name, part.path());
     let mut command = Command::new("clang-19");
     command.args(["--target=wasm32-wasi", "--sysroot=/usr", "-std=c11", "-O2", "-Wall", "-Wno-unused-parameter"]);
-    if name != "app" {
+    let source = sources(application).join(name).with_extension("c");
+    if !fs::read_to_string(&source).expect("the source").contains("int main(") {
         command.arg("-mexec-model=reactor");
     }
-    command.arg("-I").arg(part.path()).arg(sources(application).join(name).with_extension("c"));
+    command.arg("-I").arg(part.path()).arg(source);
     command.arg(part.path().join(name).with_extension("c")).arg(part.path().join(format!("{name}_component_type.o")));
     command.arg("-Wl,--strip-debug,--stack-first").arg("-o").arg(into.join(name).with_extension("wasm"));
     let output = command.output().expect("clang-19 starts: it is in Debian's clang-19, with wasi-libc and lld-19");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// An application of these modules, in a folder of its own.
-pub fn application(name: &str, modules: &[&str]) -> TempDir {
+/// An application of these modules, by this manifest of its sources, in a folder of its own.
+pub fn application(name: &str, manifest: &str, modules: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = fs::read_to_string(sources(name).join(format!("{name}.wit"))).expect("the WIT");
     for module_name in modules {
         module(name, module_name, &text, folder.path());
     }
-    fs::copy(sources(name).join("bailiwick.toml"), folder.path().join("bailiwick.toml")).expect("the manifest");
+    fs::copy(sources(name).join(manifest), folder.path().join("bailiwick.toml")).expect("the manifest");
     folder
 }
 

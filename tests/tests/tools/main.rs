@@ -1,6 +1,8 @@
 //! Modules as today's tools emit them: bindings for C by wit-bindgen, compiled by clang, and no WIT file beside them.
 
 mod build;
+mod names;
+mod rust;
 mod sections;
 
 use bailiwick_tests::cli::bailiwick;
@@ -22,7 +24,7 @@ fn said(output: &Output, status: i32) -> String {
 
 #[test]
 fn modules_with_component_type_sections_need_no_wit_file() {
-    let folder = build::application("kv", &["keeper", "teller", "app"]);
+    let folder = build::application("kv", "bailiwick.toml", &["keeper", "teller", "app"]);
     assert!(
         !folder
             .path()

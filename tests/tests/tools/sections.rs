@@ -140,3 +140,93 @@ fn a_damaged_section_gets_an_answer() {
     assert!(answers[1] > section.len(), "{answers:?}");
     assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
 }
+
+/// A section whose world imports an interface of so many functions under so many names.
+fn multiplied(functions: usize, names: usize) -> Vec<u8> {
+    let text = |text: String| [leb(text.len()), text.into_bytes()].concat();
+    let list = |tag: u8, items: Vec<Vec<u8>>| [vec![tag], leb(items.len()), items.concat()].concat();
+    let sized = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
+    // (type (instance (type (func)) (export "f0" (func (type 0))) …)), and (import "t:p/i0" (instance (type 0))) …
+    let mut instance = vec![vec![1, 0x40, 0, 1, 0]];
+    instance.extend((0..functions).map(|i| [&[4, 0][..], &text(format!("f{i}")), &[1, 0]].concat()));
+    let mut world = vec![[vec![1], list(0x42, instance)].concat()];
+    world.extend((0..names).map(|i| [&[3, 0][..], &text(format!("t:p/i{i}")), &[5, 0]].concat()));
+    let package =
+        vec![[vec![1], list(0x41, world)].concat(), [&[4, 0][..], &text("t:p/w".to_owned()), &[4, 0]].concat()];
+    let types = sized(7, [vec![1], list(0x41, package)].concat());
+    let exports = sized(11, [&[1, 0][..], &text("w".to_owned()), &[3, 0, 0]].concat());
+    [b"\0asm\x0d\0\x01\0".to_vec(), custom("wit-component-encoding", &[4, 0]), types, exports].concat()
+}
+
+#[test]
+fn what_few_bytes_mean_is_bounded() {
+    let little = multiplied(20, 20);
+    compiled(&module("(module)", &[("component-type", &little)]), None).expect("it means 400 functions");
+    let much = multiplied(600, 600);
+    assert!(much.len() < 20_000, "{}", much.len());
+    refused(&[("component-type", &much)], "it means more than 262144 functions and types");
+    // Together they mean too much, and that is said of the first that is too much.
+    let some = multiplied(400, 400);
+    refused(&[("component-type:a", &some), ("component-type:b", &some)], "\"component-type:b\"");
+    // What the validator itself refuses.
+    refused(&[("component-type", &multiplied(2000, 2000))], "exceeds the limit");
+}
+
+/// The next of a row of numbers (splitmix64).
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) as usize
+}
+
+/// Several changes at once: bits, numbers, and pieces that are repeated, removed, or of another section.
+fn changed(section: &[u8], other: &[u8], state: &mut u64) -> Vec<u8> {
+    let mut changed = section.to_vec();
+    for _ in 0..=next(state) % 4 {
+        let at = next(state) % changed.len();
+        let end = (at + 1 + next(state) % 24).min(changed.len());
+        match next(state) % 6 {
+            0 => changed[at] ^= 1 << (next(state) % 8),
+            1 => changed[at] = changed[at].wrapping_add(if next(state).is_multiple_of(2) { 1 } else { 0xff }),
+            2 => changed[at] = [0, 1, 0x3f, 0x40, 0x70, 0x7f, 0x80, 0xff][next(state) % 8],
+            3 => drop(changed.splice(end..end, changed[at..end].to_vec())),
+            4 if changed.len() > 40 => drop(changed.drain(at..end)),
+            _ => {
+                let from = next(state) % other.len();
+                let piece = other[from..(from + end - at).min(other.len())].to_vec();
+                drop(changed.splice(at..end, piece));
+            }
+        }
+    }
+    changed
+}
+
+/// As above, with sections of every kind of type, and much more at once.
+#[test]
+fn many_damaged_sections_get_an_answer() {
+    const EACH: usize = 25_000;
+    let kv = include_str!("../../apps/kv/kv.wit");
+    let sections = ["keeper", "teller", "app", "both"].map(|world| build::section(kv, world));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for (i, section) in sections.iter().enumerate() {
+            let other = &sections[(i + 1) % sections.len()];
+            scope.spawn(move || {
+                let mut state = i as u64;
+                for _ in 0..EACH {
+                    let section = changed(section, other, &mut state);
+                    let begun = Instant::now();
+                    let result = compiled(&module("(module)", &[("component-type", &section)]), None);
+                    let took = begun.elapsed();
+                    assert!(took < Duration::from_secs(10), "{took:?}: {section:02x?}");
+                    if let Err(error @ CompileError::Internal { .. }) = result {
+                        panic!("{error}: {section:02x?}");
+                    }
+                }
+            });
+        }
+    });
+    println!("{} sections in {:?}", EACH * sections.len(), begun.elapsed());
+}
