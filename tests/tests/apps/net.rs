@@ -680,6 +680,7 @@ fn patterns_of_names_want_a_grant_of_names() {
     check(&tcp("\"a.example.org:443\", \"10.0.0.0/8:443\"")).without("W-NO-NAMES");
     // By its own code, and not by what the example's can do: it imports `connect`, and not `resolve`.
     let app = App::empty();
+    app.file("app.wit", "package example:app;\nworld app {\n    import bailiwick:virt/net;\n}\n");
     app.file(
         "app.wat",
         "(module (import \"bailiwick:virt/net\" \"connect\" (func $c (param i32 i32 i32 i32 i32)))\
