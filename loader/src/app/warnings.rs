@@ -27,7 +27,7 @@ fn unused(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
     for (id, node) in plan.iter() {
         for (name, slot) in &node.slots {
             let leads = |import: &Import| import.reachable && import.outcome.leads_to(name);
-            let used = wiring.all(id).any(leads) || looks_up(plan, wiring, id, &slot.cap);
+            let used = wiring.all(id).any(leads);
             let handed_on = plan
                 .iter()
                 .any(|(_, other)| other.slots.values().any(|slot| slot.from == Origin::Parent(id, name.clone())));
@@ -61,18 +61,6 @@ fn reaching<'a>(plan: &'a Plan, wiring: &Wiring, id: NodeId) -> Vec<(&'a str, &'
         wiring.all(id).any(reaches)
     };
     slots.filter(|(slot, function, _)| used(slot, function)).map(|(slot, _, connect)| (slot, connect)).collect()
-}
-
-/// Whether a capability to look names up is used by who connects to them: names that a pattern means want it, and those
-/// that are granted by themselves are asked of its servers.
-fn looks_up(plan: &Plan, wiring: &Wiring, id: NodeId, cap: &Cap) -> bool {
-    let Cap::Dns(dns) = cap else { return false };
-    let asks = |host: &HostPattern| match host {
-        HostPattern::Any | HostPattern::Below(_) => dns.allow.iter().any(|name| meets(name, host)),
-        HostPattern::Name(_) => !dns.servers.is_empty(),
-        HostPattern::Address(_) | HostPattern::Range(_) => false,
-    };
-    reaching(plan, wiring, id).iter().any(|(_, connect)| connect.iter().any(|endpoint| asks(&endpoint.host)))
 }
 
 /// Whether any name is of both.

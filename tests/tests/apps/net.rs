@@ -678,28 +678,6 @@ fn patterns_of_names_want_a_grant_of_names() {
         check(&format!("{}{}", tcp(hosts), dns(names))).without("W-NO-NAMES").without("W-UNUSED-GRANT");
     }
     check(&tcp("\"a.example.org:443\", \"10.0.0.0/8:443\"")).without("W-NO-NAMES");
-    // By its own code, and not by what the example's can do: it imports `connect`, and not `resolve`.
-    let app = App::empty();
-    app.file("app.wit", "package example:app;\nworld app {\n    import bailiwick:virt/net;\n}\n");
-    app.file(
-        "app.wat",
-        "(module (import \"bailiwick:virt/net\" \"connect\" (func $c (param i32 i32 i32 i32 i32)))\
-         (memory (export \"memory\") 1) (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) unreachable)\
-         (func (export \"_start\") (call $c (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))",
-    );
-    let check = |hosts: &str| {
-        app.file(
-            "bailiwick.toml",
-            format!(
-                "[package]\nname = \"app\"\nmodule = \"app.wat\"\n[host]\n{}{}[grants]\nnet = \"net\"\nnames = \"names\"\n",
-                tcp(hosts),
-                dns("\"*.example.org\"")
-            ),
-        );
-        app.bailiwick(&["check"]).with(0)
-    };
-    check("\"*.example.org:443\"").without("W-UNUSED-GRANT").without("W-NO-NAMES");
-    check("\"10.0.0.1:443\"").shows(&["W-UNUSED-GRANT app: slot names"]);
 }
 
 #[test]
