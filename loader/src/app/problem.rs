@@ -52,6 +52,8 @@ pub enum Code {
     FaultTime,
     /// Files that one reaches by numbers which others have too.
     SharedFiles,
+    /// Hosts that are granted by a pattern of names, to whom may look none of these up.
+    NoNames,
     /// Machine code, which nothing confines.
     Native,
 }
@@ -83,6 +85,7 @@ impl Code {
             Code::SharedTime => "W-SHARED-TIME",
             Code::FaultTime => "W-FAULT-TIME",
             Code::SharedFiles => "W-SHARED-FILES",
+            Code::NoNames => "W-NO-NAMES",
             Code::Native => "W-NATIVE",
         }
     }
@@ -98,6 +101,7 @@ impl Code {
                 | Code::SharedTime
                 | Code::FaultTime
                 | Code::SharedFiles
+                | Code::NoNames
                 | Code::Native
         )
     }

@@ -1,8 +1,10 @@
 //! What is suspicious about an application that is in order: it runs all the same.
 
+use super::cap::Cap;
 use super::check::{Import, Wiring};
 use super::files::shown;
 use super::manifest::OnFault;
+use super::net::{Endpoint, HostPattern};
 use super::plan::{Node, NodeId, Origin, Plan};
 use super::problem::{Code, Problem};
 use super::virt::Virt;
@@ -15,6 +17,7 @@ pub(super) fn all(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
     warnings.extend(outlived(plan));
     warnings.extend(unconfined(plan));
     warnings.extend(numbers(plan, wiring));
+    warnings.extend(nameless(plan, wiring));
     warnings
 }
 
@@ -40,6 +43,54 @@ fn unused(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
                     }
                 };
                 warnings.push(Problem::new(Code::UnusedGrant, &node.path, message));
+            }
+        }
+    }
+    warnings
+}
+
+/// The slots by which code of an instance connects to hosts, or sends to them: what they allow.
+fn reaching<'a>(plan: &'a Plan, wiring: &Wiring, id: NodeId) -> Vec<(&'a str, &'a [Endpoint])> {
+    let slots = plan.node(id).slots.iter().filter_map(|(name, slot)| match &slot.cap {
+        Cap::Tcp(net) => Some((name.as_str(), "connect", &net.connect[..])),
+        Cap::Udp(net) => Some((name.as_str(), "send-to", &net.connect[..])),
+        _ => None,
+    });
+    let used = |slot: &str, function: &str| {
+        let reaches = |import: &Import| import.reachable && import.name == function && import.outcome.leads_to(slot);
+        wiring.all(id).any(reaches)
+    };
+    slots.filter(|(slot, function, _)| used(slot, function)).map(|(slot, _, connect)| (slot, connect)).collect()
+}
+
+/// Whether any name is of both.
+fn meets(one: &HostPattern, other: &HostPattern) -> bool {
+    one.covers(other) || other.covers(one)
+}
+
+/// Warns of hosts by patterns of names, for who may look up none of these: which name it is, the module chooses, so what
+/// it asks for says something to whoever answers, and wants a grant.
+fn nameless(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for (id, node) in plan.iter() {
+        let allowed = || {
+            node.slots.values().flat_map(|slot| match &slot.cap {
+                Cap::Dns(dns) => &dns.allow[..],
+                _ => &[],
+            })
+        };
+        for (slot, connect) in reaching(plan, wiring, id) {
+            let by_pattern = |host: &HostPattern| matches!(host, HostPattern::Any | HostPattern::Below(_));
+            let lost = connect
+                .iter()
+                .find(|endpoint| by_pattern(&endpoint.host) && !allowed().any(|name| meets(name, &endpoint.host)));
+            if let Some(endpoint) = lost {
+                let left = if endpoint.host == HostPattern::Any { "addresses only" } else { "nothing" };
+                let message = format!(
+                    "slot {slot}: of {endpoint} it reaches {left}, because a name that a pattern means is looked up for who holds dns for it: grant it dns with allow = [\"{}\"], or write the names out",
+                    endpoint.host
+                );
+                warnings.push(Problem::new(Code::NoNames, &node.path, message));
             }
         }
     }

@@ -17,7 +17,7 @@ use super::types::{FdFlags, FileKind, Rights};
 use super::wait::{HostFd, Stop, Wait};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, SocketType, sockopt};
 use std::collections::BTreeSet;
 use std::io::{IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -36,7 +36,7 @@ const SHUT_WR: u32 = 2;
 /// Most others that a socket for datagrams remembers.
 const MAX_PEERS: usize = 1024;
 
-/// Most datagrams of strangers that are dropped before others have their turn.
+/// Most datagrams of strangers, and connections of those who are denied, that are dropped before others have their turn.
 const MAX_STRANGERS: usize = 64;
 
 /// A listening socket, a connection, or a socket for datagrams.
@@ -91,6 +91,11 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn new(cap: NetCap, ticket: Option<Ticket>) -> Held {
         Held { cap, _ticket: ticket }
+    }
+
+    /// Whether the grant says explicitly that it has nothing to do with whoever this is.
+    fn denies(&self, peer: &SocketAddrAny) -> bool {
+        SocketAddr::try_from(peer.clone()).is_ok_and(|peer| !self.cap.grant().admits(peer.ip(), Way::Literal))
     }
 }
 
@@ -202,12 +207,18 @@ impl Socket {
             None => None,
         };
         let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        match retry(|| rustix::net::accept_with(&self.stream, host_flags)) {
-            Err(errno) if errno == Errno::AGAIN && !nonblock => {
-                Err(Wait::for_stream(self.stream.host_fd(), PollFlags::IN))
+        for _ in 0..MAX_STRANGERS {
+            match retry(|| rustix::net::acceptfrom_with(&self.stream, host_flags)) {
+                Err(errno) if errno == Errno::AGAIN && !nonblock => {
+                    return Err(Wait::for_stream(self.stream.host_fd(), PollFlags::IN));
+                }
+                Err(errno) => return Err(errno.into()),
+                // Who is denied explicitly is not answered either.
+                Ok((_, Some(peer))) if held.as_ref().is_some_and(|held| held.denies(&peer)) => {}
+                Ok((accepted, _)) => return Ok(Socket::new(HostFd::Shared(Arc::new(accepted)), Role::Stream, held)),
             }
-            accepted => Ok(Socket::new(HostFd::Shared(Arc::new(accepted?)), Role::Stream, held)),
         }
+        if nonblock { Err(Errno::AGAIN.into()) } else { Err(Wait::for_others()) }
     }
 
     /// Whether somebody has written to it, and so may be answered.
@@ -257,6 +268,9 @@ impl Socket {
                 }
                 Err(errno) => return Err(errno.into()),
             };
+            if peers.anybody && !held.cap.grant().admits(sender.ip(), Way::Literal) {
+                continue;
+            }
             if peers.anybody {
                 peers.remember(sender);
             } else if !peers.known.contains(&sender) {
@@ -401,6 +415,7 @@ fn socket_for(ctx: &mut WasiCtx, fd: u32, rights: Rights) -> Result<(bool, &mut 
 #[cfg(test)]
 mod tests {
     use super::super::errno::Rule;
+    use super::super::net::{Deny, Net};
     use super::super::testing::{Guest, TempDir};
     use super::*;
     use std::io::{Read, Write};
@@ -484,6 +499,21 @@ mod tests {
         assert_eq!(receive(&mut guest, fd, 9, 0), Err(Errno::BADF));
         let seek = guest.call(|ctx, mem| super::super::fd_io::fd_seek(ctx, mem, LISTENER, 0, 0, 16));
         assert_eq!(seek, Err(Errno::SPIPE));
+    }
+
+    /// What is denied explicitly is denied to those who come by themselves, too.
+    #[test]
+    fn who_is_denied_is_not_answered() {
+        for (deny, answered) in [("127.0.0.0/8", false), ("10.0.0.0/8", true), ("default", true)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let grant = Net { deny: vec![Deny::parse(deny).unwrap()], ..Net::default() };
+            let mut socket = Socket::listener_of(listener.into(), NetCap::new(grant)).unwrap();
+            let accepted = socket.accept(true);
+            assert_eq!(accepted.is_ok(), answered, "{deny}");
+            drop(accepted);
+            assert_eq!(peer.read(&mut [0]).unwrap(), 0, "{deny}: it does not wait for an answer");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `bailiwick learn`: what an application used, as a manifest that grants no more than that.
 
+use super::net::{Greeter, Resolver, probe};
 use super::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -284,4 +285,74 @@ fn programs_are_told_too() {
     let said: Value = serde_json::from_str(said).unwrap();
     assert_eq!((&said["file"], &said["partial"]), (&json!("bailiwick.learned.toml"), &json!(false)), "{said}");
     assert!(said["changes"].as_array().unwrap().iter().any(|change| change["after"].is_null()), "{said}");
+}
+
+/// Of patterns that were granted, those places are written out that were used, and nothing else is left.
+#[test]
+fn of_the_network_is_kept_what_was_used() {
+    let (greeter, resolver) = (Greeter::start(), Resolver::start(&[&["127.0.0.1"]]));
+    let port = greeter.port.to_string();
+    let app = probe(&format!(
+        "net = {{ kind = \"tcp\", connect = [\"*:*\", \"unused.example:1\"], listen = [\"127.0.0.1:0\", \"127.0.0.1:*\"], deny_cidr = [] }}\n\
+         names = {{ kind = \"dns\", allow = [\"*\"], servers = [\"{}\"] }}\n\
+         datagrams = {{ kind = \"udp\", connect = [\"*:*\"] }}",
+        resolver.address
+    ));
+    let used = ["connect", "api.example", &port, "receive", "connect", "127.0.0.1", &port, "listen", "127.0.0.1", "0"];
+    let printed = "connect ok\nreceive \"welcome\"\nconnect ok\nlisten ok\n";
+    let learned =
+        app.bailiwick(&[&["learn", "--", "run", "bailiwick.toml"][..], &used].concat()).with(0).prints(printed);
+    let text = app.read("bailiwick.learned.toml");
+    for line in [
+        format!(
+            "net = {{ from = \"net\", connect = [\"api.example:{port}\", \"127.0.0.1:{port}\"], listen = [\"127.0.0.1:0\"] }}\n"
+        ),
+        "names = { from = \"names\", allow = [\"api.example\"] }\n".to_owned(),
+    ] {
+        assert!(text.contains(&line), "it lacks {line}:\n{text}");
+    }
+    assert!(!text.contains("datagrams"), "{text}");
+    learned.says(&["probe: names: look up * → look up api.example\n"]);
+    let again =
+        |arguments: &[&str]| app.bailiwick(&[&["run", "bailiwick.learned.toml"][..], arguments].concat()).with(0);
+    again(&used).prints(printed);
+    assert_eq!(greeter.reached(), 4);
+    again(&["connect", "5eed.evil.test", &port, "connect", "127.0.0.1", "1", "resolve", "5eed.evil.test"])
+        .prints("connect notcapable\nconnect notcapable\nresolve notcapable\n");
+    assert_eq!(resolver.asked(), ["api.example"]);
+}
+
+/// Who stands between a module and the world goes on standing there, with what it used itself.
+#[test]
+fn who_is_confined_stays_confined() {
+    let greeter = Greeter::start();
+    let port = greeter.port.to_string();
+    let app = App::web(
+        "[package]\nname = \"probe\"\nmodule = \"probe.wasm\"\n[host]\n\
+         out = { kind = \"stdio\", stdout = \"inherit\", stderr = \"inherit\" }\n\
+         command = { kind = \"args\", command_line = true }\n\
+         net = { kind = \"tcp\", connect = [\"127.0.0.1:*\", \"127.0.0.2:*\"] }\n\
+         hosts = { kind = \"env\", set = { ALLOW = \"*\" } }\n\
+         [grants]\nout = \"out\"\ncommand = \"command\"\nnet = \"net\"\n\n[imports]\nnet = { module = \"hosts\" } # between\n\n\
+         [deps.hosts]\nmodule = \"bailiwick:hostallow\"\ngrants = { net = \"net\", hosts = \"hosts\" }\n",
+    );
+    let used = ["connect", "127.0.0.1", &port, "connect", "10.0.0.1", "80"];
+    let printed = "connect ok\nconnect notcapable\n";
+    app.bailiwick(&[&["learn", "--", "run", "bailiwick.toml"][..], &used].concat()).with(0).prints(printed);
+    let text = app.read("bailiwick.learned.toml");
+    assert!(text.contains("\n[imports]\nnet = { module = \"hosts\" } # between\n"), "{text}");
+    assert!(!text.contains("never called"), "{text}");
+    let is = holds(&app, "bailiwick.learned.toml", "probe/hosts");
+    assert!(
+        is["net"].to_string().contains(&format!("127.0.0.1:{port}")) && !is["net"].to_string().contains("127.0.0.2"),
+        "{is}"
+    );
+    // Of its own network it can reach nothing.
+    assert!(holds(&app, "bailiwick.learned.toml", "probe").get("net").is_none(), "{text}");
+    app.bailiwick(&["check", "bailiwick.learned.toml"]).with(0);
+    app.bailiwick(&[&["run", "bailiwick.learned.toml"][..], &used].concat()).with(0).prints(printed);
+    // Who is asked for nothing stands there with nothing.
+    app.bailiwick(&["learn", "--force", "--", "run", "bailiwick.toml", "sleep", "1"]).with(0);
+    let text = app.read("bailiwick.learned.toml");
+    assert!(text.contains("\n[imports]\nnet =") && text.contains("\ngrants = {}\n"), "{text}");
 }

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A server that greets whoever connects, and counts them.
-struct Greeter {
-    port: u16,
+pub(super) struct Greeter {
+    pub(super) port: u16,
     count: Arc<AtomicUsize>,
 }
 
 impl Greeter {
-    fn start() -> Greeter {
+    pub(super) fn start() -> Greeter {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let count = Arc::new(AtomicUsize::new(0));
@@ -35,7 +35,7 @@ impl Greeter {
     }
 
     /// How many connections there were. Those of others wait in front of the one by which it is asked.
-    fn reached(&self) -> usize {
+    pub(super) fn reached(&self) -> usize {
         let mut own = TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
         own.read_exact(&mut [0; 7]).expect("a welcome");
         self.count.fetch_sub(1, Ordering::SeqCst) - 1
@@ -43,14 +43,14 @@ impl Greeter {
 }
 
 /// A resolver. What was asked, and answers in turn; the last one goes on for ever.
-struct Resolver {
-    address: SocketAddr,
+pub(super) struct Resolver {
+    pub(super) address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Resolver {
     /// Each answer is a list of addresses.
-    fn start(answers: &[&[&str]]) -> Resolver {
+    pub(super) fn start(answers: &[&[&str]]) -> Resolver {
         let answers: Vec<Vec<IpAddr>> =
             answers.iter().map(|list| list.iter().map(|text| text.parse().expect("an address")).collect()).collect();
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
@@ -98,7 +98,7 @@ impl Resolver {
     }
 
     /// The names that were asked for, each once. What others asked waits in front of the question by which it is asked.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let own = UdpSocket::bind("127.0.0.1:0").expect("a port");
         own.send_to(b"\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\xff\0\x01", self.address).expect("the resolver");
         own.recv(&mut [0; 1500]).expect("an answer");
@@ -111,7 +111,7 @@ impl Resolver {
 }
 
 /// The probe, that holds these resources besides a terminal, arguments and a clock.
-fn probe(host: &str) -> App {
+pub(super) fn probe(host: &str) -> App {
     let names: Vec<&str> = host.lines().filter_map(|line| line.split_once(" = ").map(|(name, _)| name)).collect();
     let grants: String = names.iter().map(|name| format!("{name} = \"{name}\"\n")).collect();
     App::web(&format!(
@@ -326,6 +326,94 @@ fn connections_and_bytes_are_limited() {
     app.run(&[&connect[..], &["receive", "flood", "6000"]].concat())
         .with(0)
         .prints("connect ok\nreceive \"welcome\"\nflood 4993 dquot\n");
+}
+
+/// What a limit refuses is refused before anybody is asked for a name.
+#[test]
+fn no_packet_beyond_a_limit() {
+    let (greeter, resolver) = (Greeter::start(), Resolver::start(&[&["127.0.0.1"]]));
+    let port = greeter.port.to_string();
+    let names = format!("names = {{ kind = \"dns\", allow = [\"x.example\"], servers = [\"{}\"] }}", resolver.address);
+    let manifest = |kind: &str, limit: &str| {
+        let hosts = format!("[\"127.0.0.1:{port}\", \"api.example:{port}\"]");
+        format!("net = {{ kind = \"{kind}\", connect = {hosts}, deny_cidr = []{limit} }}\n{names}\n")
+    };
+    let twice = ["connect", "127.0.0.1", &port, "connect", "api.example", &port];
+    probe(&manifest("tcp", ", max_connections = 1")).run(&twice).with(0).prints("connect ok\nconnect mfile\n");
+    let sends = ["bind", "127.0.0.1", "0", "send-to", "api.example", &port, "hello"];
+    probe(&manifest("udp", ", max_bytes = \"3B\"")).run(&sends).with(0).prints("bind ok\nsend-to dquot\n");
+    assert_eq!(resolver.asked(), [] as [&str; 0]);
+    // The controls.
+    probe(&manifest("tcp", ", max_connections = 2")).run(&twice).with(0).prints("connect ok\nconnect ok\n");
+    assert_eq!(resolver.asked(), ["api.example"]);
+    probe(&manifest("udp", ", max_bytes = \"5B\"")).run(&sends).with(0).prints("bind ok\nsend-to 5\n");
+}
+
+/// A module whose network is another's: of what that one passes on it has all, and of the rest no packet leaves.
+#[test]
+fn who_is_confined_reaches_what_the_allow_list_passes_on() {
+    let (greeter, resolver) = (Greeter::start(), Resolver::start(&[&["127.0.0.1"]]));
+    let port = greeter.port.to_string();
+    let echo = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let datagrams = echo.local_addr().expect("an address").port().to_string();
+    let (heard, hears) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((len, from)) = echo.recv_from(&mut buffer) {
+            let _ = heard.send(buffer[..len].to_vec());
+            let _ = echo.send_to(&buffer[..len], from);
+        }
+    });
+    let app = |allow: &str| {
+        App::web(&format!(
+            "[package]\nname = \"probe\"\nmodule = \"probe.wasm\"\n[host]\n\
+             out = {{ kind = \"stdio\", stdout = \"inherit\", stderr = \"inherit\" }}\n\
+             command = {{ kind = \"args\", command_line = true }}\n\
+             net = {{ kind = \"tcp\", connect = [\"*:{port}\"], deny_cidr = [] }}\n\
+             datagrams = {{ kind = \"udp\", connect = [\"*:{datagrams}\"], deny_cidr = [] }}\n\
+             names = {{ kind = \"dns\", allow = [\"*\"], servers = [\"{}\"] }}\n\
+             hosts = {{ kind = \"env\", set = {{ ALLOW = \"{allow}\" }} }}\n\
+             [grants]\nout = \"out\"\ncommand = \"command\"\n[imports]\nnet = {{ module = \"hosts\" }}\n\
+             [deps.hosts]\nmodule = \"bailiwick:hostallow\"\n\
+             grants = {{ net = \"net\", datagrams = \"datagrams\", names = \"names\", hosts = \"hosts\" }}\n",
+            resolver.address
+        ))
+    };
+    let listed = app("a.example,*.b.example");
+    listed
+        .run(&[
+            "resolve",
+            "a.example",
+            "connect",
+            "x.b.example",
+            &port,
+            "receive",
+            "close",
+            "connect",
+            "a.example",
+            &port,
+            "read",
+        ])
+        .with(0)
+        .prints("resolve 127.0.0.1 ok\nconnect ok\nreceive \"welcome\"\nclose ok\nconnect ok\nread \"welcome\"\n");
+    listed
+        .run(&["bind", "0.0.0.0", "0", "send-to", "a.example", &datagrams, "hello", "receive-from"])
+        .with(0)
+        .prints("bind ok\nsend-to 5\nreceive-from \"hello\" from 127.0.0.1\n");
+    assert_eq!(hears.try_iter().collect::<Vec<_>>(), [b"hello"]);
+    assert_eq!((resolver.asked(), greeter.reached()), (vec!["a.example".to_owned(), "x.b.example".to_owned()], 2));
+    let refused = ["resolve", "5eed.evil.test", "connect", "5eed.evil.test", &port, "connect", "10.0.0.1", &port];
+    let sends = ["bind", "0.0.0.0", "0", "send-to", "5eed.evil.test", &datagrams, "x", "send-to", "10.0.0.1", "9", "x"];
+    listed.run(&[&refused[..], &sends].concat()).with(0).prints(
+        "resolve notcapable\nconnect notcapable\nconnect notcapable\nbind ok\nsend-to notcapable\nsend-to notcapable\n",
+    );
+    assert_eq!((resolver.asked().len(), greeter.reached(), hears.try_iter().count()), (2, 2, 0));
+    // The control: the same leaves, if it is passed on.
+    app("*")
+        .run(&["resolve", "5eed.evil.test", "connect", "5eed.evil.test", &port])
+        .with(0)
+        .prints("resolve 127.0.0.1 ok\nconnect ok\n");
+    assert_eq!((resolver.asked().len(), greeter.reached()), (3, 3));
 }
 
 #[test]
@@ -570,6 +658,28 @@ fn two_children_share_what_their_parent_has() {
 }
 
 /// What a person reads of it.
+/// A pattern of names is of no use to who may look none of them up; a grant of names is of use to who connects by them.
+#[test]
+fn patterns_of_names_want_a_grant_of_names() {
+    let tcp = |hosts: &str| format!("net = {{ kind = \"tcp\", connect = [{hosts}] }}\n");
+    let dns = |names: &str| format!("names = {{ kind = \"dns\", allow = [{names}] }}\n");
+    let check = |host: &str| probe(host).bailiwick(&["check"]).with(0);
+    for (hosts, left) in [("\"*.example.org:443\"", "nothing"), ("\"a.org:1\", \"*:443\"", "addresses only")] {
+        for names in [String::new(), dns(if left == "nothing" { "\"example.org\"" } else { "" })] {
+            let said = format!("it reaches {left}, because a name that a pattern means is looked up");
+            check(&format!("{}{names}", tcp(hosts))).shows(&["W-NO-NAMES probe: slot net: of *", &said]);
+        }
+    }
+    for (hosts, names) in [
+        ("\"*.example.org:443\"", "\"a.example.org\""),
+        ("\"*.a.example.org:443\"", "\"*.example.org\""),
+        ("\"*:443\"", "\"*\""),
+    ] {
+        check(&format!("{}{}", tcp(hosts), dns(names))).without("W-NO-NAMES").without("W-UNUSED-GRANT");
+    }
+    check(&tcp("\"a.example.org:443\", \"10.0.0.0/8:443\"")).without("W-NO-NAMES");
+}
+
 #[test]
 fn explain_says_where_it_may_connect() {
     let app = App::web(&fs::read_to_string(built().web.join("bailiwick.toml")).expect("the example"));

@@ -81,7 +81,7 @@ pub(super) fn rewrite(
         };
         let Some(source) = allowed.get(edge.grant.from.as_str()) else { continue };
         let explicit = explicit(&edge.grant.narrowed);
-        if (edge.as_it_is && explicit) || (!explicit && in_host(source, now) == *source) {
+        if (edge.as_it_is && explicit) || (!explicit && is_all(source, now)) {
             continue;
         }
         let Some(item) = table.get_mut(edge.slot) else { continue };
@@ -125,9 +125,20 @@ impl<'a> Edge<'a> {
 
 /// Whether a grant says itself what of its source it hands over, so that a smaller source would be no excuse.
 fn explicit(narrowed: &toml::Table) -> bool {
-    ["rights", "stdin", "stdout", "stderr", "allow", "command_line", "resolution", "fixed", "virtual"]
-        .iter()
-        .any(|key| narrowed.contains_key(*key))
+    const KEYS: [&str; 11] = [
+        "rights",
+        "stdin",
+        "stdout",
+        "stderr",
+        "allow",
+        "command_line",
+        "resolution",
+        "fixed",
+        "virtual",
+        "connect",
+        "listen",
+    ];
+    KEYS.iter().any(|key| narrowed.contains_key(*key))
 }
 
 /// What a resource of the host has to allow so that `now` can be derived from it: its rights and streams are cut, the rest
@@ -145,6 +156,14 @@ fn in_host(resource: &Cap, now: &Cap) -> Cap {
             Cap::Stdio { stdin: of(*stdin, *i), stdout: of(*stdout, *o), stderr: of(*stderr, *e) }
         }
         _ => resource.clone(),
+    }
+}
+
+/// Whether it is all of a source that was made by [`in_host`], so that a grant has nothing to say.
+fn is_all(source: &Cap, now: &Cap) -> bool {
+    match now {
+        Cap::Dir { .. } | Cap::Stdio { .. } => in_host(source, now) == *source,
+        _ => now == source,
     }
 }
 
@@ -184,6 +203,16 @@ fn narrow(table: &mut dyn TableLike, source: &Cap, now: &Cap, host: bool) {
                     set(table, key, now.name().into());
                 }
             }
+        }
+        (Cap::Tcp(held) | Cap::Udp(held), Cap::Tcp(net) | Cap::Udp(net)) if !host => {
+            for (key, held, now) in [("connect", &held.connect, &net.connect), ("listen", &held.listen, &net.listen)] {
+                if table.contains_key(key) || held != now {
+                    set(table, key, texts(now));
+                }
+            }
+        }
+        (Cap::Dns(held), Cap::Dns(dns)) if !host && (table.contains_key("allow") || held.allow != dns.allow) => {
+            set(table, "allow", texts(&dns.allow));
         }
         (Cap::Env(_), Cap::Env(names)) if names.is_empty() => set(table, "allow", Array::new().into()),
         (Cap::Args { .. }, Cap::Args { command_line: false, .. }) if !host => set(table, "command_line", false.into()),
@@ -244,6 +273,10 @@ fn find<'a>(document: &'a mut DocumentMut, keys: &[&str]) -> Option<&'a mut dyn 
         table = table.get_mut(key)?.as_table_like_mut()?;
     }
     Some(table)
+}
+
+fn texts<T: ToString>(list: &[T]) -> Value {
+    Value::Array(list.iter().map(T::to_string).collect())
 }
 
 fn names(rights: DirRights) -> Value {

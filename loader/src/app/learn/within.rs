@@ -127,6 +127,16 @@ fn words(cap: &Cap) -> String {
         Cap::Env(names) => names.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Cap::Args { command_line, .. } => if *command_line { "the command line" } else { "fixed arguments" }.to_owned(),
         Cap::Clock(crate::app::cap::Clock::Virtual) => "a virtual clock".to_owned(),
+        Cap::Tcp(net) | Cap::Udp(net) => format!("connect {}, listen {}", texts(&net.connect), texts(&net.listen)),
+        Cap::Dns(dns) => format!("look up {}", texts(&dns.allow)),
         other => format!("{}", other.kind()),
+    }
+}
+
+/// A list in few words.
+fn texts<T: ToString>(list: &[T]) -> String {
+    match list {
+        [] => "nothing".to_owned(),
+        list => list.iter().map(T::to_string).collect::<Vec<_>>().join(" "),
     }
 }

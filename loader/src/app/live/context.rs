@@ -8,7 +8,9 @@ use crate::app::cap::{Cap, Clock, Random, Stream, SubPath};
 use crate::app::files::what;
 use crate::app::net::{Endpoint, Net};
 use crate::app::plan::{Node, NodeId, Origin, Plan};
-use crate::wasi::{Capture, ClockSource, Denial, Dir, DirGrant, Input, NetCap, Output, RandomSource, WasiCtx, net};
+use crate::wasi::{
+    Capture, ClockSource, Denial, Dir, DirGrant, Input, NetCap, Output, Place, RandomSource, WasiCtx, net,
+};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
@@ -272,6 +274,10 @@ impl Resources {
                     }
                     for address in grant.listen.iter().filter(|_| accepts).filter_map(Endpoint::address) {
                         let socket = self.listener(plan, id, name, address)?;
+                        if let Some(learning) = &config.learning {
+                            // Whether or not it accepts from it: the numbers of the others depend on it.
+                            learning.guest(plan, id).0.note_place(Place::TcpListen, &address.to_string());
+                        }
                         builder.listener_of(socket, &cap).map_err(|e| refused(&e))?;
                     }
                     builder.tcp(&cap);
@@ -282,7 +288,6 @@ impl Resources {
                         builder.udp(&cap);
                     }
                 }
-                Cap::Dns(_) if parts.net => {}
                 Cap::Dns(grant) => drop(builder.dns(grant.clone())),
             }
         }

@@ -1,7 +1,8 @@
 //! What a grant of the network allows: patterns of hosts and ports, addresses that are refused all the same, limits.
 //!
 //! Two ways lead to an address. Who names it **literally** (`10.0.0.1:80`, `10.0.0.0/8:*`, `localhost:80`) means that very
-//! address. Who names a **name** or a pattern leaves the address to whoever answers for the name, so unless the grant says
+//! address; a range means those of its addresses that are denied for nothing more special than itself, so `0.0.0.0/0` is
+//! no name of 127.0.0.1, nor `169.254.0.0/16` of 169.254.169.254. Who names a **name** or a pattern leaves the address to whoever answers for the name, so unless the grant says
 //! otherwise ([`Deny::Default`]) it is none of the addresses that are somebody's own network. Ranges that a grant denies
 //! explicitly are refused to both.
 
@@ -89,6 +90,22 @@ impl HostPattern {
         }
     }
 
+    /// Whether a grant of this leads to an address that a grant of `own`, which covers it, is denied by default.
+    fn escapes(&self, own: &HostPattern) -> bool {
+        let denied = default_ranges();
+        self.literal().iter().any(|asked| match (own, asked.single()) {
+            (HostPattern::Range(range), Some(address)) => !names(*range, address),
+            (HostPattern::Range(range), None) => {
+                denied.iter().any(|denied| denied.covers(*asked) && !denied.covers(*range))
+            }
+            (HostPattern::Any, Some(address)) => {
+                forms(address).iter().any(|form| denied.iter().any(|denied| denied.contains(*form)))
+            }
+            (HostPattern::Any, None) => denied.iter().any(|denied| denied.meets(*asked)),
+            _ => false,
+        })
+    }
+
     /// The addresses that it names literally.
     fn literal(&self) -> Vec<Range> {
         match self {
@@ -98,6 +115,14 @@ impl HostPattern {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether who names a range names this address of it literally: each range of those that are denied by default has all of
+/// it, if it has the address in any of its forms. Of a wider range nobody says that that address was meant.
+fn names(range: Range, address: IpAddr) -> bool {
+    let denied = default_ranges();
+    let has = |denied: &&Range| forms(address).iter().any(|form| denied.contains(*form));
+    denied.iter().filter(has).all(|denied| denied.covers(range))
 }
 
 impl fmt::Display for HostPattern {
@@ -242,13 +267,11 @@ impl Net {
             && (!self.denies_by_default() || other.denies_by_default() || default_ranges().iter().all(within))
     }
 
-    /// Whether an endpoint is one of those that it connects to, and stays as narrow: of what a pattern means, addresses that are denied by
-    /// default to whoever comes by a pattern can't be named literally by somebody below.
+    /// Whether an endpoint is one of those that it connects to, and stays as narrow: addresses that a pattern or a range
+    /// means, and that are denied to it by default, can't be named literally by somebody below.
     pub(crate) fn may_connect(&self, other: &Endpoint) -> bool {
-        let literal = other.host.literal();
-        let escapes = self.denies_by_default()
-            && literal.iter().any(|range| default_ranges().iter().any(|denied| denied.meets(*range)));
-        self.connect.iter().any(|own| own.covers(other) && !(escapes && own.host.literal().is_empty()))
+        let escapes = |own: &Endpoint| self.denies_by_default() && other.host.escapes(&own.host);
+        self.connect.iter().any(|own| own.covers(other) && !escapes(own))
     }
 
     /// Whether an endpoint is one of those that it listens on.
@@ -274,6 +297,7 @@ impl Net {
                 let asked = HostPattern::Address(*address);
                 endpoint.host.covers(&asked).then_some(match endpoint.host {
                     HostPattern::Any => Way::Pattern,
+                    HostPattern::Range(range) if !names(range, *address) => Way::Pattern,
                     _ => Way::Literal,
                 })
             }
@@ -481,12 +505,50 @@ mod tests {
         }
     }
 
+    /// Nobody who writes `0.0.0.0/0` means the host's own services, or where its cloud keeps credentials.
+    #[test]
+    fn a_wide_range_names_nothing_that_is_denied() {
+        let grant = net(&["0.0.0.0/0:80", "::/0:80", "169.254.0.0/16:81", "10.0.0.0/9:82"], &["default"]);
+        for (text, port, reached) in [
+            ("127.0.0.1", 80, false),
+            ("0.0.0.0", 80, false),
+            ("10.0.0.1", 80, false),
+            ("169.254.169.254", 80, false),
+            ("::1", 80, false),
+            ("2002:7f00:1::", 80, false),
+            ("64:ff9b::a00:1", 80, false),
+            ("8.8.8.8", 80, true),
+            ("2606:4700::1", 80, true),
+            ("169.254.1.1", 81, true),
+            ("169.254.169.254", 81, false),
+            ("10.1.1.1", 82, true),
+        ] {
+            let address: IpAddr = text.parse().unwrap();
+            let way = grant.way(&Host::Address(address), port).unwrap();
+            assert_eq!(grant.admits(address, way), reached, "{text} {port}");
+        }
+        let open = net(&["0.0.0.0/0:80"], &[]);
+        assert!(open.admits(LOOPBACK[0], open.way(&Host::Address(LOOPBACK[0]), 80).unwrap()));
+    }
+
     /// The exemption of literal addresses is the person's who wrote the grant, and not of whoever narrows it.
     #[test]
     fn what_a_pattern_is_denied_is_not_named_by_a_child() {
         let held = net(&["*:80"], &["default"]);
         for text in ["10.0.0.1:80", "localhost:80", "10.0.0.0/8:80", "0.0.0.0/0:80", "[::1]:80"] {
             assert!(!held.covers(&net(&[text], &["default"])), "{text}");
+        }
+        // Nor in another form.
+        for text in ["[64:ff9b::a00:1]:80", "[2002:7f00:1::]:80", "[::127.0.0.1]:80", "[2a00::5efe:10.0.0.1]:80"] {
+            assert!(!held.covers(&net(&[text], &["default"])), "{text}");
+        }
+        let ranges = net(&["0.0.0.0/0:80", "::/0:80", "10.0.0.0/8:81"], &["default"]);
+        for text in ["127.0.0.1:80", "10.0.0.0/8:80", "[2002:7f00:1::]:80", "169.254.0.0/16:80", "localhost:80"] {
+            assert!(!ranges.covers(&net(&[text], &["default"])), "{text}");
+        }
+        for text in ["8.8.8.8:80", "8.0.0.0/8:80", "0.0.0.0/0:80", "10.0.0.1:81", "10.0.0.0/9:81", "[2606:4700::1]:80"]
+        {
+            assert!(ranges.covers(&net(&[text], &["default"])), "{text}");
         }
         assert!(held.covers(&net(&["8.8.8.8:80"], &["default"])));
         assert!(

@@ -129,6 +129,7 @@ fn targets(
     progress: &mut Progress,
     (host, port): (&str, u16),
     caps: impl Fn(&WasiCtx) -> Result<Vec<NetCap>, Errno>,
+    afford: impl Fn(&NetCap) -> Result<(), Errno>,
     function: &'static str,
 ) -> Result<Vec<Target>, Stop> {
     loop {
@@ -137,6 +138,8 @@ fn targets(
             Stage::Begin => {
                 let guest = guest(ctx)?;
                 let route = guest.network.route(&caps(&guest)?, host, port)?;
+                // What a limit will refuse is refused before a name is looked up.
+                route.ways.iter().map(|(cap, _)| afford(cap)).reduce(Result::or).unwrap_or(Ok(()))?;
                 let used = if function == "connect" { Place::TcpConnect } else { Place::UdpConnect };
                 note(&guest, used, &place(host, port));
                 if route.ways.iter().all(|(_, way)| *way == Way::Pattern) && route.lookup.is_some() {
@@ -256,7 +259,9 @@ fn connect(
 ) -> Result<Reply, Stop> {
     if !matches!(progress.stage, Stage::Connecting(..)) {
         guest(ctx)?.descriptors.vacancy()?;
-        let targets = targets(ctx, progress, (host, port), |guest| Ok(guest.network.tcp.clone()), "connect")?;
+        let caps = |guest: &WasiCtx| Ok(guest.network.tcp.clone());
+        let afford = |cap: &NetCap| cap.connection().map(drop);
+        let targets = targets(ctx, progress, (host, port), caps, afford, "connect")?;
         // One for each grant that may be used: which one it is shows when the connection is there.
         let mut tickets: Vec<Ticket> = Vec::new();
         for target in &targets {
@@ -286,10 +291,10 @@ fn resolve(ctx: &Mutex<WasiCtx>, name: &str, progress: &mut Progress) -> Result<
             Host::Address(_) => Ok(Vec::new()),
             Host::Name(name) => guest.network.servers_for(name).ok_or(denied),
         }?;
+        note(&guest, Place::Name, name);
         match (host.known(), &host) {
             (Some(known), _) => return Ok(Reply::Texts(known.iter().map(ToString::to_string).collect())),
             (None, Host::Name(name)) => {
-                note(&guest, Place::Name, name);
                 drop(guest);
                 progress.stage = Stage::Lookup(Box::new(Lookup::begin(name, &servers)), Vec::new(), 0);
             }
@@ -361,7 +366,11 @@ fn send_to(
         Stage::Targets(targets) => targets,
         stage => {
             progress.stage = stage;
-            targets(ctx, progress, (host, port), caps, "send-to")?
+            let afford = |cap: &NetCap| match cap.reserve(data.len())?.bytes == data.len() {
+                true => Ok(()),
+                false => Err(Errno::DQUOT.by(Rule::Bytes)),
+            };
+            targets(ctx, progress, (host, port), caps, afford, "send-to")?
         }
     };
     let mut guest = guest(ctx)?;
