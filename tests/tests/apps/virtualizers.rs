@@ -208,6 +208,14 @@ fn a_log_has_a_line_for_each_call_and_nothing_that_a_terminal_obeys() {
 }
 
 #[test]
+fn a_logged_sleep_lasts_as_long_as_one_that_is_not() {
+    // Nobody is granted a clock, so both see virtual ones, which go on by what is slept.
+    let deps = "[deps.log]\nmodule = \"bailiwick:logproxy\"\ngrants.out = \"out\"";
+    let logged = virtual_program("ask", "", "clock = { module = \"log\" }", deps).run(&["sleep", "time"]).with(0);
+    logged.says(&["clock.sleep(duration=86400000000000)\n"]).shows(&["monotonic 86400.000000000\n"]);
+}
+
+#[test]
 fn the_allow_list_passes_on_what_reaches_its_hosts_and_nothing_else() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
