@@ -104,6 +104,7 @@ fn an_overlay_lies_over_memory_and_a_log_before_both() {
          [deps.log]\nmodule = \"bailiwick:logproxy\"\ngrants.out = \"out\"\nimports.fs = {{ module = \"overlay\" }}"
     );
     let app = virtual_program("walk", "", "fs = { module = \"log\" }", &deps);
+    app.bailiwick(&["explain", "log"]).with(0).shows(&["program/log (bailiwick:logproxy)\n"]);
     let expected = over_a_folder("walk").run(&["6", STEPS]).with(0).out;
     let ended = app.run(&["6", STEPS]).with(0).says(&["fs.open(folder=", "fs.rename-at(folder=", " error 44\n"]);
     same("6", &expected, &ended.out);
