@@ -157,7 +157,8 @@ impl Said<'_> {
                 return Ok(None);
             }
             let names: Vec<&str> = self.names.keys().map(String::as_str).filter(|n| self.edge != Some(n)).collect();
-            let none = format!("there is no dependency and no shared instance {name:?} here; there are: {}", list(&names));
+            let none =
+                format!("there is no dependency and no shared instance {name:?} here; there are: {}", list(&names));
             // A module is no instance yet, also where it is always there.
             return Err(match name.strip_prefix(shipped::PREFIX) {
                 Some(short) => format!("{none}; declare it as [deps.{short}] with module = {name:?}, and name that"),

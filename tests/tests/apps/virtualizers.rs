@@ -217,6 +217,15 @@ fn a_logged_sleep_lasts_as_long_as_one_that_is_not() {
 }
 
 #[test]
+fn what_somebody_answers_is_not_said_to_be_not_exercised() {
+    let app = virtual_program("ask", "", MEMFS, DEP_MEMFS);
+    app.bailiwick(&["learn", "--", "run", ".", "write", "/a", "x"]).with(0);
+    let learned = app.read("bailiwick.learned.toml");
+    let said = learned.lines().find(|line| line.starts_with("#   program: ") && line.contains("path_open"));
+    assert_eq!(said, None);
+}
+
+#[test]
 fn the_allow_list_passes_on_what_reaches_its_hosts_and_nothing_else() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
