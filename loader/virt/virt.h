@@ -1,8 +1,9 @@
 // The C view of bailiwick:virt (runtime-abi/wit/virt.wit; `bailiwick wit virt` prints it): what a module exports to stand
 // between another module and the world, and what it imports to reach one that does, or the network.
 //
-// A virtualizer in C or C++ defines the functions of an interface, all of them, by the names that they have here, and a
-// `cabi_realloc`. Each is declared with the name by which it is exported, so a definition is enough:
+// A virtualizer in C or C++ defines the functions of an interface, all of them, by the names that they have here, and
+// `cabi_realloc` if any takes a string or a list. Each is declared with the name by which it is exported, so a definition is
+// enough:
 //
 //     #include "virt.h"
 //     static virt_u64_result result;
@@ -39,6 +40,10 @@ extern "C" {
 
 #define VIRT_EXPORT(name) __attribute__((export_name(name)))
 #define VIRT_IMPORT(interface, function) __attribute__((import_module(interface), import_name(function)))
+
+// Room for strings and lists that come from outside: what C's realloc gives, at a multiple of `align`. With a C library:
+// `return realloc(old, size);`, as `align` is 8 at most.
+VIRT_EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
 
 // ---- Values ----------------------------------------------------------------------------------------------------------
 

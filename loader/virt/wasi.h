@@ -35,10 +35,13 @@ typedef struct {
 typedef struct {
     uint64_t userdata;
     uint8_t tag;
-    uint32_t clock;
+    // A variant's case lies where the largest member of any case may: at a multiple of 8.
+    _Alignas(8) uint32_t clock;
     uint64_t timeout, precision;
     uint16_t flags;
 } wasi_clock_subscription;
+
+_Static_assert(sizeof(wasi_clock_subscription) == 48, "wasi_clock_subscription");
 
 typedef struct {
     uint64_t userdata;

@@ -10,6 +10,7 @@ use super::files::shown;
 use super::manifest::ManifestError;
 use super::plan::{Node, NodeId, Plan};
 use super::problem::{Code, Problem};
+use super::shipped;
 use super::virt::Virt;
 use bailiwick_runtime_abi::wit::Function;
 use serde::Deserialize;
@@ -156,10 +157,13 @@ impl Said<'_> {
                 return Ok(None);
             }
             let names: Vec<&str> = self.names.keys().map(String::as_str).filter(|n| self.edge != Some(n)).collect();
-            return Err(format!(
-                "there is no dependency and no shared instance {name:?} here; there are: {}",
-                list(&names)
-            ));
+            let none =
+                format!("there is no dependency and no shared instance {name:?} here; there are: {}", list(&names));
+            // A module is no instance yet, also where it is always there.
+            return Err(match name.strip_prefix(shipped::PREFIX) {
+                Some(short) => format!("{none}; declare it as [deps.{short}] with module = {name:?}, and name that"),
+                None => none,
+            });
         };
         let node = plan.node(of);
         let already = match virt {

@@ -53,7 +53,9 @@ impl Build {
         let out = &self.output;
         let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", out.display()));
         if out.symlink_metadata().is_ok() {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+            let message =
+                format!("{}: it is there already, and is not written over; name another with -o", out.display());
+            return Err(Failure::new(message));
         }
         let name = out.file_name().ok_or_else(|| Failure::usage("-o wants the name of a folder"))?;
         sweep(&folder_of(out), name);

@@ -8,7 +8,7 @@ use super::output::write_file;
 use super::run_app::{Learner, Settings, run_checked};
 use super::text::{inert, say, say_line};
 use super::{Arguments, Command};
-use bailiwick_loader::app::files::{read_text, shown};
+use bailiwick_loader::app::files::{folder_of, read_text, shown};
 use bailiwick_loader::app::learn::{Change, LearnError, Learned, narrow, unexercised};
 use bailiwick_loader::app::manifest::MAX_MANIFEST_BYTES;
 use clap::{Parser, ValueHint};
@@ -149,7 +149,11 @@ impl Lesson<'_> {
         }
         app::spare("-o", output, &checked.plan)?;
         match output.symlink_metadata() {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            // Before the run: what was learned would be lost with it.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => match folder_of(output).is_dir() {
+                true => Ok(()),
+                false => refuse("its folder is not there; make it, or name another file with -o"),
+            },
             Err(e) => refuse(&e.to_string()),
             Ok(metadata) if !metadata.is_file() => refuse("it is no regular file; name another with -o"),
             Ok(_) if !self.learn.force => refuse("it is there already; --force writes it anew, and -o names another"),

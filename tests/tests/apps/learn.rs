@@ -196,6 +196,7 @@ fn nothing_that_is_there_is_replaced() {
         ("dangling.toml", "it is no regular file"),
         ("d", "it is no regular file"),
         ("/dev/null", "it is no regular file"),
+        ("nowhere/new.toml", "its folder is not there; make it, or name another file with -o"),
         ("-", "standard output is the application's"),
     ] {
         app.bailiwick(&["learn", "--force", "-o", name, "--", "run", "."]).with(1).says(&[said]);

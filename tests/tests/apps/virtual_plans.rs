@@ -114,6 +114,10 @@ fn whom_nobody_here_holds_can_not_stand_between() {
             "fs = { module = \"disk\" }",
             "imports.fs: there is no dependency and no shared instance \"disk\" here; there are: memfs, still",
         ),
+        (
+            "fs = { module = \"bailiwick:memfs\" }",
+            "declare it as [deps.memfs] with module = \"bailiwick:memfs\", and name that",
+        ),
         ("fs = { module = \"legacy\" }", "deps.legacy.imports.fs: legacy can't answer itself"),
         ("fs = { module = \"memfs\", rights = [] }", "unknown field `rights`"),
         ("fs = \"memfs\"", "expected a table, as { module = \"memfs\" }"),

@@ -104,6 +104,7 @@ fn an_overlay_lies_over_memory_and_a_log_before_both() {
          [deps.log]\nmodule = \"bailiwick:logproxy\"\ngrants.out = \"out\"\nimports.fs = {{ module = \"overlay\" }}"
     );
     let app = virtual_program("walk", "", "fs = { module = \"log\" }", &deps);
+    app.bailiwick(&["explain", "log"]).with(0).shows(&["program/log (bailiwick:logproxy)\n"]);
     let expected = over_a_folder("walk").run(&["6", STEPS]).with(0).out;
     let ended = app.run(&["6", STEPS]).with(0).says(&["fs.open(folder=", "fs.rename-at(folder=", " error 44\n"]);
     same("6", &expected, &ended.out);
@@ -205,6 +206,23 @@ fn a_log_has_a_line_for_each_call_and_nothing_that_a_terminal_obeys() {
             "stdio.write(to=\"out\", len=",
         ])
         .without("\u{1b}");
+}
+
+#[test]
+fn a_logged_sleep_lasts_as_long_as_one_that_is_not() {
+    // Nobody is granted a clock, so both see virtual ones, which go on by what is slept.
+    let deps = "[deps.log]\nmodule = \"bailiwick:logproxy\"\ngrants.out = \"out\"";
+    let logged = virtual_program("ask", "", "clock = { module = \"log\" }", deps).run(&["sleep", "time"]).with(0);
+    logged.says(&["clock.sleep(duration=86400000000000)\n"]).shows(&["monotonic 86400.000000000\n"]);
+}
+
+#[test]
+fn what_somebody_answers_is_not_said_to_be_not_exercised() {
+    let app = virtual_program("ask", "", MEMFS, DEP_MEMFS);
+    app.bailiwick(&["learn", "--", "run", ".", "write", "/a", "x"]).with(0);
+    let learned = app.read("bailiwick.learned.toml");
+    let said = learned.lines().find(|line| line.starts_with("#   program: ") && line.contains("path_open"));
+    assert_eq!(said, None);
 }
 
 #[test]

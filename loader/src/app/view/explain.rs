@@ -16,7 +16,11 @@ pub fn text(plan: &Plan, wiring: &Wiring, id: NodeId) -> String {
     let package = match &node.package {
         (name, version) if !name.is_empty() && !version.is_empty() => format!(" ({name} {version})"),
         (name, _) if !name.is_empty() && *name != node.name => format!(" ({name})"),
-        _ => String::new(),
+        // One that is always there has no package, and is known by its module's name.
+        _ => match node.members.first() {
+            Some(member) if member.shipped => format!(" ({})", member.file.display()),
+            _ => String::new(),
+        },
     };
     let _ = writeln!(out, "{}{package}", node.path);
     if let Some(said) = unconfined(node) {
