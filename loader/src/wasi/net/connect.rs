@@ -56,7 +56,8 @@ impl Connecting {
             let now_ns = monotonic_ns();
             let share_ns = self.until_ns.saturating_sub(now_ns) / self.targets.len().max(1) as u64;
             let target = self.targets.pop_front().filter(|_| share_ns > 0).ok_or(self.last)?;
-            match begin(target.address) {
+            // Nothing is sent any more once the grant has ended.
+            match target.cap.alive().and_then(|()| begin(target.address)) {
                 Ok((socket, done)) if done || !wait => return Ok((Arc::new(socket), target)),
                 Ok((socket, _)) => self.current = Some((Arc::new(socket), target, now_ns.saturating_add(share_ns))),
                 Err(errno) => self.last = errno,
