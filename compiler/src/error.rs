@@ -40,6 +40,18 @@ pub enum CompileError {
         /// Index of the function in whose body it was found.
         function: Option<u32>,
     },
+    /// The input needs a part of the language that the options leave out.
+    #[error("{feature} is left out by --wasm-features, and needed at offset {offset:#x}{}: {message}", in_function(*function))]
+    SwitchedOff {
+        /// The name of the feature.
+        feature: &'static str,
+        /// The validator's message.
+        message: String,
+        /// Byte offset in the binary.
+        offset: u64,
+        /// Index of the function in whose body it was found.
+        function: Option<u32>,
+    },
     /// The module is larger in some way than an artifact can express.
     #[error("{what}, and the limit is {limit}")]
     Limit {

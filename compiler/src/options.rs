@@ -4,6 +4,7 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::parse::WasmFeatures;
 use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
 use std::fmt;
@@ -18,6 +19,8 @@ pub struct Options<'a> {
     pub cpu: Cpu,
     /// What to optimise for.
     pub opt_level: OptLevel,
+    /// Which parts of the language the module may use.
+    pub wasm_features: WasmFeatures,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
     pub interruptible: bool,
     /// What the module imports and exports, in WIT.
@@ -34,6 +37,7 @@ impl Default for Options<'_> {
             target: Arch::host().unwrap_or(Arch::X86_64),
             cpu: Cpu::default(),
             opt_level: OptLevel::Speed,
+            wasm_features: WasmFeatures::default(),
             interruptible: true,
             wit: None,
             jobs: None,
@@ -48,6 +52,7 @@ impl fmt::Debug for Options<'_> {
             .field("target", &self.target)
             .field("cpu", &self.cpu)
             .field("opt_level", &self.opt_level)
+            .field("wasm_features", &self.wasm_features)
             .field("interruptible", &self.interruptible)
             .field("wit", &self.wit)
             .field("jobs", &self.jobs)
@@ -87,7 +92,12 @@ impl Options<'_> {
         }
         let polls = if self.interruptible { "" } else { " --interruptible=no" };
         let wit = self.wit.map(|wit| wit.canonical()).transpose()?.unwrap_or_default();
-        Ok(format!("--target {} --cpu {cpu} -O {}{polls}{wit}", triple(self.target), self.opt_level))
+        // What a module may use does not shape the code of one that is compiled; a cache must tell it from one that is refused.
+        let features = match self.wasm_features {
+            WasmFeatures::ALL => String::new(),
+            some => format!(" --wasm-features {some}"),
+        };
+        Ok(format!("--target {} --cpu {cpu} -O {}{polls}{features}{wit}", triple(self.target), self.opt_level))
     }
 
     pub(crate) fn jobs(&self) -> usize {

@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::group::{AsGroup, Inner, enter, inner, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
 use bailiwick_runtime_abi::format::TextKind;
-use bailiwick_runtime_abi::view::damaged;
 use std::marker::PhantomData;
 
 /// The record that references to a function point to, `bailiwick_runtime_abi::context`.
@@ -44,7 +43,7 @@ impl Func {
 
     pub(crate) fn func_type(self, inner: &Inner) -> Result<FuncType, Error> {
         let id = self.funcref(inner)?.type_id;
-        inner.types.get(id as usize).cloned().ok_or(damaged("types", "a function has no type").into())
+        inner.types.function(id).cloned()
     }
 
     pub(crate) fn target(self, inner: &Inner) -> Result<Target, Error> {
@@ -53,7 +52,7 @@ impl Func {
         let local = instance.local_type(funcref.type_id)?;
         let view = instance.artifact.view();
         let stub = view.record("types", view.types(), local)?.entry_stub;
-        let ty = inner.types.get(funcref.type_id as usize).ok_or(damaged("types", "a function has no type"))?;
+        let ty = inner.types.function(funcref.type_id)?;
         let stub = instance.artifact.tagged_code(stub, TextKind::Entry, ty)?;
         Ok(Target { stub, context: funcref.context, code: funcref.code })
     }
@@ -71,19 +70,22 @@ impl Func {
     pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
         let id = inner(group).id;
         let ty = self.func_type(inner(group))?;
-        if !arguments.iter().map(Val::ty).eq(ty.params().iter().copied()) {
+        let mismatch = || {
             let found = FuncType::new(arguments.iter().map(Val::ty), []);
-            return Err(Error::Type { expected: ty.to_string(), found: found.to_string() });
+            Error::Type { expected: ty.to_string(), found: found.to_string() }
+        };
+        if arguments.len() != ty.params().len() {
+            return Err(mismatch());
         }
         let mut cells = vec![RawValue::default(); ty.cells().max(1)];
-        for (cell, argument) in cells.iter_mut().zip(arguments) {
-            cell.0 = argument.to_raw(id)?;
+        for ((cell, argument), &param) in cells.iter_mut().zip(arguments).zip(ty.params()) {
+            *cell = inner(group).lower(param, *argument)?.ok_or_else(mismatch)?;
         }
         let target = self.target(inner(group))?;
         // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
         // group is alive.
         unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
-        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, c.0, id)).collect())
+        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, *c, id)).collect())
     }
 
     /// The same function with its types checked once.

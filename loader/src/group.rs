@@ -10,13 +10,14 @@ use crate::instance::InstanceData;
 use crate::interrupt::{Interrupt, InterruptHandle, interrupted};
 use crate::memory::MemoryData;
 use crate::table::TableData;
+use crate::tag::TagData;
 use crate::trap::{Backtrace, Trap};
-use crate::value::{ExternRef, FuncType, RawValue};
+use crate::types::Types;
+use crate::value::{ExternRef, RawValue};
 use bailiwick_runtime_abi::limits::{DEFAULT_STACK_SIZE, MAX_TABLE_ELEMENTS, MEMORY_RESERVATION};
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::view::damaged;
 use std::any::Any;
-use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -93,9 +94,7 @@ pub(crate) struct Inner {
     pub record: GroupRecord,
     pub id: u64,
     pub config: GroupConfig,
-    /// Function types by the group's id.
-    pub types: Vec<FuncType>,
-    type_ids: HashMap<FuncType, u32>,
+    pub types: Types,
     pub instances: Vec<InstanceData>,
     /// Boxed, because slots hold their addresses.
     #[allow(clippy::vec_box, reason = "slots hold their addresses")]
@@ -105,6 +104,7 @@ pub(crate) struct Inner {
     pub memories: Vec<MemoryData>,
     pub tables: Vec<TableData>,
     pub globals: Vec<GlobalData>,
+    pub tags: Vec<TagData>,
     pub externs: Vec<Box<dyn Any + Send>>,
     pub interrupt: Arc<Interrupt>,
     /// The last limit of the configuration that a guest's growth ran into.
@@ -188,14 +188,14 @@ impl Group {
             record,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             config,
-            types: Vec::new(),
-            type_ids: HashMap::new(),
+            types: Types::default(),
             instances: Vec::new(),
             hosts: Vec::new(),
             edges: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             externs: Vec::new(),
             interrupt: Arc::new(Interrupt::default()),
             refused: None,
@@ -264,17 +264,6 @@ impl Drop for Group {
 }
 
 impl Inner {
-    /// The group's id of a function type. Structural: equal types have equal ids, others never.
-    pub(crate) fn intern(&mut self, ty: FuncType) -> u32 {
-        if let Some(&id) = self.type_ids.get(&ty) {
-            return id;
-        }
-        let id = self.types.len() as u32;
-        self.types.push(ty.clone());
-        self.type_ids.insert(ty, id);
-        id
-    }
-
     pub(crate) fn add_extern(&mut self, value: Box<dyn Any + Send>) -> Result<ExternRef, Error> {
         if self.externs.len() >= self.config.max_extern_refs {
             return Err(Error::Limit { what: "host values in a group", limit: self.config.max_extern_refs as u64 });

@@ -252,14 +252,20 @@ impl HostFunc {
         let own = ty.clone();
         let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
             let group = crate::group::inner(caller).id;
-            let params =
-                ty.params().iter().zip(&*cells).map(|(&t, c)| Val::from_raw(t, c[0], group)).collect::<Vec<_>>();
+            let params = ty
+                .params()
+                .iter()
+                .zip(&*cells)
+                .map(|(&t, c)| Val::from_raw(t, RawValue(c[0], c[1]), group))
+                .collect::<Vec<_>>();
             let results = f(caller, &params)?;
-            if !results.iter().map(Val::ty).eq(ty.results().iter().copied()) {
-                return Err(HostError::message(format!("host function returned other types than {ty} says")));
+            let mismatch = || HostError::message(format!("host function returned other types than {ty} says"));
+            if results.len() != ty.results().len() {
+                return Err(mismatch());
             }
-            for (result, cell) in results.into_iter().zip(cells) {
-                *cell = [result.to_raw(group)?, 0];
+            for ((result, &wanted), cell) in results.into_iter().zip(ty.results()).zip(cells) {
+                let raw = crate::group::inner(caller).lower(wanted, result)?.ok_or_else(mismatch)?;
+                *cell = [raw.0, raw.1];
             }
             Ok(())
         };

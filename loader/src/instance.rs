@@ -8,6 +8,7 @@ use crate::group::{AsGroup, Inner, inner};
 use crate::link::Extern;
 use crate::memory::Memory;
 use crate::table::Table;
+use crate::tag::Tag;
 use crate::value::WasmTypes;
 use bailiwick_runtime_abi::context::{BUILTINS, EXIT, GROUP, HEADER_SIZE, Layout, MAGIC, OWNER};
 use bailiwick_runtime_abi::format::{Kind, TextKind};
@@ -58,6 +59,8 @@ pub(crate) struct InstanceData {
     pub globals: Vec<u32>,
     /// The group's type ids, by the module's.
     pub types: Vec<u32>,
+    /// The group's tags, by the module's.
+    pub tags: Vec<u32>,
     pub data_dropped: Vec<bool>,
     pub elements_dropped: Vec<bool>,
     /// The group's index of the memory exported as `memory`.
@@ -109,7 +112,7 @@ impl Inner {
         unsafe {
             if (*record).code == 0 {
                 let type_id = *data.types.get(function.type_index as usize).ok_or(damaged("functions", "no type"))?;
-                let ty = self.types.get(type_id as usize).ok_or(damaged("functions", "no type"))?;
+                let ty = self.types.function(type_id)?;
                 let code = data.artifact.tagged_code(function.text_offset, TextKind::Function, ty)?;
                 *record = Funcref { code, context: data.context, type_id, reserved: 0 };
             }
@@ -141,6 +144,7 @@ impl Inner {
             Kind::Table => Extern::Table(Table { group, index: at(&data.tables)? }),
             Kind::Memory => Extern::Memory(Memory { group, index: at(&data.memories)? }),
             Kind::Global => Extern::Global(Global { group, index: at(&data.globals)? }),
+            Kind::Tag => Extern::Tag(Tag { group, index: at(&data.tags)? }),
         })
     }
 }

@@ -41,7 +41,9 @@ mod memory;
 mod signals;
 mod sys;
 mod table;
+mod tag;
 mod trap;
+mod types;
 mod value;
 pub mod wasi;
 
@@ -59,8 +61,9 @@ pub use interrupt::{InterruptHandle, InterruptSignal};
 pub use link::{Extern, Imports};
 pub use memory::{Memory, MemoryType};
 pub use table::{Table, TableType};
+pub use tag::Tag;
 pub use trap::{Backtrace, Frame, Trap};
-pub use value::{ExternRef, FuncType, Val, ValType, WasmType, WasmTypes};
+pub use value::{ExnRef, ExternRef, FuncType, HeapType, RefType, Val, ValType, WasmType, WasmTypes};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -8,6 +8,7 @@ use crate::host::{Caller, HostError, HostFunc, IntoHostFunc};
 use crate::instance::Instance;
 use crate::memory::Memory;
 use crate::table::Table;
+use crate::tag::Tag;
 use crate::value::{FuncType, Val};
 use bailiwick_runtime_abi::format::Kind;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global
     Global(Global),
+    /// A tag
+    Tag(Tag),
 }
 
 impl Extern {
@@ -33,6 +36,7 @@ impl Extern {
             Extern::Table(_) => Kind::Table,
             Extern::Memory(_) => Kind::Memory,
             Extern::Global(_) => Kind::Global,
+            Extern::Tag(_) => Kind::Tag,
         }
     }
 }
@@ -44,7 +48,7 @@ macro_rules! from_extern {
         }
     )*};
 }
-from_extern!(Func Table Memory Global);
+from_extern!(Func Table Memory Global Tag);
 
 /// What an import is satisfied with.
 #[derive(Clone, Debug)]
@@ -160,18 +164,16 @@ pub(crate) fn describe(inner: &mut Inner, definition: &Definition) -> Result<Str
         Definition::Host(host) => format!("function {}", host.ty),
         Definition::Refused => "a function that refuses every call".to_owned(),
         Definition::Extern(Extern::Func(f)) => format!("function {}", f.func_type(inner)?),
-        Definition::Extern(Extern::Memory(m)) => {
-            let data = m.data(inner)?;
-            crate::MemoryType { minimum: data.len() / 65_536, maximum: data.maximum }.to_string()
-        }
-        Definition::Extern(Extern::Table(t)) => {
-            let data = t.data(inner)?;
-            crate::TableType { element: data.element, minimum: data.len(), maximum: data.maximum }.to_string()
-        }
+        Definition::Extern(Extern::Memory(m)) => m.data(inner)?.ty().to_string(),
+        Definition::Extern(Extern::Table(t)) => t.data(inner)?.ty().to_string(),
         Definition::Extern(Extern::Global(g)) => match inner.globals.get(g.index as usize) {
             Some(data) if g.group == inner.id => data.ty.to_string(),
             _ => return Err(Error::WrongGroup("global")),
         },
+        Definition::Extern(Extern::Tag(t)) => {
+            let id = t.data(inner)?.type_id;
+            format!("tag {}", inner.types.function(id)?)
+        }
     })
 }
 

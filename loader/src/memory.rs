@@ -22,26 +22,49 @@ pub(crate) struct MemoryData {
     pub def: *mut MemoryDef,
     /// `None`: the cell's own.
     reservation: Option<Reservation>,
-    /// As declared.
-    pub maximum: Option<u64>,
+    /// As declared; `minimum` is that of the beginning.
+    declared: MemoryType,
 }
 
-/// The limits of a linear memory, in pages of 64 KiB.
+/// The type of a linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryType {
-    /// Initial pages; at most 65 536.
+    /// Initial pages.
     pub minimum: u64,
     /// Most pages, if it says so.
     pub maximum: Option<u64>,
+    /// Base-2 logarithm of the page size in bytes: 16, or 0.
+    pub page_size_log2: u32,
+    /// Whether its indices have 64 bits.
+    pub index64: bool,
+    /// Whether several threads may use it.
+    pub shared: bool,
+}
+
+impl MemoryType {
+    /// A memory of 32-bit indices and pages of 64 KiB.
+    pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType { minimum, maximum, page_size_log2: 16, index64: false, shared: false }
+    }
 }
 
 impl std::fmt::Display for MemoryType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.index64 {
+            f.write_str("64-bit ")?;
+        }
+        if self.shared {
+            f.write_str("shared ")?;
+        }
         write!(f, "memory of {}", self.minimum)?;
         match self.maximum {
-            Some(max) => write!(f, " to {max} pages"),
-            None => write!(f, " pages or more"),
+            Some(max) => write!(f, " to {max} pages")?,
+            None => write!(f, " pages or more")?,
         }
+        if self.page_size_log2 != 16 {
+            write!(f, " of {} byte", 1u64 << self.page_size_log2)?;
+        }
+        Ok(())
     }
 }
 
@@ -67,6 +90,11 @@ impl MemoryData {
         unsafe { (*self.def).length }
     }
 
+    /// Its type, with its size as minimum.
+    pub(crate) fn ty(&self) -> MemoryType {
+        MemoryType { minimum: self.len() >> self.declared.page_size_log2, ..self.declared }
+    }
+
     /// The bytes, as long as nobody runs in the group or grows the memory.
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: `length` bytes from `base` on are readable and writable; the exclusive borrow of the group is the proof
@@ -83,6 +111,12 @@ impl Inner {
 
     /// Makes a memory whose definition will lie at `def`.
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
+        if ty.index64 || ty.shared || ty.page_size_log2 != 16 {
+            return Err(Error::Type {
+                expected: "a memory of 32-bit indices and pages of 64 KiB".into(),
+                found: ty.to_string(),
+            });
+        }
         if ty.minimum > MEMORY32_MAX_PAGES {
             return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
         }
@@ -107,7 +141,7 @@ impl Inner {
         } else {
             (None, self.cell.memory_range())
         };
-        let data = MemoryData { def, reservation, maximum: ty.maximum };
+        let data = MemoryData { def, reservation, declared: ty };
         let (place, offset) = data.place(&self.cell);
         place.commit(offset, bytes as usize, "memory")?;
         // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
@@ -122,7 +156,7 @@ impl Inner {
     pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Option<u64> {
         let data = self.memories.get(index as usize)?;
         let old = data.len();
-        let most = data.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
+        let most = data.declared.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
         let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
         let limit = self.config.max_memory.min(self.room_for_memory().saturating_add(old));
         if new > most.min(limit) {
@@ -176,8 +210,7 @@ impl Memory {
 
     /// Its current size as minimum, and its declared maximum.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<MemoryType, Error> {
-        let data = self.data(inner(group))?;
-        Ok(MemoryType { minimum: data.len() / WASM_PAGE_SIZE, maximum: data.maximum })
+        Ok(self.data(inner(group))?.ty())
     }
 
     /// Its bytes.

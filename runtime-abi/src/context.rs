@@ -114,10 +114,14 @@ pub struct Counts {
     pub imported_globals: u32,
     /// Globals that the module defines.
     pub defined_globals: u32,
-    /// Function types.
+    /// Types.
     pub types: u32,
     /// Functions that a reference to can be made: exported, in an element segment, `ref.func`.
     pub escapes: u32,
+    /// Imported tags.
+    pub imported_tags: u32,
+    /// Tags that the module defines. No tag lies in the context.
+    pub defined_tags: u32,
     /// Always 0.
     pub reserved: u32,
 }
@@ -241,6 +245,8 @@ mod tests {
             defined_globals: 4,
             types: 5,
             escapes: 7,
+            imported_tags: 0,
+            defined_tags: 0,
             reserved: 0,
         };
         let l = Layout::new(counts).unwrap();

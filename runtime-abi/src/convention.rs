@@ -50,7 +50,7 @@ pub fn signature_tag(
     b"bwk-code".iter().for_each(|&byte| add(byte));
     add(kind as u32 as u8);
     (params.len() as u32).to_le_bytes().into_iter().for_each(&mut add);
-    params.for_each(|ty| add(ty as u8));
-    results.for_each(|ty| add(ty as u8));
+    params.for_each(|ty| add(ty.shape()));
+    results.for_each(|ty| add(ty.shape()));
     hash
 }

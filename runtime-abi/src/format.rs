@@ -87,6 +87,8 @@ pub struct Header {
     pub flags: u32,
     /// Bits of [`crate::types::FEATURES`] that the code requires.
     pub features: u64,
+    /// Bits of [`crate::types::WasmFeature`] that the module uses.
+    pub wasm_features: u64,
     /// Length of the part that is mapped, in bytes; a multiple of the segment alignment or the end of the last segment.
     pub loaded_len: u64,
     /// Length of the whole file in bytes.
@@ -166,6 +168,7 @@ impl Header {
             Table::Memories,
             Table::Tables,
             Table::Globals,
+            Table::Tags,
             Table::World,
         ] {
             add(self.tables[table as usize], u64::MAX);
@@ -212,10 +215,10 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Function types in the module's index space.
+    /// Types in the module's index space.
     Types: TypeRecord, types;
-    /// Value types that [`TypeRecord`] refers to, a byte each.
-    ValTypes: u8, val_types;
+    /// Value types that [`TypeRecord`] refers to, see [`crate::types::ValType::encode`].
+    ValTypes: u32, val_types;
     /// Imports in the module's order.
     Imports: ImportRecord, imports;
     /// Exports, sorted by name as bytes.
@@ -237,6 +240,8 @@ tables! {
     Tables: TableRecord, tables;
     /// Globals in the module's index space, imported ones first.
     Globals: GlobalRecord, globals;
+    /// Tags in the module's index space, imported ones first.
+    Tags: TagRecord, tags;
     /// Operators of constant expressions.
     ConstOps: ConstOp, const_ops;
     /// Element segments in the module's index space.
@@ -265,23 +270,41 @@ tables! {
     ReachPaths: u32, reach_paths;
 }
 
-/// A function type.
+/// A type.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TypeRecord {
-    /// Of [`Table::ValTypes`].
+    /// Of [`Table::ValTypes`]: a function's parameters; the storage types of a structure's fields or an array's elements,
+    /// which besides value types are [`STORAGE_I8`] and [`STORAGE_I16`].
     pub params: Range,
-    /// Of [`Table::ValTypes`].
+    /// Of [`Table::ValTypes`]: a function's results; for each field 1 if it is mutable, 0 if not.
     pub results: Range,
-    /// The first type of this module that is structurally equal: the id that private tables compare.
+    /// The first type of this module that is the same: the id that private tables compare.
     pub canonical: u32,
     /// Code offset of the entry stub, or [`NONE`].
     pub entry_stub: u32,
     /// Code offset of the exit stub, or [`NONE`].
     pub exit_stub: u32,
+    /// [`crate::types::Composite`]
+    pub composite: u32,
+    /// [`TYPE_FINAL`]
+    pub flags: u32,
+    /// The type that it is declared a subtype of, in front of it; or [`NONE`].
+    pub supertype: u32,
+    /// The first type of its recursion group. A group's types follow each other, and are the same as another group's if
+    /// all of them are.
+    pub group: u32,
     /// Always 0.
     pub reserved: u32,
 }
+
+/// [`TypeRecord::flags`]: no type can be a subtype of it.
+pub const TYPE_FINAL: u32 = 1;
+
+/// An integer of 8 bits, as a field's storage type.
+pub const STORAGE_I8: u32 = 0x78;
+/// An integer of 16 bits, as a field's storage type.
+pub const STORAGE_I16: u32 = 0x77;
 
 /// What an import or export is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +318,8 @@ pub enum Kind {
     Memory = 2,
     /// A global
     Global = 3,
+    /// A tag
+    Tag = 4,
 }
 
 impl Kind {
@@ -305,6 +330,7 @@ impl Kind {
             1 => Kind::Table,
             2 => Kind::Memory,
             3 => Kind::Global,
+            4 => Kind::Tag,
             _ => return None,
         })
     }
@@ -315,6 +341,7 @@ impl Kind {
             Kind::Table => "table",
             Kind::Memory => "memory",
             Kind::Global => "global",
+            Kind::Tag => "tag",
         }
     }
 }
@@ -403,11 +430,16 @@ pub struct MemoryRecord {
     pub minimum: u64,
     /// Most pages, or [`UNBOUNDED`].
     pub maximum: u64,
-    /// Base-2 logarithm of the page size in bytes: 16.
+    /// Base-2 logarithm of the page size in bytes: 16 or 0.
     pub page_size_log2: u32,
-    /// 0; 64-bit and shared memories will be flags.
+    /// [`MEMORY_64`], [`MEMORY_SHARED`]
     pub flags: u32,
 }
+
+/// [`MemoryRecord::flags`]: its indices have 64 bits.
+pub const MEMORY_64: u32 = 1;
+/// [`MemoryRecord::flags`]: several threads may use it.
+pub const MEMORY_SHARED: u32 = 2;
 
 /// A table.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -415,7 +447,7 @@ pub struct MemoryRecord {
 pub struct TableRecord {
     /// [`crate::types::ValType`] of its elements.
     pub element_type: u32,
-    /// [`TABLE_IMMUTABLE`]
+    /// [`TABLE_IMMUTABLE`], [`TABLE_64`]
     pub flags: u32,
     /// Initial elements.
     pub minimum: u64,
@@ -432,6 +464,8 @@ pub struct TableRecord {
 /// [`TableRecord::flags`]: never written and never visible outside; calls go through its [`CallEntry`] array and
 /// the table does not exist at run time.
 pub const TABLE_IMMUTABLE: u32 = 1;
+/// [`TableRecord::flags`]: its indices have 64 bits.
+pub const TABLE_64: u32 = 2;
 
 /// An element of an immutable table.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -453,6 +487,14 @@ pub struct GlobalRecord {
     pub mutable: u32,
     /// Constant expression; empty for imported ones.
     pub init: Range,
+}
+
+/// A tag, by which exceptions are told apart.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TagRecord {
+    /// Of [`Table::Types`]: a function type whose parameters an exception carries.
+    pub type_index: u32,
 }
 
 /// Operators of constant expressions: a stack machine of at most 1024 values.

@@ -40,7 +40,7 @@ impl Guest {
             Guest { group, instance, memory }
         };
         let mut group = Group::new().unwrap();
-        let memory = Memory::new(&mut group, MemoryType { minimum: 1, maximum: None }).unwrap();
+        let memory = Memory::new(&mut group, MemoryType::new(1, None)).unwrap();
         let mut imports = Imports::new();
         imports.define("m", "x", memory);
         [

@@ -151,6 +151,8 @@ fn argument(value: &Val) -> wasmi::Val {
         Val::F64(bits) => wasmi::Val::F64(wasmi::F64::from_bits(bits)),
         Val::FuncRef(_) => wasmi::Val::FuncRef(Nullable::Null),
         Val::ExternRef(_) => wasmi::Val::ExternRef(Nullable::Null),
+        Val::V128(bits) => wasmi::Val::V128(wasmi::V128::from(bits)),
+        Val::ExnRef(_) | Val::NullAny => unreachable!("no such module is made"),
     }
 }
 
@@ -265,7 +267,7 @@ fn compare(seed: u64, wasm: &[u8], counts: &Counts) -> Result<(), String> {
         for name in &exports {
             let what = || format!("round {round}: {name:?}");
             match instance.export(&mut group, name).unwrap().expect("an export") {
-                Extern::Func(_) => {}
+                Extern::Func(_) | Extern::Tag(_) => {}
                 Extern::Memory(memory) => {
                     let theirs = reference.get_memory(&store, name).expect("the same exports");
                     let first = {

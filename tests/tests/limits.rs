@@ -111,13 +111,13 @@ fn what_the_host_grows_has_the_same_bounds() {
     let mut config = GroupConfig::default();
     config.max_memory = 3 * PAGE;
     let mut group = Group::with_config(config).unwrap();
-    let memory = Memory::new(&mut group, MemoryType { minimum: 1, maximum: Some(9) }).unwrap();
+    let memory = Memory::new(&mut group, MemoryType::new(1, Some(9))).unwrap();
     for delta in [3, 9, 65_536, u64::MAX / PAGE, u64::MAX] {
         assert_eq!(memory.grow(&mut group, delta).unwrap(), None, "{delta}");
     }
     assert_eq!(memory.grow(&mut group, 2).unwrap(), Some(1));
     assert_eq!(memory.bytes(&mut group).unwrap().len() as u64, 3 * PAGE);
-    let error = Memory::new(&mut group, MemoryType { minimum: 4, maximum: None }).unwrap_err().to_string();
+    let error = Memory::new(&mut group, MemoryType::new(4, None)).unwrap_err().to_string();
     assert!(error.contains("max_memory") && error.contains(&(3 * PAGE).to_string()), "{error}");
 }
 
@@ -152,7 +152,7 @@ fn the_limit_of_elements_is_one_for_all_tables_of_a_group() {
     }
     assert_eq!(guest.call("sizes", &[]).unwrap(), [Val::I32(30), Val::I32(20)]);
     // Nor is there any left for a table of another module or of the host.
-    let ty = TableType { element: ValType::FuncRef, minimum: 1, maximum: None };
+    let ty = TableType::new(ValType::FUNCREF, 1, None);
     let error = Table::new(&mut guest.group, ty).unwrap_err().to_string();
     assert!(error.contains("max_table_elements") && error.contains("50"), "{error}");
     let error = guest.group.instantiate(&artifact(TABLES), &Imports::new()).unwrap_err().to_string();

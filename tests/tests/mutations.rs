@@ -350,11 +350,11 @@ fn part(error: &Error) -> String {
 fn imports(group: &mut Group) -> Imports {
     let mut imports = Imports::new();
     imports.func("host", "f", |_: &mut Caller<'_>, a: i32, b: i64| Ok(f64::from(a) + b as f64));
-    let ty = bailiwick_loader::FuncType::new([ValType::ExternRef], [ValType::FuncRef]);
+    let ty = bailiwick_loader::FuncType::new([ValType::EXTERNREF], [ValType::FUNCREF]);
     imports.func_untyped("host", "r", ty, |_, _| Ok(vec![Val::FuncRef(None)]));
-    let memory = Memory::new(group, MemoryType { minimum: 1, maximum: None }).unwrap();
+    let memory = Memory::new(group, MemoryType::new(1, None)).unwrap();
     imports.define("host", "memory", memory);
-    let ty = TableType { element: ValType::FuncRef, minimum: 2, maximum: None };
+    let ty = TableType::new(ValType::FUNCREF, 2, None);
     imports.define("host", "table", Table::new(group, ty).unwrap());
     imports.define("host", "global", Global::new(group, Val::I32(1), false).unwrap());
     imports.define("host", "mutable", Global::new(group, Val::I64(1), true).unwrap());
@@ -384,7 +384,7 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         let value = group.extern_ref("a host value")?;
                         let argument = |&ty: &ValType| match ty {
                             ValType::I32 => Val::I32(3),
-                            ValType::ExternRef => Val::ExternRef(Some(value)),
+                            ValType::EXTERNREF => Val::ExternRef(Some(value)),
                             ty => Val::default_for(ty).unwrap_or(Val::I64(0)),
                         };
                         let arguments: Vec<Val> = params.iter().map(argument).collect();
@@ -409,7 +409,7 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         let value = global.get(&mut group)?;
                         follow(&mut group, value)
                     }),
-                    None => Ok(()),
+                    Some(Kind::Tag) | None => Ok(()),
                 };
                 if let Err(error) = called {
                     let part = part(&error);

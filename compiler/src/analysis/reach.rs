@@ -42,7 +42,7 @@ pub(super) fn reach(module: &Module<'_>, uses: &Uses, canonical: &[u32], exporte
     let mut left = MAX_ITEMS;
     let reach = |import: &crate::module::Import<'_>| match import.entity {
         Entity::Function(function) => search.path(function, &mut left),
-        Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) => {
+        Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) | Entity::Tag(_) => {
             Reach { root: Root::Module, index: NONE, path: Vec::new() }
         }
     };
@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
         let returned = self.queue.iter().any(|&function| has_functions(&module.function_type(function).results));
         let imported = 0..module.imported_functions;
         let passed = imported.into_iter().any(|function| has_functions(&module.function_type(function).params));
-        let is_function = |ty: ValType| ty == ValType::FuncRef;
+        let is_function = ValType::is_function;
         let stored =
             uses.touched_tables.iter().any(|&i| table_seen(i) && is_function(module.tables[i as usize].element_type))
                 || uses.set_globals.iter().any(|&i| global_seen(i) && is_function(module.globals[i as usize].val_type));
@@ -230,7 +230,7 @@ impl<'a> Search<'a> {
 }
 
 fn has_functions(types: &[ValType]) -> bool {
-    types.contains(&ValType::FuncRef)
+    types.iter().copied().any(ValType::is_function)
 }
 
 /// The functions that a reference is made to, ascending.

@@ -3,6 +3,7 @@
 use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
+use bailiwick_runtime_abi::types::WasmFeature;
 use wasmparser::{BlockType, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Operands that a function may have at one time. The validator keeps even those of code that can't be reached.
@@ -33,6 +34,8 @@ pub(crate) struct Uses {
     pub calling: Vec<u32>,
     /// How many values calls, blocks and branches pass on.
     pub passed: u64,
+    /// What of the language is used: bits of `WasmFeature`.
+    pub wasm_features: u64,
 }
 
 impl Uses {
@@ -53,6 +56,7 @@ impl Uses {
         // A function is scanned by one worker, so its calls stay together.
         self.calls.extend(&other.calls);
         self.indirect_calls.extend(&other.indirect_calls);
+        self.wasm_features |= other.wasm_features;
         self.passed = self.passed.saturating_add(other.passed);
     }
 
@@ -78,8 +82,8 @@ pub(crate) fn scan(
     let index = body.to_validate.index;
     let mut validator = body.to_validate.into_validator(std::mem::take(allocations));
     let mut reader = body.body.get_binary_reader();
-    reader.set_features(parse::FEATURES);
-    let refused = |error| parse::body_error(wasm, error, index);
+    reader.set_features(module.allowed.validator());
+    let refused = |error| parse::body_error(wasm, module.allowed, error, index);
     validator.read_locals(&mut reader).map_err(refused)?;
     let mut operators = wasmparser::OperatorsReader::new(reader);
     while !operators.eof() {
@@ -91,6 +95,18 @@ pub(crate) fn scan(
         if validator.operand_stack_height() > MAX_OPERANDS {
             let what = format!("function {index} has more operands at one time than that");
             return Err(CompileError::Limit { what, limit: u64::from(MAX_OPERANDS) });
+        }
+        match parse::used(&operator) {
+            Ok(feature) => uses.wasm_features |= feature.map_or(0, WasmFeature::bit),
+            Err(proposal) => {
+                return Err(CompileError::Unsupported {
+                    feature: "an operator is",
+                    proposal,
+                    message: format!("{operator:?}"),
+                    offset,
+                    function: Some(index),
+                });
+            }
         }
         note(&operator, index, uses);
     }

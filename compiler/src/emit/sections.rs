@@ -154,6 +154,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         arch: arch as u32,
         flags: if parts.facts.polls.is_some() { FLAG_POLLS } else { 0 },
         features: parts.target.features,
+        wasm_features: parts.module.wasm_features,
         loaded_len,
         file_len: file.bytes.len() as u64,
         text: text_span,

@@ -19,6 +19,7 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Const { value } => ConstOp::Const(value as u64),
             Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
             Operator::F64Const { value } => ConstOp::Const(value.bits()),
+            Operator::V128Const { value } => ConstOp::Vector(u128::from_le_bytes(*value.bytes())),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
             Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
             Operator::RefNull { .. } => ConstOp::RefNull,

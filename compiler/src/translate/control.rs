@@ -43,7 +43,7 @@ impl Translator<'_, '_> {
     fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![crate::parse::val_type(ty)]),
+            BlockType::Type(ty) => (Vec::new(), vec![self.env.module.val_type(ty)]),
             BlockType::FuncType(index) => {
                 let ty = &self.env.module.types[index as usize];
                 (ty.params.clone(), ty.results.clone())

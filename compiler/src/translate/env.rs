@@ -40,7 +40,7 @@ pub(super) struct Cache {
 pub(crate) fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => I64,
+        ValType::I64 | ValType::Ref(_) => I64,
         ValType::F32 => F32,
         ValType::F64 => F64,
         ValType::V128 => I8X16,
@@ -187,7 +187,7 @@ impl Translator<'_, '_> {
     pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Value {
         match ty {
             ValType::I32 => self.i32_const(bits as u32),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.i64_const(bits),
+            ValType::I64 | ValType::Ref(_) => self.i64_const(bits),
             ValType::F32 => {
                 self.builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits as u32))
             }

@@ -63,7 +63,7 @@ impl Translator<'_, '_> {
         let mut declared: Vec<(ValType, usize)> = Vec::new();
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            declared.push((parse::val_type(ty), count as usize));
+            declared.push((self.env.module.val_type(ty), count as usize));
         }
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };

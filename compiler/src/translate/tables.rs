@@ -8,7 +8,6 @@ use super::env::Region;
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE, TABLE_BASE, TABLE_LENGTH};
 use bailiwick_runtime_abi::trap::TrapCode;
-use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value};
@@ -114,12 +113,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn table_get(&mut self, table: u32) {
         let index = self.pop();
-        let value = match self.env.module.tables[table as usize].element_type {
-            ValType::FuncRef => self.function_element(table, index, Null::Keep),
-            _ => {
-                let address = self.element_address(table, index);
-                self.load(I64, self.table_region(table), address, 0)
-            }
+        let value = if self.env.module.tables[table as usize].element_type.is_function() {
+            self.function_element(table, index, Null::Keep)
+        } else {
+            let address = self.element_address(table, index);
+            self.load(I64, self.table_region(table), address, 0)
         };
         self.push(value);
     }
@@ -127,7 +125,7 @@ impl Translator<'_, '_> {
     pub(super) fn table_set(&mut self, table: u32) {
         let (index, mut value) = self.pop2();
         let address = self.element_address(table, index);
-        if self.env.module.tables[table as usize].element_type == ValType::FuncRef {
+        if self.env.module.tables[table as usize].element_type.is_function() {
             let is_null = self.compare_const(IntCC::Equal, value, 0);
             let null = self.i64_const(ELEMENT_NULL);
             value = self.builder.ins().select(is_null, null, value);

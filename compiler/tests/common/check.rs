@@ -139,6 +139,7 @@ fn names(view: &View<'_>) {
         Kind::Table => view.tables().len(),
         Kind::Memory => view.memories().len(),
         Kind::Global => view.globals().len(),
+        Kind::Tag => view.tags().len(),
     };
     for import in view.imports() {
         view.string(import.module).unwrap();

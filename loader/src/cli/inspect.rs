@@ -3,7 +3,6 @@
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, Table, UNBOUNDED};
-use bailiwick_runtime_abi::types::ValType;
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -72,7 +71,7 @@ fn bound(value: u64) -> Value {
 /// The type of an import or export, in words.
 fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatError> {
     let types =
-        |range| -> Result<Vec<&'static str>, FormatError> { Ok(view.value_types(range)?.map(ValType::name).collect()) };
+        |range| -> Result<Vec<String>, FormatError> { Ok(view.value_types(range)?.map(|ty| ty.to_string()).collect()) };
     Ok(match Kind::from_u32(kind) {
         Some(Kind::Function) => {
             let function = view.record("functions", view.functions(), index)?;
@@ -81,7 +80,7 @@ fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatErro
         }
         Some(Kind::Table) => {
             let table = view.record("tables", view.tables(), index)?;
-            let element = view.value_type(table.element_type)?.name();
+            let element = view.value_type(table.element_type)?.to_string();
             json!({ "kind": "table", "element": element, "minimum": table.minimum, "maximum": bound(table.maximum) })
         }
         Some(Kind::Memory) => {
@@ -90,8 +89,13 @@ fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatErro
         }
         Some(Kind::Global) => {
             let global = view.record("globals", view.globals(), index)?;
-            let value = view.value_type(global.val_type)?.name();
+            let value = view.value_type(global.val_type)?.to_string();
             json!({ "kind": "global", "value": value, "mutable": global.mutable != 0 })
+        }
+        Some(Kind::Tag) => {
+            let tag = view.record("tags", view.tags(), index)?;
+            let ty = view.record("types", view.types(), tag.type_index)?;
+            json!({ "kind": "tag", "params": types(ty.params)? })
         }
         None => return Err(bailiwick_runtime_abi::view::damaged("imports", "an unknown kind")),
     })

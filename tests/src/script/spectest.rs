@@ -30,8 +30,8 @@ pub(super) fn grant(group: &mut Group) -> Result<Imports, Error> {
     for (name, value) in globals {
         imports.define("spectest", name, Global::new(group, value, false)?);
     }
-    let table = Table::new(group, TableType { element: ValType::FuncRef, minimum: 10, maximum: Some(20) })?;
+    let table = Table::new(group, TableType::new(ValType::FUNCREF, 10, Some(20)))?;
     imports.define("spectest", "table", table);
-    imports.define("spectest", "memory", Memory::new(group, MemoryType { minimum: 1, maximum: Some(2) })?);
+    imports.define("spectest", "memory", Memory::new(group, MemoryType::new(1, Some(2)))?);
     Ok(imports)
 }
