@@ -1,4 +1,5 @@
-//! Calls. There are three idioms, each emitted by one function: direct, through a slot, through a table.
+//! Calls. What is called is found by one function each: by its index (its own, or through a slot) and through a table.
+//! The call itself is emitted by two: of a function of the module, and of code with its context.
 
 use super::Translator;
 use super::env::Region;
@@ -8,8 +9,16 @@ use bailiwick_runtime_abi::format::{CallEntry, NONE};
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{Inst, InstBuilder, Value};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value};
 use std::mem::{offset_of, size_of};
+
+/// What is called, once it was found.
+enum Callee {
+    /// A function that the module defines.
+    Own(u32),
+    /// Code and the context that it is given.
+    Code { code: Value, context: Value },
+}
 
 impl Translator<'_, '_> {
     /// Pops the arguments of a function of this type; the context comes first.
@@ -21,49 +30,70 @@ impl Translator<'_, '_> {
         args
     }
 
-    fn push_results(&mut self, call: Inst) {
-        self.stack.extend_from_slice(self.builder.inst_results(call));
+    /// Emits an ordinary call of a function that the module defines: its results.
+    fn emit_call(&mut self, callee: FuncRef, args: &[Value]) -> Vec<Value> {
+        let call = self.builder.ins().call(callee, args);
+        self.builder.inst_results(call).to_vec()
+    }
+
+    /// Emits an ordinary call of a code address; `args` begin with the callee's context: its results.
+    fn emit_call_code(&mut self, signature: SigRef, code: Value, args: &[Value]) -> Vec<Value> {
+        let call = self.builder.ins().call_indirect(signature, code, args);
+        self.builder.inst_results(call).to_vec()
+    }
+
+    /// Pops the arguments, calls, and pushes the results.
+    fn finish_call(&mut self, type_index: u32, callee: Callee) {
+        let results = match callee {
+            Callee::Own(function) => {
+                let callee = self.func_ref(function);
+                let args = self.arguments(type_index, self.context);
+                self.emit_call(callee, &args)
+            }
+            Callee::Code { code, context } => {
+                let signature = self.sig_ref(type_index);
+                let args = self.arguments(type_index, context);
+                self.emit_call_code(signature, code, &args)
+            }
+        };
+        self.stack.extend(results);
     }
 
     pub(super) fn call(&mut self, function: u32) {
-        if function < self.env.module.imported_functions {
-            return self.call_slot(function);
-        }
-        let callee = self.func_ref(function);
-        let args = self.arguments(self.env.module.functions[function as usize], self.context);
-        let call = self.builder.ins().call(callee, &args);
-        self.push_results(call);
-    }
-
-    /// Calls an imported function: what its slot holds at this moment. Granting fills the slot, revoking overwrites its
-    /// code, so that neither load may be made earlier than the call.
-    fn call_slot(&mut self, function: u32) {
-        let type_index = self.env.module.functions[function as usize];
-        let slot = self.layout().slot(function);
-        let code = self.load(I64, Region::Slots, self.context, slot + SLOT_CODE);
-        let context = self.load(I64, Region::Slots, self.context, slot + SLOT_CONTEXT);
-        self.call_code(type_index, code, context);
-    }
-
-    fn call_code(&mut self, type_index: u32, code: Value, context: Value) {
-        let signature = self.sig_ref(type_index);
-        let args = self.arguments(type_index, context);
-        let call = self.builder.ins().call_indirect(signature, code, &args);
-        self.push_results(call);
+        let callee = self.named_callee(function);
+        self.finish_call(self.env.module.functions[function as usize], callee);
     }
 
     pub(super) fn call_indirect(&mut self, type_index: u32, table: u32) {
+        let callee = self.table_callee(type_index, table);
+        self.finish_call(type_index, callee);
+    }
+
+    /// A function by its index. An imported one is what its slot holds at this moment: granting fills the slot, revoking
+    /// overwrites its code, so that neither load may be made earlier than the call.
+    fn named_callee(&mut self, function: u32) -> Callee {
+        if function >= self.env.module.imported_functions {
+            return Callee::Own(function);
+        }
+        let slot = self.layout().slot(function);
+        let code = self.load(I64, Region::Slots, self.context, slot + SLOT_CODE);
+        let context = self.load(I64, Region::Slots, self.context, slot + SLOT_CONTEXT);
+        Callee::Code { code, context }
+    }
+
+    /// Pops an index: the function in a table, which has this type.
+    fn table_callee(&mut self, type_index: u32, table: u32) -> Callee {
         let index = self.pop();
         if let Some(elements) = &self.env.facts.call_tables[table as usize] {
             let length = elements.len() as u64;
-            self.call_immutable(type_index, table, index, length);
+            self.immutable_callee(type_index, table, index, length)
         } else {
-            self.call_table(type_index, table, index);
+            self.mutable_callee(type_index, table, index)
         }
     }
 
-    /// Calls through an immutable table: {distance, canonical type} from read-only data, no context but our own.
-    fn call_immutable(&mut self, type_index: u32, table: u32, index: Value, length: u64) {
+    /// A function of an immutable table: {distance, canonical type} from read-only data, no context but our own.
+    fn immutable_callee(&mut self, type_index: u32, table: u32, index: Value, length: u64) -> Callee {
         let canonical = self.env.facts.canonical[type_index as usize];
         let base = self.call_table_address(table);
         let index = self.builder.ins().uextend(I64, index);
@@ -89,12 +119,12 @@ impl Translator<'_, '_> {
         let distance = self.builder.ins().load(I32, flags, entry, offset_of!(CallEntry, target) as i32);
         let distance = self.builder.ins().sextend(I64, distance);
         let code = self.builder.ins().iadd(base, distance);
-        self.call_code(type_index, code, self.context);
+        Callee::Code { code, context: self.context }
     }
 
-    /// Calls through a table that other modules may share, or that changes: its elements are funcref records, whose
+    /// A function of a table that other modules may share, or that changes: its elements are funcref records, whose
     /// types are ids that the loader interned for the group.
-    fn call_table(&mut self, type_index: u32, table: u32, index: Value) {
+    fn mutable_callee(&mut self, type_index: u32, table: u32, index: Value) -> Callee {
         let canonical = self.env.facts.canonical[type_index as usize];
         let record = self.function_element(table, index, Null::Trap);
         let type_id = self.layout().type_id(canonical);
@@ -104,6 +134,6 @@ impl Translator<'_, '_> {
         self.trap_if(differs, TrapCode::BadSignature);
         let code = self.load(I64, Region::Funcrefs, record, FUNCREF_CODE);
         let context = self.load(I64, Region::Funcrefs, record, FUNCREF_CONTEXT);
-        self.call_code(type_index, code, context);
+        Callee::Code { code, context }
     }
 }
