@@ -1,5 +1,6 @@
 //! Tags, by which exceptions are told apart.
 
+use crate::collect::is_collected;
 use crate::error::Error;
 use crate::group::{AsGroup, Inner, inner};
 use crate::value::FuncType;
@@ -8,6 +9,17 @@ use crate::value::FuncType;
 pub(crate) struct TagData {
     /// The group's id of a function type whose parameters an exception carries.
     pub type_id: u32,
+    /// Which of these are references that collections must find.
+    pub references: Box<[u32]>,
+}
+
+impl TagData {
+    /// A tag of the function type of this id.
+    pub(crate) fn new(inner: &Inner, type_id: u32) -> Result<TagData, Error> {
+        let params = inner.types.function(type_id)?.params();
+        let references = params.iter().zip(0u32..).filter(|&(&ty, _)| is_collected(ty)).map(|(_, i)| i);
+        Ok(TagData { type_id, references: references.collect() })
+    }
 }
 
 /// A tag of a group.

@@ -32,6 +32,9 @@ pub enum Val {
 }
 
 /// An exception of a group.
+///
+/// The host holds it: a host function that was given it until it returns, and everybody else until
+/// [`ExnRef::release`]. What nobody holds and no guest can reach is collected, and its use is [`Error::Released`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExnRef {
     pub(crate) group: u64,
@@ -138,8 +141,11 @@ impl Inner {
     ///
     /// A host's references are looked at here, each time: compiled code takes for granted that they are what they should
     /// be.
-    pub(crate) fn lower(&self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
+    pub(crate) fn lower(&mut self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
         let raw = value.to_raw(self.id)?;
+        if let Val::ExnRef(Some(exception)) = value {
+            exception.stored(self)?;
+        }
         let fits = match (value, ty) {
             (Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny, ValType::Ref(wanted)) => {
                 wanted.nullable && value.ty().hierarchy() == ty.hierarchy()

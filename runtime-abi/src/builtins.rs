@@ -57,4 +57,10 @@ builtins! {
     table_get_lazy(table, index);
     /// The reference to a function of this module: the address of its funcref record.
     ref_func(function);
+    /// `throw`: makes an exception of the module's tag, with the values in cells at `values` on the guest's stack
+    /// ([`crate::convention::VALUE_SIZE`] bytes each). Does not return: control goes on in a handler, or the activation
+    /// ends. Traps: LimitExceeded.
+    throw(tag, values);
+    /// `throw_ref`: the same with an exception that there is. Traps: NullReference.
+    throw_ref(exception);
 }

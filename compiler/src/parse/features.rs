@@ -17,7 +17,6 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Simd,
     WasmFeature::RelaxedSimd,
     WasmFeature::TailCall,
-    WasmFeature::Exceptions,
     WasmFeature::FunctionReferences,
     WasmFeature::Threads,
     WasmFeature::WideArithmetic,

@@ -4,6 +4,7 @@
 //! use. A hostile function of a few hundred kilobytes would take gigabytes.
 
 use super::env::clif_type;
+use super::exceptions::is_exception;
 use super::{Effort, Translator};
 use crate::module::FuncType;
 use crate::parse;
@@ -11,6 +12,7 @@ use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value};
 use cranelift_frontend::Variable;
+use std::iter::repeat_n;
 use wasmparser::{FunctionBody, Operator};
 
 /// A function may declare this many locals before it is read once more to find out which it uses.
@@ -38,6 +40,9 @@ pub(super) struct Locals {
     list: Vec<Local>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
+    /// The same of those that are exceptions, which a collection must find: their number is that of its cells in use.
+    exceptions: Option<StackSlot>,
+    exceptions_used: u32,
     /// How many are used.
     used: u32,
 }
@@ -68,6 +73,13 @@ impl Translator<'_, '_> {
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
         if self.effort == Effort::Least {
+            let types = ty.params.iter().copied().chain(declared.iter().flat_map(|&(ty, n)| repeat_n(ty, n)));
+            let exceptions = types.zip(&used).filter(|&(ty, &used)| used && is_exception(ty)).count() as u32;
+            if exceptions > 0 {
+                let size = exceptions * CELL;
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, CELL.trailing_zeros() as u8);
+                self.locals.exceptions = Some(self.builder.create_sized_stack_slot(slot));
+            }
             let cells = used.iter().filter(|&&used| used).count() as u32;
             let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, cells * CELL, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
@@ -88,15 +100,33 @@ impl Translator<'_, '_> {
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
+        let exception = is_exception(ty);
         let ty = clif_type(ty);
         let local = match self.locals.slot {
-            None => Local::Variable(self.builder.declare_var(ty)),
+            Some(_) if exception && let Some(slot) = self.locals.exceptions => {
+                self.locals.exceptions_used += 1;
+                Local::Cell(slot, ty, ((self.locals.exceptions_used - 1) * CELL) as i32)
+            }
+            None => {
+                let variable = self.builder.declare_var(ty);
+                if exception {
+                    self.builder.declare_var_needs_stack_map(variable);
+                    self.exceptions.noted += 1;
+                }
+                Local::Variable(variable)
+            }
             // A function has at most 51 000 locals and parameters.
             Some(slot) => Local::Cell(slot, ty, (self.locals.used * CELL) as i32),
         };
         self.locals.used += 1;
         self.set(local, value);
         self.locals.list.push(local);
+    }
+
+    /// Where exceptions lie that are locals on the stack: a slot, and how many cells of it are in use, in bytes.
+    pub(super) fn exception_cells(&self) -> impl Iterator<Item = (StackSlot, u32)> + use<> {
+        let used = self.locals.exceptions_used;
+        self.locals.exceptions.into_iter().flat_map(move |slot| (0..used).map(move |i| (slot, i * CELL)))
     }
 
     fn set(&mut self, local: Local, value: Value) {
@@ -119,7 +149,11 @@ impl Translator<'_, '_> {
             Local::Variable(variable) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0)
+                let value = self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0);
+                if self.locals.exceptions == Some(slot) {
+                    self.note_exception(value);
+                }
+                value
             }
             Local::Unused => unreachable!("declared: operators name no others"),
         }

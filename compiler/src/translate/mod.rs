@@ -9,6 +9,7 @@
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables |
+//! | [`exceptions`] | `try_table`, `throw`, and which references a collection must find |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
 //!
@@ -20,6 +21,7 @@ mod bulk;
 mod calls;
 mod control;
 mod env;
+mod exceptions;
 mod globals;
 mod locals;
 mod memory;
@@ -37,6 +39,7 @@ use control::Frame;
 use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
+use exceptions::Exceptions;
 use locals::Locals;
 use wasmparser::{FunctionBody, Operator};
 
@@ -80,6 +83,7 @@ pub(crate) fn translate(
             message: format!("a validated body can't be read: {error}"),
             function: Some(index),
         })?;
+        translator.exceptions.check(index, translator.builder.func.dfg.num_blocks())?;
         if done {
             translator.builder.finalize(env.frontend_config);
             return Ok(effort);
@@ -105,6 +109,7 @@ struct Translator<'a, 'f> {
     stack: Vec<Value>,
     locals: Locals,
     frames: Vec<Frame>,
+    exceptions: Exceptions,
     /// How many loops are open.
     loops: u32,
     /// Whether the code being translated can be reached. If not, operators are skipped.
@@ -129,6 +134,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             stack: Vec::new(),
             locals: Locals::default(),
             frames: Vec::new(),
+            exceptions: Exceptions::default(),
             loops: 0,
             reachable: true,
             dead_blocks: 0,
@@ -223,12 +229,19 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::Call { function_index } => self.call(*function_index),
             Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
 
+            Operator::TryTable { try_table } => self.try_table(try_table),
+            Operator::Throw { tag_index } => self.throw(*tag_index),
+            Operator::ThrowRef => self.throw_ref(),
+
             Operator::Drop => {
                 self.pop();
             }
             Operator::Select | Operator::TypedSelect { .. } => {
                 let (a, b, condition) = self.pop3();
                 let value = self.builder.ins().select(condition, a, b);
+                if let Operator::TypedSelect { ty } = operator {
+                    self.note_reference(self.env.module.val_type(*ty), value);
+                }
                 self.push(value);
             }
             Operator::LocalGet { local_index } => {

@@ -119,6 +119,7 @@ impl Translator<'_, '_> {
             let address = self.element_address(table, index);
             self.load(I64, self.table_region(table), address, 0)
         };
+        self.note_reference(self.env.module.tables[table as usize].element_type, value);
         self.push(value);
     }
 

@@ -224,7 +224,7 @@ impl Machine<'_> {
             WastDirective::AssertMalformedCustom { .. } | WastDirective::AssertInvalidCustom { .. } => {
                 Err(Stop::skip("an assertion about a custom section"))
             }
-            WastDirective::AssertException { .. } => Err(Stop::skip("exception handling")),
+            WastDirective::AssertException { exec, .. } => self.assert_exception(exec),
             WastDirective::AssertSuspension { .. } => Err(Stop::skip("stack switching")),
             WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(Stop::skip("threads")),
         }
@@ -333,6 +333,18 @@ impl Machine<'_> {
             Err(error) if error.trap_code().is_some_and(meant) => Ok(()),
             Err(error) => Err(Stop::fail(format!("{what}: expected the trap {message:?}, got: {}", brief(&error)))),
             Ok(values) => Err(Stop::fail(format!("{what}: expected the trap {message:?}, got {}", show(&values)))),
+        }
+    }
+
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Result<(), Stop> {
+        let what = describe(&exec);
+        match self.execute(exec)? {
+            Err(Error::Exception(exception)) => {
+                exception.exception().release(&mut self.group);
+                Ok(())
+            }
+            Err(error) => Err(Stop::fail(format!("{what}: expected an exception, got: {}", brief(&error)))),
+            Ok(values) => Err(Stop::fail(format!("{what}: expected an exception, got {}", show(&values)))),
         }
     }
 
