@@ -6,8 +6,8 @@
 use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
 use crate::emit::unit_name;
-use crate::frames::{CallFrame, frames};
 use crate::error::{CompileError, Result};
+use crate::frames::{CallFrame, frames};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;

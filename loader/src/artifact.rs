@@ -195,7 +195,9 @@ impl Artifact {
         if !self.mapped.frames_checked.load(Ordering::Relaxed) {
             let header = self.view().header();
             if header.frames_checksum(self.bytes()) != header.frames_checksum {
-                return Err(damaged("frames", "handlers of exceptions, or what frames hold, are not as compiled").into());
+                return Err(
+                    damaged("frames", "handlers of exceptions, or what frames hold, are not as compiled").into()
+                );
             }
             self.mapped.frames_checked.store(true, Ordering::Relaxed);
         }

@@ -130,6 +130,12 @@ impl Exceptions {
         slot.stored.as_mut().filter(|_| u64::from(slot.generation) == handle >> 32)
     }
 
+    /// Whether there is an exception behind a handle.
+    pub fn has(&self, handle: u64) -> bool {
+        let slot = self.slots.get(handle as u32 as usize);
+        slot.is_some_and(|slot| slot.stored.is_some() && u64::from(slot.generation) == handle >> 32)
+    }
+
     /// What the host holds.
     pub fn pinned(&self) -> Vec<u64> {
         let handles = self.slots.iter().zip(0u64..).filter_map(|(slot, index)| {

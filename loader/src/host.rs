@@ -270,12 +270,8 @@ impl HostFunc {
         let own = ty.clone();
         let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
             let inner = crate::group::inner(caller);
-            let params = ty
-                .params()
-                .iter()
-                .zip(&*cells)
-                .map(|(&t, c)| inner.given(t, RawValue(c[0], c[1])))
-                .collect::<Vec<_>>();
+            let params =
+                ty.params().iter().zip(&*cells).map(|(&t, c)| inner.given(t, RawValue(c[0], c[1]))).collect::<Vec<_>>();
             let results = f(caller, &params)?;
             let mismatch = || HostError::message(format!("host function returned other types than {ty} says"));
             if results.len() != ty.results().len() {

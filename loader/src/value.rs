@@ -141,10 +141,12 @@ impl Inner {
     ///
     /// A host's references are looked at here, each time: compiled code takes for granted that they are what they should
     /// be.
-    pub(crate) fn lower(&mut self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
+    pub(crate) fn lower(&self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
         let raw = value.to_raw(self.id)?;
-        if let Val::ExnRef(Some(exception)) = value {
-            exception.stored(self)?;
+        if let Val::ExnRef(Some(exception)) = value
+            && !self.exceptions.has(exception.handle)
+        {
+            return Err(Error::Released);
         }
         let fits = match (value, ty) {
             (Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny, ValType::Ref(wanted)) => {

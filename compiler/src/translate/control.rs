@@ -5,8 +5,8 @@
 //! are then skipped, and only blocks are counted.
 
 use super::Translator;
-use super::exceptions::Clause;
 use super::env::{clif_type, trap_code};
+use super::exceptions::Clause;
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};

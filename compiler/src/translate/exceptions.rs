@@ -58,7 +58,8 @@ impl Exceptions {
         // A map has a bit for each byte of the cells, too.
         let references = self.noted + if self.noted > 0 { u64::from(self.cells) } else { 0 };
         if references.saturating_mul(self.calls + blocks as u64) > MAX_STACK_MAPS {
-            let what = format!("function {function} has more references to exceptions, times calls and blocks, than that");
+            let what =
+                format!("function {function} has more references to exceptions, times calls and blocks, than that");
             return Err(CompileError::Limit { what, limit: MAX_STACK_MAPS });
         }
         Ok(())
