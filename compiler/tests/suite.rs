@@ -87,7 +87,7 @@ fn modules_of_proposals_are_refused_by_name() {
                 (_, Err(CompileError::Unsupported { proposal, .. })) => {
                     *refused.entry(format!("{folder:?}")).or_default().entry(proposal).or_default() += 1;
                 }
-                (Expect::Invalid, Err(CompileError::Invalid { .. })) => {}
+                (Expect::Invalid, Err(CompileError::Invalid { .. } | CompileError::Malformed { .. })) => {}
                 (_, Err(error)) => failures.push(format!("{folder:?} {}:{line}: {error}", file.name())),
             });
         }

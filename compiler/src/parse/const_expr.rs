@@ -1,6 +1,6 @@
 //! Constant expressions, taken over operator by operator.
 
-use super::Refusal;
+use super::{Refusal, used};
 use crate::error::CompileError;
 use crate::module::{ConstExpr, ConstOp};
 use wasmparser::Operator;
@@ -30,11 +30,7 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
-            // The validator accepts no other with these features.
-            other => {
-                let message = format!("{other:?} in a constant expression at offset {offset:#x}");
-                return Err(CompileError::internal(message).into());
-            }
+            other => return Err(refused(&other, offset).into()),
         });
         if ops.len() > MAX_OPERATORS {
             let what = format!("the constant expression at offset {offset:#x} has more operators than that");
@@ -42,4 +38,15 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
         }
     }
     Ok(ops)
+}
+
+/// The types of garbage collection may be declared, so the validator takes the operators that make values of them.
+fn refused(operator: &Operator<'_>, offset: u64) -> CompileError {
+    let message = format!("{operator:?} in a constant expression");
+    match used(operator) {
+        Err(proposal) => {
+            CompileError::Unsupported { feature: "an operator is", proposal, message, offset, function: None }
+        }
+        Ok(_) => CompileError::internal(format!("{message} at offset {offset:#x}")),
+    }
 }
