@@ -163,8 +163,9 @@ fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &
         Refusal::Invalid(message)
     } else if message.contains("is left out by --wasm-features") {
         Refusal::SwitchedOff(message)
+    } else if !wasm.starts_with(b"\0asm") {
+        Refusal::Malformed(format!("unexpected end, or magic header not detected: {message}"))
     } else {
-        // What begins as no binary is taken for text.
         Refusal::Malformed(message)
     })
 }

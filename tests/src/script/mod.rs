@@ -38,6 +38,8 @@ pub struct Outcome {
     pub passed: usize,
     /// Assertions that don't, modules that could not be made, and actions that failed.
     pub failures: Vec<Failure>,
-    /// Assertions that need what is not implemented.
+    /// Assertions that need garbage collection.
     pub skipped: usize,
+    /// Assertions that are known to fail.
+    pub known: usize,
 }

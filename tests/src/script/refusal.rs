@@ -36,6 +36,8 @@ const WORDS: &[(&str, &str)] = &[
     ("invalid value type", "unexpected end-of-file"),
     ("invalid mutability", "unexpected end-of-file"),
     ("invalid section id", "unexpected end-of-file"),
+    ("invalid section id", "malformed section id"),
+    ("zero flag expected", "zero byte expected"),
     ("illegal opcode", "unexpected end-of-file"),
     ("length out of bounds", "expected section, got wasm magic number"),
     // An end that is not there.
