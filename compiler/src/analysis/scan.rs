@@ -100,7 +100,7 @@ pub(crate) fn scan(
             Ok(feature) => uses.wasm_features |= feature.map_or(0, WasmFeature::bit),
             Err(proposal) => {
                 return Err(CompileError::Unsupported {
-                    feature: "an operator is",
+                    feature: if proposal == "gc" { "garbage collection is" } else { "an operator is" },
                     proposal,
                     message: format!("{operator:?}"),
                     offset,
