@@ -99,6 +99,8 @@ fn modules_of_proposals_are_refused_by_name() {
                     *refused.entry(format!("{folder:?}")).or_default().entry(proposal).or_default() += 1;
                 }
                 (Expect::Invalid, Err(CompileError::Invalid { .. })) => {}
+                // Its binary format is one that the validator knows in part.
+                (_, Err(CompileError::Invalid { .. })) if matches!(folder, Proposal::CustomDescriptors) => {}
                 (_, Err(error)) => failures.push(format!("{folder:?} {}:{line}: {error}", file.name())),
             });
         }

@@ -5,7 +5,7 @@ use bailiwick_runtime_abi::convention::{TAG_SIZE, signature_tag};
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::limits::segment_alignment;
 use bailiwick_runtime_abi::trap::{CALL_SITE, TrapCode};
-use bailiwick_runtime_abi::types::{Arch, ValType};
+use bailiwick_runtime_abi::types::{Arch, Composite, ValType};
 use bailiwick_runtime_abi::view::View;
 use sha2::{Digest, Sha256};
 
