@@ -1,6 +1,6 @@
 //! Constant expressions, taken over operator by operator.
 
-use super::{Refusal, used};
+use super::{Refusal, features};
 use crate::error::CompileError;
 use crate::module::{ConstExpr, ConstOp};
 use wasmparser::Operator;
@@ -30,7 +30,11 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
-            other => return Err(refused(&other, offset).into()),
+            // The validator accepts no other but those of garbage collection.
+            other => {
+                let proposal = features::used(&other).err().unwrap_or("unknown");
+                return Err(features::refusal(&other, proposal, offset, None).into());
+            }
         });
         if ops.len() > MAX_OPERATORS {
             let what = format!("the constant expression at offset {offset:#x} has more operators than that");
@@ -38,15 +42,4 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
         }
     }
     Ok(ops)
-}
-
-/// The types of garbage collection may be declared, so the validator takes the operators that make values of them.
-fn refused(operator: &Operator<'_>, offset: u64) -> CompileError {
-    let message = format!("{operator:?} in a constant expression");
-    match used(operator) {
-        Err(proposal) => {
-            CompileError::Unsupported { feature: "an operator is", proposal, message, offset, function: None }
-        }
-        Ok(_) => CompileError::internal(format!("{message} at offset {offset:#x}")),
-    }
 }

@@ -1,7 +1,9 @@
 //! Whether bytes are a module of the binary format at all: the specification decodes a module before it validates it, and
 //! calls one that can't be decoded malformed.
 
-use wasmparser::{Data, ElementItems, FunctionBody, Operator, OperatorsReader, Parser, Payload, TableInit, WasmFeatures};
+use wasmparser::{
+    Data, ElementItems, FunctionBody, Operator, OperatorsReader, Parser, Payload, TableInit, WasmFeatures,
+};
 
 /// What keeps a module from being decoded.
 pub(super) struct Malformed {

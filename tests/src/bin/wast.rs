@@ -106,7 +106,9 @@ fn main() -> ExitCode {
         skipped += outcome.skipped;
         known += outcome.known;
     });
-    println!("{passed} passed, {failed} failed, {skipped} not yet (garbage collection), {known} contradict the language");
+    println!(
+        "{passed} passed, {failed} failed, {skipped} not yet (garbage collection), {known} contradict the language"
+    );
     // Threads of scripts that hang may be left: end without them.
     std::process::exit(i32::from(failed > 0))
 }

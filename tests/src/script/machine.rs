@@ -1,8 +1,8 @@
 //! Runs the directives of a script.
 
 use super::matching::{argument, matches, show};
-use super::{Failure, Outcome, Script, spectest};
 use super::refusal::{Kind, Refused, compare};
+use super::{Failure, Outcome, Script, spectest};
 use crate::compile::{Refusal, Settings, compile_with, host};
 use bailiwick_loader::{Artifact, Error, Extern, Group, Imports, Instance, LinkError, TrapCode, Val};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -218,9 +218,7 @@ impl Machine<'_> {
             },
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
             WastDirective::AssertTrap { exec, message, .. } => self.assert_trap(exec, message),
-            WastDirective::AssertExhaustion { call, message, .. } => {
-                self.assert_exhaustion(call, message)
-            }
+            WastDirective::AssertExhaustion { call, message, .. } => self.assert_exhaustion(call, message),
             WastDirective::AssertInvalid { mut module, message, .. } => {
                 self.assert_refused(&mut module, Kind::Invalid, message)
             }
