@@ -13,7 +13,7 @@ use crate::parallel;
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
-use crate::translate::{Effort, Env, translate};
+use crate::translate::{Effort, Env, Relaxed, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
@@ -168,7 +168,12 @@ impl Input<'_> {
     fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
         worker.context.clear();
         worker.effort = Effort::Full;
-        let env = Env { module: self.module, facts: self.facts, frontend_config: self.target.isa.frontend_config() };
+        let env = Env {
+            module: self.module,
+            facts: self.facts,
+            frontend_config: self.target.isa.frontend_config(),
+            relaxed: Relaxed { isa: &*self.target.isa, deterministic: self.options.deterministic },
+        };
         let function: &mut Function = &mut worker.context.func;
         match symbol {
             Symbol::Function(index) => {

@@ -11,6 +11,8 @@
 //! | [`calls`] | direct calls, slot calls, calls through tables |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
+//! | [`simd`] | vectors |
+//! | [`wide`] | arithmetic of 128 bits |
 //!
 //! Architecture invariants: bodies were validated (`analysis::scan`), so an operand popped is there and has the
 //! type it needs. Each idiom that compiled code consists of (heap access, slot call, table call, context access)
@@ -26,9 +28,12 @@ mod memory;
 mod numeric;
 mod poll;
 mod refs;
+mod simd;
 mod tables;
+mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
+pub(crate) use simd::Relaxed;
 
 use crate::error::{CompileError, Result};
 use crate::parse;
@@ -268,7 +273,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::DataDrop { data_index } => self.data_drop(*data_index),
 
             other => {
-                if !self.memory_access(other) && !self.numeric(other) {
+                if !self.memory_access(other) && !self.numeric(other) && !self.vector(other) && !self.wide(other) {
                     unreachable!("validated: {other:?} needs a proposal that was refused");
                 }
             }
