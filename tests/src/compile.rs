@@ -61,10 +61,21 @@ pub fn compile_for(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     }
 }
 
+/// How much code is optimised: as `BAILIWICK_OPT` says (`none`, `speed`, `size`), so that any test can be run at each.
+fn opt_level() -> bailiwick_compiler::OptLevel {
+    use bailiwick_compiler::OptLevel;
+    match std::env::var("BAILIWICK_OPT").as_deref() {
+        Ok("none") => OptLevel::None,
+        Ok("size") => OptLevel::Size,
+        Ok("speed") | Err(_) => OptLevel::Speed,
+        Ok(other) => panic!("BAILIWICK_OPT={other}: write none, speed or size"),
+    }
+}
+
 fn compile_here(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
     // One job: the tests themselves run in parallel.
-    let options = Options { target: arch, jobs: Some(1), ..Options::default() };
+    let options = Options { target: arch, jobs: Some(1), opt_level: opt_level(), ..Options::default() };
     compile(wasm, &options).map_err(|error| match error {
         CompileError::Text { .. } | CompileError::Invalid { .. } => Refusal::Invalid(error.to_string()),
         CompileError::Unsupported { .. } | CompileError::Component => Refusal::Unsupported(error.to_string()),
@@ -82,7 +93,7 @@ fn compile_by_child(program: &OsString, arch: Arch, wasm: &[u8]) -> Result<Vec<u
         .arg(&input)
         .arg("-o")
         .arg(&output)
-        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1"])
+        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1", "-O", &opt_level().to_string()])
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;

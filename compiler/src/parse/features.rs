@@ -21,8 +21,6 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::FunctionReferences,
     WasmFeature::Threads,
     WasmFeature::WideArithmetic,
-    WasmFeature::Memory64,
-    WasmFeature::CustomPageSizes,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.
