@@ -415,7 +415,8 @@ impl Inner {
             let memory = memory.ok_or(damaged("image_runs", "a run is not of a memory that the module defines"))?;
             let whole = run.bytes.len.checked_next_multiple_of(page);
             let file_end = whole.and_then(|whole| run.bytes.offset.checked_add(whole));
-            let memory_end = whole.and_then(|whole| run.memory_offset.checked_add(whole));
+            // The rest of the last page is zero, and in the same page of the memory.
+            let memory_end = run.memory_offset.checked_add(run.bytes.len);
             let inside = run.bytes.offset >= image.offset && file_end.is_some_and(|e| e <= image.offset + image.len);
             if !inside || memory_end.is_none_or(|e| e > self.memories[memory as usize].len()) {
                 return Err(damaged("image_runs", "a run reaches beyond the image or its memory").into());

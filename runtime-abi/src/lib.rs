@@ -49,6 +49,7 @@ pub const FINGERPRINT: u64 = {
         FORMAT_VERSION as u64,
         ABI_VERSION as u64,
         limits::MEMORY_RESERVATION,
+        limits::MAX_MEMORY_SIZE,
         limits::GUARD_SIZE,
         limits::CELL_SIZE,
         limits::CELL_MEMORY_OFFSET,

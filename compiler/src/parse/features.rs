@@ -19,8 +19,6 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Exceptions,
     WasmFeature::FunctionReferences,
     WasmFeature::Threads,
-    WasmFeature::Memory64,
-    WasmFeature::CustomPageSizes,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.

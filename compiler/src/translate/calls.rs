@@ -66,7 +66,7 @@ impl Translator<'_, '_> {
     fn call_immutable(&mut self, type_index: u32, table: u32, index: Value, length: u64) {
         let canonical = self.env.facts.canonical[type_index as usize];
         let base = self.call_table_address(table);
-        let index = self.builder.ins().uextend(I64, index);
+        let index = self.extend(index);
         let length = self.i64_const(length);
         let entry = self.checked_element(base, index, length, size_of::<CallEntry>() as u32);
         // Read-only, but not to be moved in front of the bounds check.

@@ -105,6 +105,7 @@ impl Translator<'_, '_> {
         let exit = self.block_with(&results);
         self.loops += 1;
         self.jump(header, params.len());
+        self.enter_loop();
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
         self.frames.push(Frame {
@@ -127,6 +128,7 @@ impl Translator<'_, '_> {
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         let exit = self.block_with(&results);
+        self.mark_unlikely(then, otherwise);
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
@@ -172,6 +174,7 @@ impl Translator<'_, '_> {
         match frame.kind {
             Kind::Loop => {
                 self.loops -= 1;
+                self.leave_loop();
                 self.builder.seal_block(frame.target);
             }
             Kind::If { otherwise, params } => {
@@ -217,7 +220,18 @@ impl Translator<'_, '_> {
         let (target, values) = self.branch_to(depth);
         let args = self.top(values);
         let next = self.builder.create_block();
-        self.builder.ins().brif(condition, target, &args, next, &[]);
+        if self.likely() == Some(false) {
+            // The target may be likely by other ways: what is not is this one.
+            let way = self.builder.create_block();
+            self.mark_unlikely(way, next);
+            self.builder.ins().brif(condition, way, &[], next, &[]);
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.builder.ins().jump(target, &args);
+        } else {
+            self.mark_unlikely(target, next);
+            self.builder.ins().brif(condition, target, &args, next, &[]);
+        }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }

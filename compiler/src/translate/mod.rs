@@ -6,6 +6,9 @@
 //! | [`control`] | blocks, branches, and the state after an unconditional branch |
 //! | [`numeric`] | numbers: one operator, one or two instructions |
 //! | [`memory`] | **every heap address**, with the proof that it stays within the memory's reservation |
+//! | [`bounds`] | how large a value can be, by how it is made |
+//! | [`lengths`] | where a loop's checks find the length of a memory |
+//! | [`hints`] | which way a branch is likely to go |
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables |
@@ -18,11 +21,14 @@
 //! type it needs. Each idiom that compiled code consists of (heap access, slot call, table call, context access)
 //! is emitted by one function. No function here knows an architecture.
 
+mod bounds;
 mod bulk;
 mod calls;
 mod control;
 mod env;
 mod globals;
+mod hints;
+mod lengths;
 mod locals;
 mod memory;
 mod numeric;
@@ -42,6 +48,8 @@ use control::Frame;
 use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
+use hints::Hints;
+use lengths::Lengths;
 use locals::Locals;
 use wasmparser::{FunctionBody, Operator};
 
@@ -112,6 +120,8 @@ struct Translator<'a, 'f> {
     frames: Vec<Frame>,
     /// How many loops are open.
     loops: u32,
+    lengths: Lengths,
+    hints: Hints<'a>,
     /// Whether the code being translated can be reached. If not, operators are skipped.
     reachable: bool,
     /// How many blocks were opened since it can't.
@@ -135,6 +145,8 @@ impl<'a, 'f> Translator<'a, 'f> {
             locals: Locals::default(),
             frames: Vec::new(),
             loops: 0,
+            lengths: Lengths::default(),
+            hints: Hints::default(),
             reachable: true,
             dead_blocks: 0,
         };
@@ -146,6 +158,10 @@ impl<'a, 'f> Translator<'a, 'f> {
     /// Translates all of it, or stops where it is too much for this effort.
     fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
         self.set_offset(body.range().start);
+        if let Some(branches) = self.env.module.branch_hints.get(&index) {
+            self.hints = Hints { body: body.range().start as u32, branches };
+        }
+        self.lengths = Lengths::new(self.env.module, body)?;
         self.poll_at_entry(index);
         self.declare_locals(self.env.module.function_type(index), body)?;
         let mut operators = parse::operators(body)?;
