@@ -19,7 +19,6 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::TailCall,
     WasmFeature::Exceptions,
     WasmFeature::FunctionReferences,
-    WasmFeature::Threads,
     WasmFeature::WideArithmetic,
     WasmFeature::Memory64,
     WasmFeature::CustomPageSizes,

@@ -52,6 +52,12 @@ impl Translator<'_, '_> {
 
     fn memory_length(&mut self, memory: u32) -> Value {
         let (definition, offset) = self.memory_definition(memory);
+        if self.env.module.memories[memory as usize].shared {
+            // Other threads grow it, so it is read atomically, each time: nothing is forwarded to an atomic load.
+            let cell = self.load_fixed(I64, definition, offset + MEMORY_LENGTH);
+            let flags = self.flags(Region::MemoryLengths);
+            return self.builder.ins().atomic_load(I64, flags, cell);
+        }
         self.load(I64, Region::MemoryLengths, definition, offset + MEMORY_LENGTH)
     }
 
@@ -60,7 +66,7 @@ impl Translator<'_, '_> {
     ///
     /// The access must carry [`heap_flags`](Self::heap_flags), so that it traps if it faults and is not moved in
     /// front of the check.
-    fn heap_address(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> (Value, i32) {
+    pub(super) fn heap_address(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> (Value, i32) {
         debug_assert!(offset <= u64::from(u32::MAX) && (1..=MAX_ACCESS).contains(&size));
         debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
         let base = self.memory_base(memory);
@@ -197,7 +203,7 @@ enum Extend {
     Unsigned(Type),
 }
 
-fn memory_of(memarg: &MemArg) -> u32 {
+pub(super) fn memory_of(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(memory) => memory,
         MemArgTarget::Array(_) => unreachable!("validated: garbage-collected types are refused"),

@@ -9,6 +9,7 @@
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables |
+//! | [`atomic`] | atomic accesses, fences, waiting and notifying |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
 //!
@@ -16,6 +17,7 @@
 //! type it needs. Each idiom that compiled code consists of (heap access, slot call, table call, context access)
 //! is emitted by one function. No function here knows an architecture.
 
+mod atomic;
 mod bulk;
 mod calls;
 mod control;
@@ -268,7 +270,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::DataDrop { data_index } => self.data_drop(*data_index),
 
             other => {
-                if !self.memory_access(other) && !self.numeric(other) {
+                if !self.memory_access(other) && !self.numeric(other) && !self.atomic(other) {
                     unreachable!("validated: {other:?} needs a proposal that was refused");
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
-use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, Table, UNBOUNDED};
+use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_SHARED, Table, UNBOUNDED};
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -85,7 +85,12 @@ fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatErro
         }
         Some(Kind::Memory) => {
             let memory = view.record("memories", view.memories(), index)?;
-            json!({ "kind": "memory", "minimum_pages": memory.minimum, "maximum_pages": bound(memory.maximum) })
+            let mut item =
+                json!({ "kind": "memory", "minimum_pages": memory.minimum, "maximum_pages": bound(memory.maximum) });
+            if memory.flags & MEMORY_SHARED != 0 {
+                item["shared"] = true.into();
+            }
+            item
         }
         Some(Kind::Global) => {
             let global = view.record("globals", view.globals(), index)?;
@@ -175,7 +180,10 @@ fn item_line(item: &Value) -> String {
     match item["kind"].as_str() {
         Some("function") => format!("({}) -> ({})", list(&item["params"]), list(&item["results"])),
         Some("table") => format!("table of {}", limits(&item["minimum"], &item["maximum"], &text(&item["element"]))),
-        Some("memory") => format!("memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages")),
+        Some("memory") => {
+            let shared = if item["shared"] == true { "shared " } else { "" };
+            format!("{shared}memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages"))
+        }
         Some("global") => {
             let mutable = if item["mutable"] == true { "mutable " } else { "" };
             format!("{mutable}global {}", text(&item["value"]))
