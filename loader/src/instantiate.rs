@@ -11,6 +11,7 @@ use crate::host::{HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
+use crate::shared::SharedMemory;
 use crate::table::{TableDef, TableType};
 use crate::tag::TagData;
 use crate::types::renumbered;
@@ -32,6 +33,7 @@ enum Resolved {
     Host(HostFunc),
     Func(Func),
     Memory(u32),
+    SharedMemory(SharedMemory),
     Table(u32),
     Global(u32),
     Tag(u32),
@@ -129,14 +131,16 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
             }
             Kind::Memory => {
                 let wanted = memory_type(view.record("memories", view.memories(), import.index)?)?;
+                let fitting = |actual: MemoryType| {
+                    let kind = |ty: &MemoryType| (ty.index64, ty.shared, ty.page_size_log2);
+                    let limits = |ty: &MemoryType| (ty.minimum, ty.maximum);
+                    kind(&actual) == kind(&wanted) && limits_match(limits(&actual), limits(&wanted))
+                };
                 let fits = match &found {
                     Some(Definition::Extern(Extern::Memory(m))) => {
-                        let actual = m.data(inner)?.ty();
-                        let kind = |ty: &MemoryType| (ty.index64, ty.shared, ty.page_size_log2);
-                        let limits = |ty: &MemoryType| (ty.minimum, ty.maximum);
-                        let fits = kind(&actual) == kind(&wanted) && limits_match(limits(&actual), limits(&wanted));
-                        fits.then_some(Resolved::Memory(m.index))
+                        fitting(m.data(inner)?.ty()).then_some(Resolved::Memory(m.index))
                     }
+                    Some(Definition::Shared(m)) => fitting(m.ty()).then(|| Resolved::SharedMemory(m.clone())),
                     _ => None,
                 };
                 (wanted.to_string(), fits)
@@ -241,7 +245,10 @@ impl Inner {
             Ok(i) if i < most => Ok(i),
             _ => Err(Error::from(damaged("imports", "there are more imports of a kind than the context has"))),
         };
-        for (import, record) in resolved.into_iter().zip(view.imports()) {
+        for (mut import, record) in resolved.into_iter().zip(view.imports()) {
+            if let Resolved::SharedMemory(memory) = &import {
+                import = Resolved::Memory(self.adopt_shared(memory)?);
+            }
             match import {
                 Resolved::Host(host) => {
                     let slot = place(functions, counts.imported_functions)?;
@@ -281,6 +288,8 @@ impl Inner {
                     unsafe { *data.field(layout.imported_memory(i)) = self.memories[m as usize].def };
                     data.memories.push(m);
                 }
+                // Adopted above.
+                Resolved::SharedMemory(_) => {}
                 Resolved::Table(t) => {
                     let i = place(data.tables.len(), counts.imported_tables)?;
                     // SAFETY: as above.
@@ -334,7 +343,9 @@ impl Inner {
         data.exported_memory = view
             .export("memory")
             .filter(|e| e.kind == Kind::Memory as u32)
-            .and_then(|e| data.memories.get(e.index as usize).copied());
+            .and_then(|e| data.memories.get(e.index as usize).copied())
+            // Host functions and edges borrow its bytes, which nobody can of a shared one.
+            .filter(|&memory| !self.any_shared(&[memory]));
         self.register_code(artifact);
         self.instances.push(data);
         Ok(index)
@@ -431,7 +442,11 @@ impl Inner {
                 let start = run.bytes.offset as usize;
                 let bytes = &view.bytes()[start..start + run.bytes.len as usize];
                 let at = run.memory_offset as usize;
-                self.memories[memory as usize].bytes()[at..at + bytes.len()].copy_from_slice(bytes);
+                let memory = &mut self.memories[memory as usize];
+                match memory.shared() {
+                    Some(shared) => shared.write(run.memory_offset, bytes)?,
+                    None => memory.bytes()?[at..at + bytes.len()].copy_from_slice(bytes),
+                }
             }
         }
         Ok(())
@@ -453,13 +468,17 @@ impl Inner {
         let record = view.record("data_segments", view.data_segments(), segment)?;
         let dropped = data.data_dropped.get(segment as usize).copied().unwrap_or(true);
         let bytes = if dropped { &[] } else { view.data(record.bytes)? };
-        let target = self.memories[memory as usize].bytes();
+        let memory = &mut self.memories[memory as usize];
         let source = src.checked_add(len).filter(|&end| end <= bytes.len() as u64);
-        let end = dst.checked_add(len).filter(|&end| end <= target.len() as u64);
+        let end = dst.checked_add(len).filter(|&end| end <= memory.len());
         let (Some(source), Some(end)) = (source, end) else {
             return Err(Error::trap(TrapCode::MemoryOutOfBounds));
         };
-        target[dst as usize..end as usize].copy_from_slice(&bytes[src as usize..source as usize]);
+        let bytes = &bytes[src as usize..source as usize];
+        match memory.shared() {
+            Some(shared) => shared.write(dst, bytes)?,
+            None => memory.bytes()?[dst as usize..end as usize].copy_from_slice(bytes),
+        }
         Ok(())
     }
 

@@ -24,7 +24,9 @@
 //! (and imported ones through their address), and table elements through `base`.
 //!
 //! Invariants that codegen relies on: `base` of a memory and of a table never changes while the instance
-//! lives; addresses of imported definitions and type ids never change. `length` changes by growing. A
+//! lives; addresses of imported definitions and type ids never change. `length` changes by growing. Of a shared memory, which
+//! several threads see through definitions of their own, it is the address of an aligned u64 that holds the length in bytes:
+//! that address never changes, and what lies there is read and written atomically. A
 //! slot's `code` may change at any time (revocation); its `context` may not, so slot loads are never hoisted.
 
 /// First field of every context.
@@ -45,7 +47,7 @@ pub const HEADER_SIZE: u32 = 48;
 pub const MEMORY_DEF_SIZE: u32 = 16;
 /// Offset within a memory definition of its base address.
 pub const MEMORY_BASE: i32 = 0;
-/// Offset within a memory definition of its length in bytes.
+/// Offset within a memory definition of its length in bytes; of a shared memory, of the address of its length.
 pub const MEMORY_LENGTH: i32 = 8;
 
 /// Bytes of a table definition.

@@ -18,7 +18,6 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::TailCall,
     WasmFeature::Exceptions,
     WasmFeature::FunctionReferences,
-    WasmFeature::Threads,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.

@@ -12,6 +12,7 @@
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables |
+//! | [`atomic`] | atomic accesses, fences, waiting and notifying |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
 //! | [`simd`] | vectors |
@@ -21,6 +22,7 @@
 //! type it needs. Each idiom that compiled code consists of (heap access, slot call, table call, context access)
 //! is emitted by one function. No function here knows an architecture.
 
+mod atomic;
 mod bounds;
 mod bulk;
 mod calls;
@@ -289,7 +291,12 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::DataDrop { data_index } => self.data_drop(*data_index),
 
             other => {
-                if !self.memory_access(other) && !self.numeric(other) && !self.vector(other) && !self.wide(other) {
+                if !self.memory_access(other)
+                    && !self.numeric(other)
+                    && !self.vector(other)
+                    && !self.wide(other)
+                    && !self.atomic(other)
+                {
                     unreachable!("validated: {other:?} needs a proposal that was refused");
                 }
             }

@@ -186,7 +186,10 @@ fn item_line(item: &Value) -> String {
     match item["kind"].as_str() {
         Some("function") => format!("({}) -> ({})", list(&item["params"]), list(&item["results"])),
         Some("table") => format!("table of {}", limits(&item["minimum"], &item["maximum"], &text(&item["element"]))),
-        Some("memory") => format!("memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages")),
+        Some("memory") => {
+            let shared = if item["shared"] == true { "shared " } else { "" };
+            format!("{shared}memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages"))
+        }
         Some("global") => {
             let mutable = if item["mutable"] == true { "mutable " } else { "" };
             format!("{mutable}global {}", text(&item["value"]))
