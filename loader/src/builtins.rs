@@ -220,6 +220,9 @@ define! {
         data(inner, instance)?;
         inner.func_reference(instance, function as u32).map_err(raise)
     }
+    is_subtype(inner, _instance, found, expected) {
+        Ok(u64::from(inner.types.is_subtype(found as u32, expected as u32)))
+    }
 }
 
 /// Code addresses in table order.
@@ -243,6 +246,7 @@ static TABLE: BuiltinTable = {
             Builtin::elem_drop => entry::elem_drop,
             Builtin::table_get_lazy => entry::table_get_lazy,
             Builtin::ref_func => entry::ref_func,
+            Builtin::is_subtype => entry::is_subtype,
         };
         i += 1;
     }

@@ -57,4 +57,6 @@ builtins! {
     table_get_lazy(table, index);
     /// The reference to a function of this module: the address of its funcref record.
     ref_func(function);
+    /// Whether a function's type, by the group's id, is the expected one or was declared its subtype: 1, or 0.
+    is_subtype(found, expected);
 }

@@ -30,6 +30,17 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
+            // Those of garbage collection are valid, with its types.
+            other if super::used(&other).is_err() => {
+                return Err(CompileError::Unsupported {
+                    feature: "an operator is",
+                    proposal: super::used(&other).err().unwrap_or_default(),
+                    message: format!("{other:?} in a constant expression"),
+                    offset,
+                    function: None,
+                }
+                .into());
+            }
             // The validator accepts no other with these features.
             other => {
                 let message = format!("{other:?} in a constant expression at offset {offset:#x}");

@@ -16,9 +16,7 @@ pub(crate) const NOT_YET: &[WasmFeature] = &[
     // Each goes as it is built.
     WasmFeature::Simd,
     WasmFeature::RelaxedSimd,
-    WasmFeature::TailCall,
     WasmFeature::Exceptions,
-    WasmFeature::FunctionReferences,
     WasmFeature::Threads,
     WasmFeature::WideArithmetic,
     WasmFeature::Memory64,
