@@ -98,15 +98,7 @@ pub(crate) fn scan(
         }
         match parse::used(&operator) {
             Ok(feature) => uses.wasm_features |= feature.map_or(0, WasmFeature::bit),
-            Err(proposal) => {
-                return Err(CompileError::Unsupported {
-                    feature: "an operator is",
-                    proposal,
-                    message: format!("{operator:?}"),
-                    offset,
-                    function: Some(index),
-                });
-            }
+            Err(proposal) => return Err(parse::refusal(&operator, proposal, offset, Some(index))),
         }
         note(&operator, index, uses);
     }

@@ -191,6 +191,17 @@ pub(crate) fn used(operator: &Operator<'_>) -> Result<Option<WasmFeature>, &'sta
     if NOT_YET.contains(&feature) { Err(feature.name()) } else { Ok(Some(feature)) }
 }
 
+/// The refusal of an operator, by the proposal that [`used`] gave.
+pub(crate) fn refusal(
+    operator: &Operator<'_>,
+    proposal: &'static str,
+    offset: u64,
+    function: Option<u32>,
+) -> CompileError {
+    let feature = if proposal == WasmFeature::Gc.name() { "garbage collection is" } else { "an operator is" };
+    CompileError::Unsupported { feature, proposal, message: format!("{operator:?}"), offset, function }
+}
+
 /// The bit, the words for people, the name of the proposal's repository.
 type Refused = (Bits, &'static str, &'static str);
 

@@ -7,7 +7,7 @@ mod const_expr;
 mod features;
 
 pub use features::WasmFeatures;
-pub(crate) use features::{FEATURES, NOT_YET, used};
+pub(crate) use features::{FEATURES, NOT_YET, refusal, used};
 
 use crate::error::{CompileError, Result};
 use crate::module::{
@@ -368,7 +368,11 @@ fn declared_features(module: &mut Module<'_>) {
         }
     }
     let constants = module.globals.iter().map(|global| &global.init);
-    add(constants.flatten().any(|op| matches!(op, crate::module::ConstOp::Vector(_))), WasmFeature::Simd);
+    for op in constants.flatten() {
+        use crate::module::ConstOp::*;
+        add(matches!(op, Vector(_)), WasmFeature::Simd);
+        add(matches!(op, I32Add | I32Sub | I32Mul | I64Add | I64Sub | I64Mul), WasmFeature::ExtendedConst);
+    }
     module.wasm_features |= bits;
 }
 
