@@ -54,7 +54,8 @@ impl Translator<'_, '_> {
     fn block_with(&mut self, params: &[ValType]) -> Block {
         let block = self.builder.create_block();
         for &ty in params {
-            self.builder.append_block_param(block, clif_type(ty));
+            let param = self.builder.append_block_param(block, clif_type(ty));
+            self.typed(param, ty);
         }
         block
     }
@@ -72,7 +73,7 @@ impl Translator<'_, '_> {
     }
 
     /// The operands on top of the stack, as arguments of a branch.
-    fn top(&self, count: usize) -> Vec<BlockArg> {
+    pub(super) fn top(&self, count: usize) -> Vec<BlockArg> {
         self.stack[self.stack.len() - count..].iter().map(|&value| BlockArg::Value(value)).collect()
     }
 
@@ -200,7 +201,7 @@ impl Translator<'_, '_> {
     }
 
     /// Notes a branch to the block at `depth`; gives its target and what the branch takes along.
-    fn branch_to(&mut self, depth: u32) -> (Block, usize) {
+    pub(super) fn branch_to(&mut self, depth: u32) -> (Block, usize) {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {

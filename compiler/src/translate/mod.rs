@@ -11,7 +11,7 @@
 //! | [`hints`] | which way a branch is likely to go |
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
-//! | [`calls`] | direct calls, slot calls, calls through tables |
+//! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
 //! | [`atomic`] | atomic accesses, fences, waiting and notifying |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
@@ -53,6 +53,7 @@ use env::Cache;
 use hints::Hints;
 use lengths::Lengths;
 use locals::Locals;
+use std::collections::HashSet;
 use wasmparser::{FunctionBody, Operator};
 
 /// How a function is compiled. Optimisers and allocators of registers take more than linear time, and a function of a
@@ -128,6 +129,8 @@ struct Translator<'a, 'f> {
     reachable: bool,
     /// How many blocks were opened since it can't.
     dead_blocks: u32,
+    /// References that are not null, see [`refs`].
+    not_null: HashSet<Value>,
 }
 
 impl<'a, 'f> Translator<'a, 'f> {
@@ -151,6 +154,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             hints: Hints::default(),
             reachable: true,
             dead_blocks: 0,
+            not_null: HashSet::new(),
         };
         let ty = env.module.function_type(index);
         translator.push_function_frame(&ty.results);
@@ -245,14 +249,25 @@ impl<'a, 'f> Translator<'a, 'f> {
 
             Operator::Call { function_index } => self.call(*function_index),
             Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
+            Operator::CallRef { type_index } => self.call_ref(*type_index),
+            Operator::ReturnCall { function_index } => self.return_call(*function_index),
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                self.return_call_indirect(*type_index, *table_index);
+            }
+            Operator::ReturnCallRef { type_index } => self.return_call_ref(*type_index),
 
             Operator::Drop => {
                 self.pop();
             }
-            Operator::Select | Operator::TypedSelect { .. } => {
+            Operator::Select => {
                 let (a, b, condition) = self.pop3();
                 let value = self.builder.ins().select(condition, a, b);
                 self.push(value);
+            }
+            Operator::TypedSelect { ty } => {
+                let (a, b, condition) = self.pop3();
+                let value = self.builder.ins().select(condition, a, b);
+                self.push_typed(&[value], &[self.env.module.val_type(*ty)]);
             }
             Operator::LocalGet { local_index } => {
                 let value = self.local_get(*local_index);
@@ -273,6 +288,9 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::RefNull { .. } => self.ref_null(),
             Operator::RefIsNull => self.ref_is_null(),
             Operator::RefFunc { function_index } => self.ref_func(*function_index),
+            Operator::RefAsNonNull => self.ref_as_non_null(),
+            Operator::BrOnNull { relative_depth } => self.br_on_null(*relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(*relative_depth),
 
             Operator::TableGet { table } => self.table_get(*table),
             Operator::TableSet { table } => self.table_set(*table),
