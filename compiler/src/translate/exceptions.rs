@@ -14,12 +14,13 @@ use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::convention::VALUE_SIZE;
 use bailiwick_runtime_abi::trap::TrapCode;
-use bailiwick_runtime_abi::types::{Hierarchy, ValType};
+use bailiwick_runtime_abi::types::{HeapType, Hierarchy, RefType, ValType};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTable, ExceptionTableData, ExceptionTableItem, ExceptionTag, Inst,
     InstBuilder, MemFlagsData, SigRef, StackSlot, StackSlotData, StackSlotKind, UserStackMapEntry, Value,
 };
+use cranelift_codegen::isa::CallConv;
 use std::collections::HashSet;
 use wasmparser::{Catch, TryTable};
 
@@ -46,17 +47,25 @@ pub(super) struct Exceptions {
     values: Option<StackSlot>,
     /// How many of these.
     cells: u32,
-    /// How many values and variables are references to exceptions.
-    pub noted: u64,
+    /// Values that are references to exceptions.
+    noted: HashSet<Value>,
     /// How many calls there are.
     calls: u64,
 }
 
 impl Exceptions {
+    /// Whether a value is a reference to an exception.
+    pub fn has(&self, value: Value) -> bool {
+        self.noted.contains(&value)
+    }
+
     /// Refuses a function that would take too much memory.
     pub fn check(&self, function: u32, blocks: usize) -> Result<()> {
         // A map has a bit for each byte of the cells, too.
-        let references = self.noted + if self.noted > 0 { u64::from(self.cells) } else { 0 };
+        let references = match self.noted.len() as u64 {
+            0 => 0,
+            noted => noted + u64::from(self.cells),
+        };
         if references.saturating_mul(self.calls + blocks as u64) > MAX_STACK_MAPS {
             let what =
                 format!("function {function} has more references to exceptions, times calls and blocks, than that");
@@ -81,7 +90,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn note_exception(&mut self, value: Value) {
         self.builder.declare_value_needs_stack_map(value);
-        self.exceptions.noted += 1;
+        self.exceptions.noted.insert(value);
     }
 
     /// To be called for each call: says where locals are that a collection must find.
@@ -179,12 +188,12 @@ impl Translator<'_, '_> {
                 let ty = &env.module.types[env.module.tags[tag as usize] as usize];
                 for (i, &param) in ty.params.iter().enumerate() {
                     let value = self.load(clif_type(param), Region::Exceptions, values, (i * VALUE_SIZE) as i32);
-                    self.note_reference(param, value);
+                    self.typed(value, param);
                     args.push(BlockArg::Value(value));
                 }
             }
             if clause.reference {
-                self.note_exception(exception);
+                self.typed(exception, ValType::Ref(RefType { nullable: false, heap: HeapType::Exn }));
                 args.push(BlockArg::Value(exception));
             }
             let (target, _) = self.branch_to_frame(clause.label);
@@ -212,6 +221,12 @@ impl Translator<'_, '_> {
     /// Calls a runtime function that does not return.
     fn call_that_throws(&mut self, builtin: Builtin, args: &[Value]) {
         let (signature, code, args) = self.builtin_call(builtin, args);
+        // By this convention parameters are passed as by the platform's, and no register survives a call that throws:
+        // those that a C function saves for its caller are not restored on the way to a handler. Nothing is returned.
+        let mut data = self.builder.func.dfg.signatures[signature].clone();
+        data.call_conv = CallConv::PreserveAll;
+        data.returns.clear();
+        let signature = self.builder.import_signature(data);
         self.emit_call_code(signature, code, &args);
         self.builder.ins().trap(trap_code(TrapCode::Unreachable));
         self.reachable = false;

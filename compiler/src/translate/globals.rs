@@ -33,8 +33,7 @@ impl Translator<'_, '_> {
                 self.load_fixed(ty, base, offset)
             }
         };
-        self.note_reference(global.val_type, value);
-        self.push(value);
+        self.push_typed(&[value], &[global.val_type]);
     }
 
     pub(super) fn global_set(&mut self, index: u32) {

@@ -21,7 +21,7 @@ const DECLARED: usize = 256;
 const VARIABLES: u32 = 4000;
 /// Variables times blocks of a function that has variables.
 const TABLE: usize = 16 << 20;
-/// Bytes of a local on the stack.
+/// Bytes of a local on the stack that is no vector.
 const CELL: u32 = 8;
 
 /// One local.
@@ -38,6 +38,10 @@ enum Local {
 #[derive(Default)]
 pub(super) struct Locals {
     list: Vec<Local>,
+    /// For each, whether it is a reference that can't be null.
+    not_null: Vec<bool>,
+    /// And whether it is a reference to an exception.
+    exception: Vec<bool>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
     /// The same of those that are exceptions, which a collection must find: their number is that of its cells in use.
@@ -45,6 +49,8 @@ pub(super) struct Locals {
     exceptions_used: u32,
     /// How many are used.
     used: u32,
+    /// Bytes of the slot that are taken.
+    bytes: u32,
 }
 
 impl Locals {
@@ -73,15 +79,18 @@ impl Translator<'_, '_> {
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
         if self.effort == Effort::Least {
-            let types = ty.params.iter().copied().chain(declared.iter().flat_map(|&(ty, n)| repeat_n(ty, n)));
-            let exceptions = types.zip(&used).filter(|&(ty, &used)| used && is_exception(ty)).count() as u32;
+            let locals = declared.iter().flat_map(|&(ty, count)| repeat_n(ty, count));
+            let types = ty.params.iter().copied().chain(locals).zip(&used).filter(|&(_, &used)| used);
+            let (mut bytes, mut exceptions) = (0, 0);
+            for (ty, _) in types {
+                *if is_exception(ty) { &mut exceptions } else { &mut bytes } += cell_size(clif_type(ty));
+            }
+            // In front, so that what says where they are is short.
             if exceptions > 0 {
-                let size = exceptions * CELL;
-                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, CELL.trailing_zeros() as u8);
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, exceptions, CELL.trailing_zeros() as u8);
                 self.locals.exceptions = Some(self.builder.create_sized_stack_slot(slot));
             }
-            let cells = used.iter().filter(|&&used| used).count() as u32;
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, cells * CELL, CELL.trailing_zeros() as u8);
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
         for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
@@ -99,6 +108,8 @@ impl Translator<'_, '_> {
 
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+        self.locals.not_null.push(!ty.is_defaultable());
+        self.locals.exception.push(is_exception(ty));
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
         let exception = is_exception(ty);
         let ty = clif_type(ty);
@@ -111,12 +122,15 @@ impl Translator<'_, '_> {
                 let variable = self.builder.declare_var(ty);
                 if exception {
                     self.builder.declare_var_needs_stack_map(variable);
-                    self.exceptions.noted += 1;
+                    self.note_exception(value);
                 }
                 Local::Variable(variable)
             }
             // A function has at most 51 000 locals and parameters.
-            Some(slot) => Local::Cell(slot, ty, (self.locals.used * CELL) as i32),
+            Some(slot) => {
+                self.locals.bytes += cell_size(ty);
+                Local::Cell(slot, ty, (self.locals.bytes - cell_size(ty)) as i32)
+            }
         };
         self.locals.used += 1;
         self.set(local, value);
@@ -134,7 +148,7 @@ impl Translator<'_, '_> {
             Local::Variable(variable) => self.builder.def_var(variable, value),
             Local::Cell(slot, _, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
+                self.builder.ins().store(cell_flags(), value, address, 0);
             }
             Local::Unused => unreachable!("declared: operators name no others"),
         }
@@ -145,19 +159,33 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn local_get(&mut self, index: u32) -> Value {
-        match self.locals.list[index as usize] {
+        let value = match self.locals.list[index as usize] {
             Local::Variable(variable) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                let value = self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0);
-                if self.locals.exceptions == Some(slot) {
-                    self.note_exception(value);
-                }
-                value
+                self.builder.ins().load(ty, cell_flags(), address, 0)
             }
             Local::Unused => unreachable!("declared: operators name no others"),
+        };
+        if self.locals.exception[index as usize] {
+            self.note_exception(value);
         }
+        if self.locals.not_null[index as usize] {
+            // Validated: it was set on every way here.
+            self.not_null.insert(value);
+        }
+        value
     }
+}
+
+/// Bytes that a local of this type takes on the stack.
+fn cell_size(ty: Type) -> u32 {
+    ty.bytes().max(CELL)
+}
+
+/// A cell is there, but a vector's may be aligned for a number only.
+fn cell_flags() -> MemFlagsData {
+    MemFlagsData::new().with_trap_code(None)
 }
 
 /// Which of the `count` parameters and locals operators name.
