@@ -61,6 +61,8 @@ impl MemoryType {
     /// Bytes of so many pages, or as many as there can be if it is more.
     fn bytes(&self, pages: u64) -> u64 {
         pages.saturating_mul(1 << self.page_size_log2)
+    }
+
     /// The same, that several threads may use. These have a maximum.
     pub fn shared(minimum: u64, maximum: u64) -> MemoryType {
         MemoryType { shared: true, ..MemoryType::new(minimum, Some(maximum)) }
@@ -165,6 +167,23 @@ impl Inner {
         self.config.max_total_memory.saturating_sub(self.memories.iter().map(MemoryData::len).sum())
     }
 
+    /// Whether the group may have a memory of so many bytes more.
+    pub(crate) fn admit_memory(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.room_for_memory() {
+            return Err(Error::Limit {
+                what: "bytes of all memories together (GroupConfig::max_total_memory)",
+                limit: self.config.max_total_memory,
+            });
+        }
+        if bytes > self.config.max_memory {
+            return Err(Error::Limit {
+                what: "bytes of a memory (GroupConfig::max_memory, --max-memory)",
+                limit: self.config.max_memory,
+            });
+        }
+        Ok(())
+    }
+
     /// Makes a memory whose definition will lie at `def`.
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
         if ty.shared {
@@ -172,7 +191,10 @@ impl Inner {
             return Ok(self.add_shared(SharedMemory::new(ty)?, def));
         }
         if !matches!(ty.page_size_log2, 0 | 16) {
-            return Err(Error::Type { expected: "a memory of pages of 64 KiB or 1 byte".into(), found: ty.to_string() });
+            return Err(Error::Type {
+                expected: "a memory of pages of 64 KiB or 1 byte".into(),
+                found: ty.to_string(),
+            });
         }
         let limit = max_pages(ty.page_size_log2, ty.index64);
         if ty.minimum > limit {
