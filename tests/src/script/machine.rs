@@ -26,6 +26,7 @@ pub const TRAP_MESSAGES: &[(&str, TrapCode)] = &[
     ("call stack exhausted", TrapCode::StackOverflow),
     ("null", TrapCode::NullReference),
     ("unaligned atomic", TrapCode::HeapMisaligned),
+    ("expected shared memory", TrapCode::ExpectedShared),
 ];
 
 /// Why a directive does not pass.
