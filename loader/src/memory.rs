@@ -167,6 +167,23 @@ impl Inner {
         self.config.max_total_memory.saturating_sub(self.memories.iter().map(MemoryData::len).sum())
     }
 
+    /// Whether the group may have a memory of so many bytes more.
+    pub(crate) fn admit_memory(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.room_for_memory() {
+            return Err(Error::Limit {
+                what: "bytes of all memories together (GroupConfig::max_total_memory)",
+                limit: self.config.max_total_memory,
+            });
+        }
+        if bytes > self.config.max_memory {
+            return Err(Error::Limit {
+                what: "bytes of a memory (GroupConfig::max_memory, --max-memory)",
+                limit: self.config.max_memory,
+            });
+        }
+        Ok(())
+    }
+
     /// Makes a memory whose definition will lie at `def`.
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
         if ty.shared {
