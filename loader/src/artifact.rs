@@ -2,6 +2,7 @@
 
 use crate::cpu;
 use crate::error::Error;
+use crate::language;
 use crate::value::FuncType;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
@@ -58,7 +59,8 @@ impl Artifact {
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read or mapped, [`Error::Format`] if it is no artifact of this version or is
-    /// damaged, [`Error::Architecture`] and [`Error::Features`] if this processor can't run it.
+    /// damaged, [`Error::Architecture`] and [`Error::Features`] if this processor can't run it, [`Error::WasmFeatures`] if this loader
+    /// was built without what it uses.
     ///
     /// # Example
     /// ```no_run
@@ -136,6 +138,10 @@ impl Artifact {
                 names.push("a feature that this loader does not know");
             }
             return Err(Error::Features(names));
+        }
+        let missing = language::missing(view.header().wasm_features);
+        if !missing.is_empty() {
+            return Err(Error::WasmFeatures(missing));
         }
         let text = view.header().text;
         // SAFETY: the bytes of the mapping do not move when the `Mmap` does, and `Mapped` drops the view first.

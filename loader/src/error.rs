@@ -36,6 +36,9 @@ pub enum Error {
     /// The artifact's code uses instructions that this processor lacks.
     #[error("this processor lacks {}, which the artifact's code uses; compile with --cpu baseline or --cpu native", .0.join(", "))]
     Features(Vec<&'static str>),
+    /// The artifact uses parts of the language that the loader was built without.
+    #[error("this loader was built without {}, which the artifact needs; run it with another, or compile without", .0.join(", "))]
+    WasmFeatures(Vec<&'static str>),
     /// An import could not be satisfied.
     #[error(transparent)]
     Link(#[from] LinkError),

@@ -39,6 +39,7 @@ mod host;
 mod instance;
 mod instantiate;
 mod interrupt;
+mod language;
 mod link;
 mod memory;
 mod shared;

@@ -17,12 +17,14 @@ pub struct Settings {
     pub opt_level: OptLevel,
     /// Which parts of the language a module may use.
     pub features: WasmFeatures,
+    /// Whether every result is the same on every processor.
+    pub deterministic: bool,
 }
 
 /// All of the language that is compiled, at the level that `BAILIWICK_OPT` names (none, speed, size), or for speed.
 impl Default for Settings {
     fn default() -> Self {
-        Settings { opt_level: opt_level_asked().unwrap_or_default(), features: WasmFeatures::ALL }
+        Settings { opt_level: opt_level_asked().unwrap_or_default(), features: WasmFeatures::ALL, deterministic: false }
     }
 }
 
@@ -123,9 +125,10 @@ pub fn compile_with(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<
 
 fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
-    let Settings { opt_level, features: wasm_features } = *settings;
+    let Settings { opt_level, features: wasm_features, deterministic } = *settings;
     // One job: the tests themselves run in parallel.
-    let options = Options { target: arch, opt_level, wasm_features, jobs: Some(1), ..Options::default() };
+    let options =
+        Options { target: arch, opt_level, wasm_features, deterministic, jobs: Some(1), ..Options::default() };
     compile(wasm, &options).map_err(|error| match error {
         // What begins as no binary is taken for text.
         CompileError::Text { .. } | CompileError::Malformed { .. } => Refusal::Malformed(error.to_string()),
@@ -148,6 +151,7 @@ fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &
         .arg(&output)
         .args(["--target", bailiwick_compiler::triple(arch), "-j", "1"])
         .args(["-O", &settings.opt_level.to_string(), "--wasm-features", &settings.features.to_string()])
+        .args(settings.deterministic.then_some("--deterministic"))
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;

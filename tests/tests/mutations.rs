@@ -338,7 +338,7 @@ fn part(error: &Error) -> String {
         Error::Trap(trap) => format!("trap: {}", trap.code()),
         Error::Limit { what, .. } => format!("limit of {what}"),
         Error::AddressSpace { what, .. } => format!("address space for {what}"),
-        Error::Architecture { .. } | Error::Features(_) => "header".into(),
+        Error::Architecture { .. } | Error::Features(_) | Error::WasmFeatures(_) => "header".into(),
         Error::NoExport { kind, .. } => format!("no exported {}", kind.name()),
         Error::Type { .. } => "another type".into(),
         Error::Host(failure) => format!("host: {}", failure.error()),

@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_64, MEMORY_SHARED, TABLE_64, Table, UNBOUNDED};
+use bailiwick_runtime_abi::types::WasmFeature;
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -144,6 +145,11 @@ fn describe(view: &View<'_>) -> Result<Value, FormatError> {
         "options": view.string(header.options)?,
         "architecture": view.arch().name(),
         "cpu_features": cpu::feature_names(header.features),
+        "wasm_features": WasmFeature::ALL
+            .iter()
+            .filter(|feature| header.wasm_features & feature.bit() != 0)
+            .map(|feature| feature.name())
+            .collect::<Vec<_>>(),
         "interruptible": header.flags & FLAG_POLLS != 0,
         "guard_bytes": header.guard_size,
         "source_sha256": hex(&header.source_sha256),
@@ -220,6 +226,9 @@ fn for_people(report: &Value) -> String {
         "cpu features",
         if features.is_empty() { "none beyond the architecture's first".to_owned() } else { features },
     );
+    let features = report["wasm_features"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let features = features.collect::<Vec<_>>().join(" ");
+    line("wasm features", if features.is_empty() { "none beyond WebAssembly's first".to_owned() } else { features });
     line(
         "format",
         format!("{}, ABI {} ({})", report["format_version"], report["abi_version"], text(&report["abi_fingerprint"])),

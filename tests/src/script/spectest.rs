@@ -32,6 +32,9 @@ pub(super) fn grant(group: &mut Group) -> Result<Imports, Error> {
     }
     let table = Table::new(group, TableType::new(ValType::FUNCREF, 10, Some(20)))?;
     imports.define("spectest", "table", table);
+    let table = TableType { index64: true, ..TableType::new(ValType::FUNCREF, 10, Some(20)) };
+    imports.define("spectest", "table64", Table::new(group, table)?);
+    imports.define("spectest", "shared_memory", Memory::new(group, MemoryType::shared(1, 2))?);
     imports.define("spectest", "memory", Memory::new(group, MemoryType::new(1, Some(2)))?);
     Ok(imports)
 }
