@@ -69,16 +69,43 @@ pub fn compile(wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
 /// # Errors
 /// [`Refusal`], by kind.
 pub fn compile_for(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
-    match compiler_program() {
-        Some(program) => compile_by_child(&program, arch, wasm),
-        None => compile_here(arch, wasm),
+    compile_as(arch, wasm, Way::default())
+}
+
+/// How code is made: what options say besides the architecture.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// What to optimise for.
+    pub opt_level: OptLevel,
+    /// Which instructions may be used, as on the command line.
+    pub cpu: &'static str,
+    /// Whether it computes the same everywhere.
+    pub deterministic: bool,
+}
+
+impl Default for Way {
+    fn default() -> Way {
+        Way { opt_level: opt_level(), cpu: "baseline", deterministic: false }
     }
 }
 
-fn compile_here(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// Compiles a binary for `arch` in a certain way.
+///
+/// # Errors
+/// [`Refusal`], by kind.
+pub fn compile_as(arch: Arch, wasm: &[u8], way: Way) -> Result<Vec<u8>, Refusal> {
+    match compiler_program() {
+        Some(program) => compile_by_child(&program, arch, wasm, way),
+        None => compile_here(arch, wasm, way),
+    }
+}
+
+fn compile_here(arch: Arch, wasm: &[u8], way: Way) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
+    let Way { opt_level, cpu, deterministic } = way;
+    let cpu = cpu.parse().map_err(|error: CompileError| Refusal::Failed(error.to_string()))?;
     // One job: the tests themselves run in parallel.
-    let options = Options { target: arch, opt_level: opt_level(), jobs: Some(1), ..Options::default() };
+    let options = Options { target: arch, cpu, opt_level, deterministic, jobs: Some(1), ..Options::default() };
     compile(wasm, &options).map_err(|error| match error {
         CompileError::Text { .. } | CompileError::Invalid { .. } => Refusal::Invalid(error.to_string()),
         CompileError::Unsupported { .. } | CompileError::Component => Refusal::Unsupported(error.to_string()),
@@ -86,7 +113,7 @@ fn compile_here(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-fn compile_by_child(program: &OsString, arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn compile_by_child(program: &OsString, arch: Arch, wasm: &[u8], way: Way) -> Result<Vec<u8>, Refusal> {
     let failed = |what: &str, error: std::io::Error| Refusal::Failed(format!("{what}: {error}"));
     let folder = tempfile::tempdir().map_err(|e| failed("temporary folder", e))?;
     let (input, output) = (folder.path().join("module.wasm"), folder.path().join("module.bwk"));
@@ -96,7 +123,9 @@ fn compile_by_child(program: &OsString, arch: Arch, wasm: &[u8]) -> Result<Vec<u
         .arg(&input)
         .arg("-o")
         .arg(&output)
-        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1", "-O", &opt_level().to_string()])
+        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1", "-O", &way.opt_level.to_string()])
+        .arg(format!("--cpu={}", way.cpu))
+        .args(way.deterministic.then_some("--deterministic"))
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;
