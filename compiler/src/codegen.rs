@@ -211,18 +211,19 @@ impl Input<'_> {
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {
-        let (kind, ty) = match symbol {
+        let (kind, canonical) = match symbol {
             Symbol::Function(i) => {
                 self.facts.escape(i)?;
-                (TextKind::Function, self.module.function_type(i))
+                (TextKind::Function, self.facts.function_type(self.module, i))
             }
-            Symbol::Thunk(i) => (TextKind::Thunk, self.module.function_type(i)),
-            Symbol::Entry(i) => (TextKind::Entry, &self.module.types[i as usize]),
-            Symbol::Exit(i) => (TextKind::Exit, &self.module.types[i as usize]),
-            Symbol::Adapter(i) => (TextKind::Adapter, self.module.function_type(i)),
+            Symbol::Thunk(i) => (TextKind::Thunk, self.facts.function_type(self.module, i)),
+            Symbol::Entry(i) => (TextKind::Entry, i),
+            Symbol::Exit(i) => (TextKind::Exit, i),
+            Symbol::Adapter(i) => (TextKind::Adapter, self.facts.function_type(self.module, i)),
             Symbol::Denied | Symbol::CallTable(_) => return None,
         };
-        Some(signature_tag(kind, ty.params.iter().copied(), ty.results.iter().copied()))
+        let ty = &self.module.types[canonical as usize];
+        Some(signature_tag(kind, canonical, ty.params.iter().copied(), ty.results.iter().copied()))
     }
 
     /// Alignment of functions that need no higher one: that of the processor's fetches, or none at all for size.

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::group::Inner;
 use crate::host::{HostError, host_call, panicked};
 use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
+use crate::shared::Expected;
 use bailiwick_runtime_abi::builtins::{ALL, Builtin, COUNT};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -91,13 +92,13 @@ fn pieces(
     inner: &mut Inner,
     len: u64,
     backwards: bool,
-    mut work: impl FnMut(&mut Inner, std::ops::Range<u64>),
+    mut work: impl FnMut(&mut Inner, std::ops::Range<u64>) -> Result<(), Error>,
 ) -> Result<u64, HostError> {
     let mut done = 0;
     while done < len {
         let size = PIECE.min(len - done);
         let start = if backwards { len - done - size } else { done };
-        work(inner, start..start + size);
+        work(inner, start..start + size).map_err(raise)?;
         done += size;
         if done < len && inner.interrupt.requested() {
             return trap(TrapCode::Interrupt);
@@ -159,20 +160,31 @@ define! {
         let backwards = to == from && target.start > source.start;
         pieces(inner, len, backwards, |inner, piece| {
             let (source, target) = (shift(&source, &piece), shift(&target, &piece));
-            if to == from {
-                inner.memories[to as usize].bytes().copy_within(source, target.start);
+            if inner.any_shared(&[to, from]) {
+                // SAFETY: both are pieces of ranges that were checked, of the same length.
+                unsafe { inner.copy_raw(to, &target, from, &source) };
+            } else if to == from {
+                inner.memories[to as usize].bytes()?.copy_within(source, target.start);
             } else {
-                let source: *const [u8] = &raw const inner.memories[from as usize].bytes()[source];
+                let source: *const [u8] = &raw const inner.memories[from as usize].bytes()?[source];
                 // SAFETY: two memories of a group never overlap: each has a range of its own.
-                inner.memories[to as usize].bytes()[target].copy_from_slice(unsafe { &*source });
+                inner.memories[to as usize].bytes()?[target].copy_from_slice(unsafe { &*source });
             }
+            Ok(())
         })
     }
     memory_fill(inner, instance, memory, dst, value, len) {
         let memory = index(&data(inner, instance)?.memories, memory)?;
-        let target = span(dst, len, inner.memories[memory as usize].bytes().len())?;
+        let target = span(dst, len, inner.memories[memory as usize].len() as usize)?;
         pieces(inner, len, false, |inner, piece| {
-            inner.memories[memory as usize].bytes()[shift(&target, &piece)].fill(value as u8);
+            let target = shift(&target, &piece);
+            if inner.any_shared(&[memory]) {
+                // SAFETY: a piece of a range that was checked.
+                unsafe { inner.fill_raw(memory, &target, value as u8) };
+            } else {
+                inner.memories[memory as usize].bytes()?[target].fill(value as u8);
+            }
+            Ok(())
         })
     }
     memory_init(inner, instance, memory, segment, dst, src, len) {
@@ -220,6 +232,23 @@ define! {
         data(inner, instance)?;
         inner.func_reference(instance, function as u32).map_err(raise)
     }
+    atomic_wait32(inner, instance, memory, address, offset, expected, timeout) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        let expected = Expected::Word(expected as u32);
+        inner.atomic_wait(memory, (address, offset), expected, timeout.cast_signed()).or_else(trap)
+    }
+    atomic_wait64(inner, instance, memory, address, offset, expected, timeout) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        let expected = Expected::Double(expected);
+        inner.atomic_wait(memory, (address, offset), expected, timeout.cast_signed()).or_else(trap)
+    }
+    atomic_notify(inner, instance, memory, address, offset, count) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        inner.atomic_notify(memory, (address, offset), count as u32).or_else(trap)
+    }
+    is_subtype(inner, _instance, found, expected) {
+        Ok(u64::from(inner.types.is_subtype(found as u32, expected as u32)))
+    }
 }
 
 /// Code addresses in table order.
@@ -243,6 +272,10 @@ static TABLE: BuiltinTable = {
             Builtin::elem_drop => entry::elem_drop,
             Builtin::table_get_lazy => entry::table_get_lazy,
             Builtin::ref_func => entry::ref_func,
+            Builtin::atomic_wait32 => entry::atomic_wait32,
+            Builtin::atomic_wait64 => entry::atomic_wait64,
+            Builtin::atomic_notify => entry::atomic_notify,
+            Builtin::is_subtype => entry::is_subtype,
         };
         i += 1;
     }

@@ -94,6 +94,11 @@ pub enum Error {
     /// A function, memory, table, global or reference of another group.
     #[error("a {0} of another group was used")]
     WrongGroup(&'static str),
+    /// The bytes of a shared memory were asked for, which other threads may change at any time.
+    #[error(
+        "the memory is shared, so its bytes can't be borrowed: use SharedMemory::read and SharedMemory::write (Memory::shared)"
+    )]
+    SharedMemory,
     /// An index beyond a table or memory that the host itself asked for.
     #[error("{0} out of bounds")]
     OutOfBounds(&'static str),

@@ -8,6 +8,7 @@ use crate::instance::{ContextHeader, Instance};
 use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
 use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
+use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -120,6 +121,17 @@ pub struct Caller<'a> {
     lifetime: PhantomData<&'a mut Inner>,
 }
 
+/// Why host functions find no memory.
+fn no_memory(inner: &Inner, instance: usize) -> &'static str {
+    let export = inner.instances.get(instance).and_then(|i| i.artifact.view().export("memory"));
+    if export.is_some_and(|export| export.kind == Kind::Memory as u32) {
+        "the module calls a host function that needs its memory, but the one that it exports as \"memory\" is shared with \
+         other threads: the system interface and edges to other modules can't use such a memory yet"
+    } else {
+        "the module calls a host function that needs its memory, but exports none as \"memory\""
+    }
+}
+
 impl std::fmt::Debug for Caller<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Caller").field("instance", &self.instance).finish_non_exhaustive()
@@ -145,11 +157,8 @@ impl Caller<'_> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         match inner.instances.get(instance).and_then(|i| i.exported_memory) {
-            Some(index) => Ok(inner.memories[index as usize].bytes()),
-            None => Err(HostError::Trap(
-                TrapCode::HostError,
-                Some("the module calls a host function that needs its memory, but exports none as \"memory\"".into()),
-            )),
+            Some(index) => Ok(inner.memories[index as usize].bytes()?),
+            None => Err(HostError::Trap(TrapCode::HostError, Some(no_memory(inner, instance).into()))),
         }
     }
 
@@ -160,7 +169,7 @@ impl Caller<'_> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         let index = inner.instances[instance].exported_memory.unwrap_or_default();
-        Ok((inner.memories[index as usize].bytes(), inner.interrupt.flag()))
+        Ok((inner.memories[index as usize].bytes()?, inner.interrupt.flag()))
     }
 
     /// The memory itself, see [`Caller::memory`].

@@ -461,3 +461,54 @@ pub const fn v3_features(arch: Arch) -> u64 {
         Arch::Aarch64 => 1 << 32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn all() -> Vec<ValType> {
+        let mut types = alloc::vec![ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
+        let composites = [Composite::Func, Composite::Struct, Composite::Array];
+        let concrete = composites
+            .into_iter()
+            .flat_map(|composite| [0, 1, 63, ValType::MAX_TYPES - 1].map(|index| HeapType::Concrete(composite, index)));
+        for heap in (0..=u8::MAX).filter_map(HeapType::from_byte).chain(concrete) {
+            types.extend([true, false].map(|nullable| ValType::Ref(RefType { nullable, heap })));
+        }
+        types
+    }
+
+    #[test]
+    fn every_type_has_a_number_of_its_own_that_means_it() {
+        let mut numbers: Vec<u32> = all().into_iter().map(ValType::encode).collect();
+        for (ty, &number) in all().into_iter().zip(&numbers) {
+            assert_eq!(ValType::decode(number), Some(ty));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), all().len());
+    }
+
+    #[test]
+    fn no_other_number_means_a_type() {
+        let numbers: Vec<u32> = all().into_iter().map(ValType::encode).collect();
+        // All that differ in one bit from a number, or that are small.
+        let near = numbers.iter().flat_map(|number| (0..32).map(move |bit| number ^ 1 << bit));
+        for number in near.chain(0..0x1_0000) {
+            if let Some(ty) = ValType::decode(number) {
+                assert_eq!(ty.encode(), number, "{ty:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_references_of_a_kind_share_a_shape() {
+        for a in all() {
+            for b in all() {
+                let alike = a == b || a.is_reference() && a.hierarchy() == b.hierarchy();
+                assert_eq!(a.shape() == b.shape(), alike, "{a:?} {b:?}");
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Constant expressions, taken over operator by operator.
 
-use super::Refusal;
+use super::{Refusal, features};
 use crate::error::CompileError;
 use crate::module::{ConstExpr, ConstOp};
 use wasmparser::Operator;
@@ -30,10 +30,10 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
-            // The validator accepts no other with these features.
+            // The validator accepts no other but those of garbage collection.
             other => {
-                let message = format!("{other:?} in a constant expression at offset {offset:#x}");
-                return Err(CompileError::internal(message).into());
+                let proposal = features::used(&other).err().unwrap_or("unknown");
+                return Err(features::refusal(&other, proposal, offset, None).into());
             }
         });
         if ops.len() > MAX_OPERATORS {

@@ -1,5 +1,6 @@
 //! Which parts of the language are compiled, which of them a module uses, and the refusal of all others by name.
 
+use super::decode::{Malformed, decode};
 use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt;
@@ -14,12 +15,7 @@ pub(crate) const FEATURES: Bits = WasmFeatures::ALL.bits_of_validator();
 pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Gc,
     // Each goes as it is built.
-    WasmFeature::TailCall,
     WasmFeature::Exceptions,
-    WasmFeature::FunctionReferences,
-    WasmFeature::Threads,
-    WasmFeature::Memory64,
-    WasmFeature::CustomPageSizes,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.
@@ -190,6 +186,17 @@ pub(crate) fn used(operator: &Operator<'_>) -> Result<Option<WasmFeature>, &'sta
     if NOT_YET.contains(&feature) { Err(feature.name()) } else { Ok(Some(feature)) }
 }
 
+/// The refusal of an operator, by the proposal that [`used`] gave.
+pub(crate) fn refusal(
+    operator: &Operator<'_>,
+    proposal: &'static str,
+    offset: u64,
+    function: Option<u32>,
+) -> CompileError {
+    let feature = if proposal == WasmFeature::Gc.name() { "garbage collection is" } else { "an operator is" };
+    CompileError::Unsupported { feature, proposal, message: format!("{operator:?}"), offset, function }
+}
+
 /// The bit, the words for people, the name of the proposal's repository.
 type Refused = (Bits, &'static str, &'static str);
 
@@ -205,7 +212,7 @@ const REFUSED: &[Refused] = &[
     (Bits::MULTIBYTE_ARRAY_ACCESS, "multibyte access to arrays is", "multibyte-array-access"),
 ];
 
-/// Names the proposal that a refused module needs; a module that none would make valid is invalid.
+/// Names the proposal that a refused module needs; a module that none would make valid is malformed or invalid.
 pub(super) fn explain(
     wasm: &[u8],
     features: WasmFeatures,
@@ -227,7 +234,12 @@ pub(super) fn explain(
     match found {
         Some((_, feature, true)) => CompileError::SwitchedOff { feature, message, offset, function },
         Some((feature, proposal, false)) => CompileError::Unsupported { feature, proposal, message, offset, function },
-        None => CompileError::Invalid { message, offset, function },
+        None => match decode(wasm, features.validator()) {
+            Ok(()) => CompileError::Invalid { message, offset, function },
+            Err(Malformed { message, offset: at }) => {
+                CompileError::Malformed { message, offset: at, function: function.filter(|_| at == offset) }
+            }
+        },
     }
 }
 

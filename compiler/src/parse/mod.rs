@@ -3,11 +3,13 @@
 //! Architecture invariant: this folder and `analysis::scan` are the only users of the validator. What comes
 //! after them may index without asking whether an index exists.
 
+mod branch_hints;
 mod const_expr;
+mod decode;
 mod features;
 
 pub use features::WasmFeatures;
-pub(crate) use features::{FEATURES, NOT_YET, used};
+pub(crate) use features::{FEATURES, NOT_YET, refusal, used};
 
 use crate::error::{CompileError, Result};
 use crate::module::{
@@ -67,6 +69,14 @@ pub(crate) fn body_error(wasm: &[u8], features: WasmFeatures, error: wasmparser:
     features::explain(wasm, features, error, Some(function))
 }
 
+/// By what two definitions of a module are the same type.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// The validator's, of recursion groups.
+    Interned(wasmparser::types::CoreTypeId),
+    Structure(FuncType),
+}
+
 fn sections(wasm: &[u8], features: WasmFeatures) -> Result<(Module<'_>, Vec<Body<'_>>), Refusal> {
     let mut module = Module { allowed: features, ..Module::default() };
     let mut bodies = Vec::new();
@@ -79,9 +89,14 @@ fn sections(wasm: &[u8], features: WasmFeatures) -> Result<(Module<'_>, Vec<Body
             ValidPayload::Func(to_validate, body) => bodies.push(Body { to_validate, body }),
             ValidPayload::End(types) => {
                 let mut first = std::collections::HashMap::new();
+                // Without types that refer to types the validator gives each definition an identity of its own.
+                let interned = features.has(WasmFeature::FunctionReferences);
                 for (i, definition) in (0u32..).zip(&mut module.definitions) {
-                    let id = types.as_ref().core_type_at_in_module(i);
-                    definition.canonical = *first.entry(id).or_insert(i);
+                    let identity = match interned {
+                        true => Identity::Interned(types.as_ref().core_type_at_in_module(i)),
+                        false => Identity::Structure(module.types[i as usize].clone()),
+                    };
+                    definition.canonical = *first.entry(identity).or_insert(i);
                 }
             }
             _ => {}
@@ -176,8 +191,10 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
             if reader.name().starts_with(COMPONENT_TYPE) {
                 module.component_types.push((reader.name(), reader.data(), reader.data_offset()));
             }
-            if let KnownCustom::Name(names) = reader.as_known() {
-                read_names(module, names);
+            match reader.as_known() {
+                KnownCustom::Name(names) => read_names(module, names),
+                KnownCustom::BranchHints(hints) => branch_hints::read(module, hints),
+                _ => {}
             }
         }
         _ => {}
@@ -368,7 +385,11 @@ fn declared_features(module: &mut Module<'_>) {
         }
     }
     let constants = module.globals.iter().map(|global| &global.init);
-    add(constants.flatten().any(|op| matches!(op, crate::module::ConstOp::Vector(_))), WasmFeature::Simd);
+    for op in constants.flatten() {
+        use crate::module::ConstOp::*;
+        add(matches!(op, Vector(_)), WasmFeature::Simd);
+        add(matches!(op, I32Add | I32Sub | I32Mul | I64Add | I64Sub | I64Mul), WasmFeature::ExtendedConst);
+    }
     module.wasm_features |= bits;
 }
 

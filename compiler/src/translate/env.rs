@@ -262,8 +262,11 @@ impl Translator<'_, '_> {
         self.builder.inst_results(call)[0]
     }
 
-    /// Zero-extends an operand of type i32 for a builtin.
+    /// An operand of type i32 or i64 in 64 bits, extended with zeros.
     pub(super) fn extend(&mut self, value: Value) -> Value {
+        if self.builder.func.dfg.value_type(value) == I64 {
+            return value;
+        }
         self.builder.ins().uextend(I64, value)
     }
 

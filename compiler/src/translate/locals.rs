@@ -36,6 +36,8 @@ enum Local {
 #[derive(Default)]
 pub(super) struct Locals {
     list: Vec<Local>,
+    /// For each, whether it is a reference that can't be null.
+    not_null: Vec<bool>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
     /// How many are used.
@@ -91,6 +93,7 @@ impl Translator<'_, '_> {
 
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+        self.locals.not_null.push(!ty.is_defaultable());
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
         let ty = clif_type(ty);
         let local = match self.locals.slot {
@@ -120,14 +123,19 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn local_get(&mut self, index: u32) -> Value {
-        match self.locals.list[index as usize] {
+        let value = match self.locals.list[index as usize] {
             Local::Variable(variable) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
                 self.builder.ins().load(ty, cell_flags(), address, 0)
             }
             Local::Unused => unreachable!("declared: operators name no others"),
+        };
+        if self.locals.not_null[index as usize] {
+            // Validated: it was set on every way here.
+            self.not_null.insert(value);
         }
+        value
     }
 }
 

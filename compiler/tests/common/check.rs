@@ -5,7 +5,7 @@ use bailiwick_runtime_abi::convention::{TAG_SIZE, signature_tag};
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::limits::segment_alignment;
 use bailiwick_runtime_abi::trap::{CALL_SITE, TrapCode};
-use bailiwick_runtime_abi::types::{Arch, ValType};
+use bailiwick_runtime_abi::types::{Arch, Composite, ValType};
 use bailiwick_runtime_abi::view::View;
 use sha2::{Digest, Sha256};
 
@@ -42,9 +42,15 @@ fn types(view: &View<'_>) {
         let canonical = &view.types()[ty.canonical as usize];
         assert!(ty.canonical as usize <= i && canonical.canonical == ty.canonical);
         assert_eq!((ty.entry_stub, ty.exit_stub), (canonical.entry_stub, canonical.exit_stub));
+        assert_eq!((ty.composite, ty.flags), (canonical.composite, canonical.flags));
+        if ty.composite != Composite::Func as u32 {
+            continue;
+        }
         let values = |range| view.value_types(range).unwrap().collect::<Vec<ValType>>();
-        assert_eq!(values(ty.params), values(canonical.params));
-        assert_eq!(values(ty.results), values(canonical.results));
+        // Within a recursion group equal types name others.
+        let shapes = |range| values(range).into_iter().map(ValType::shape).collect::<Vec<u8>>();
+        assert_eq!(shapes(ty.params), shapes(canonical.params));
+        assert_eq!(shapes(ty.results), shapes(canonical.results));
         for (stub, kind) in [(ty.entry_stub, TextKind::Entry), (ty.exit_stub, TextKind::Exit)] {
             if stub != NONE {
                 let record = view.text_at(stub).expect("a stub is text");
@@ -102,7 +108,7 @@ fn tag(view: &View<'_>, record: &TextRecord) -> Option<u64> {
         TextKind::Entry | TextKind::Exit => record.index,
     };
     let ty = &view.types()[ty as usize];
-    Some(signature_tag(kind, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
+    Some(signature_tag(kind, ty.canonical, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
 }
 
 fn functions(view: &View<'_>) {

@@ -487,7 +487,7 @@ fn waits_are_interrupted() {
     ] {
         let began = std::time::Instant::now();
         ended(app.command().args(["run", "--timeout", "300ms", "bailiwick.toml"]).args(words)).with(124);
-        assert!(began.elapsed() < std::time::Duration::from_secs(3), "{words:?}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{words:?}");
     }
 }
 

@@ -113,7 +113,9 @@ impl Passing<'_> {
         [true, false].map(|interpreted| {
             let begun = Instant::now();
             let outcome = application.run(interpreted);
-            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+            // Emulated, and on a machine that does other things besides, a minute would be little.
+            let soon = Duration::from_secs(if cfg!(target_arch = "aarch64") { 600 } else { 60 });
+            assert!(begun.elapsed() < soon, "{:?}", begun.elapsed());
             outcome
         })
     }
@@ -249,8 +251,10 @@ fn one_element_less_is_not_too_many() {
 /// one list, so that its allocator, whose time is its own, runs once.
 #[test]
 fn the_time_in_which_values_are_carried_to_a_callee_is_not_its_own() {
+    // Emulated, the call alone may take a few milliseconds, and the values take seconds.
+    let time = if cfg!(target_arch = "aarch64") { "300ms/call" } else { "3ms/call" };
     for ty in ["list<bool>", "list<char>"] {
-        let limits = "[shared.callee.limits]\ntime = \"3ms/call\"\n";
+        let limits = &*format!("[shared.callee.limits]\ntime = \"{time}\"\n");
         let passes = [64, 15_000_000];
         let passing = Passing { ty, prepare: "", passes, takes: "unreachable", limits, answer: SAME_PLACE };
         for outcome in passing.soon() {

@@ -4,7 +4,7 @@
 use crate::{Guest, ways};
 use bailiwick_compiler::{Arch, Options};
 use bailiwick_loader::Val;
-use bailiwick_tests::compile::Way;
+use bailiwick_tests::compile::Settings;
 
 const F32_NAN: u32 = 0x7fc0_0000;
 const F64_NAN: u64 = 0x7ff8_0000_0000_0000;
@@ -230,7 +230,7 @@ fn an_artifact_says_that_it_is_deterministic() {
     let text = "--target aarch64-unknown-linux-gnu --cpu baseline -O speed --deterministic";
     assert_eq!(options.canonical().unwrap(), text);
     let wasm = bailiwick_tests::compile::binary("(module)");
-    let way = Way { deterministic: true, ..Way::default() };
-    let bytes = bailiwick_tests::compile::compile_as(bailiwick_tests::compile::host(), &wasm, way).unwrap();
+    let way = Settings { deterministic: true, ..Settings::default() };
+    let bytes = bailiwick_tests::compile::compile_with(bailiwick_tests::compile::host(), &way, &wasm).unwrap();
     assert!(bytes.windows(15).any(|window| window == b"--deterministic"));
 }

@@ -2,7 +2,7 @@
 
 use crate::operators::{FAMILIES, FLOATS, LOADS, STORES, load};
 use bailiwick_compiler::{Arch, OptLevel};
-use bailiwick_tests::compile::{Way, binary, compile_as};
+use bailiwick_tests::compile::{Settings, binary, compile_with};
 use std::fmt::Write;
 
 /// Each operator once, on operands that are no constants.
@@ -51,8 +51,8 @@ fn every_operator_is_compiled_for_every_processor() {
         for cpu in cpus {
             for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::Size] {
                 for deterministic in [false, true] {
-                    let way = Way { opt_level, cpu, deterministic };
-                    if let Err(error) = compile_as(arch, &wasm, way) {
+                    let way = Settings { opt_level, cpu, deterministic, ..Settings::default() };
+                    if let Err(error) = compile_with(arch, &way, &wasm) {
                         panic!("{arch:?}, {way:?}: {error}");
                     }
                 }

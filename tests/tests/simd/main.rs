@@ -18,19 +18,20 @@ mod values;
 
 use bailiwick_compiler::OptLevel;
 use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Val};
-use bailiwick_tests::compile::{Way, binary, compile_as, host};
+use bailiwick_tests::compile::{Settings, binary, compile_with, host};
 
 /// The ways that have code of their own for vectors: what this machine has is used as far as it goes.
-fn ways() -> Vec<Way> {
-    let speed = Way { opt_level: OptLevel::Speed, ..Way::default() };
-    let mut ways = vec![speed, Way { opt_level: OptLevel::None, ..speed }, Way { deterministic: true, ..speed }];
+fn ways() -> Vec<Settings> {
+    let speed = Settings { opt_level: OptLevel::Speed, ..Settings::default() };
+    let mut ways =
+        vec![speed, Settings { opt_level: OptLevel::None, ..speed }, Settings { deterministic: true, ..speed }];
     if bailiwick_tests::compile::compiler_program().is_none() {
-        ways.push(Way { cpu: "native", ..speed });
+        ways.push(Settings { cpu: "native", ..speed });
     }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        ways.push(Way { cpu: "v3", ..speed });
-        ways.push(Way { cpu: "v3", opt_level: OptLevel::None, deterministic: true });
+        ways.push(Settings { cpu: "v3", ..speed });
+        ways.push(Settings { cpu: "v3", opt_level: OptLevel::None, deterministic: true, ..speed });
     }
     ways
 }
@@ -42,13 +43,13 @@ struct Guest {
 }
 
 impl Guest {
-    fn new(wat: &str, way: Way) -> Guest {
+    fn new(wat: &str, way: Settings) -> Guest {
         Guest::of(&binary(wat), way)
     }
 
-    fn of(wasm: &[u8], way: Way) -> Guest {
+    fn of(wasm: &[u8], way: Settings) -> Guest {
         let mut group = Group::new().unwrap();
-        let bytes = compile_as(host(), wasm, way).unwrap_or_else(|e| panic!("{way:?}: {e}"));
+        let bytes = compile_with(host(), &way, wasm).unwrap_or_else(|e| panic!("{way:?}: {e}"));
         let artifact = Artifact::from_bytes(&bytes, "test").unwrap();
         let instance = group.instantiate(&artifact, &Imports::new()).unwrap();
         Guest { group, instance }

@@ -2,7 +2,7 @@
 
 use crate::{Guest, Random, ways};
 use bailiwick_loader::{Artifact, Extern, FuncType, Global, Group, Imports, Val, ValType};
-use bailiwick_tests::compile::{binary, compile_as, host};
+use bailiwick_tests::compile::{binary, compile_with, host};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
@@ -68,7 +68,7 @@ fn numbers_among_vectors_stay_in_their_places() {
             Ok(given.clone())
         });
         let mut group = Group::new().unwrap();
-        let artifact = Artifact::from_bytes(&compile_as(host(), &binary(wat), way).unwrap(), "test").unwrap();
+        let artifact = Artifact::from_bytes(&compile_with(host(), &way, &binary(wat)).unwrap(), "test").unwrap();
         let instance = group.instantiate(&artifact, &imports).unwrap();
         let run = instance.func(&mut group, "run").unwrap();
         assert_eq!(run.call(&mut group, &arguments).unwrap(), results, "{way:?}");
@@ -102,7 +102,7 @@ fn globals_of_the_host_of_modules_and_between_them() {
         let mut imports = Imports::new();
         imports.define("host", "constant", constant);
         imports.define("host", "variable", variable);
-        let artifact = Artifact::from_bytes(&compile_as(host(), &binary(wat), way).unwrap(), "test").unwrap();
+        let artifact = Artifact::from_bytes(&compile_with(host(), &way, &binary(wat)).unwrap(), "test").unwrap();
         let instance = group.instantiate(&artifact, &imports).unwrap();
         let mut guest = Guest { group, instance };
         assert_eq!(guest.vector("constant", &[]), a, "{way:?}");
