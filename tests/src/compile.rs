@@ -1,8 +1,9 @@
 //! Compiling for the tests.
 //!
 //! In this process, or, if the environment variable `BAILIWICKC` names a program, by running that: a test that is itself
-//! emulated compiles natively so.
+//! emulated compiles natively so. `BAILIWICK_OPT` is the level of optimisation: `none`, `speed` or `size`.
 
+use bailiwick_compiler::OptLevel;
 use bailiwick_loader::Artifact;
 use bailiwick_runtime_abi::types::Arch;
 use std::ffi::OsString;
@@ -61,10 +62,21 @@ pub fn compile_for(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     }
 }
 
+/// The level of optimisation that `BAILIWICK_OPT` names.
+fn opt_level() -> OptLevel {
+    match std::env::var("BAILIWICK_OPT").as_deref() {
+        Err(_) | Ok("") => OptLevel::default(),
+        Ok("none") => OptLevel::None,
+        Ok("speed") => OptLevel::Speed,
+        Ok("size") => OptLevel::Size,
+        Ok(other) => panic!("BAILIWICK_OPT={other}: none, speed or size"),
+    }
+}
+
 fn compile_here(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
     // One job: the tests themselves run in parallel.
-    let options = Options { target: arch, jobs: Some(1), ..Options::default() };
+    let options = Options { target: arch, jobs: Some(1), opt_level: opt_level(), ..Options::default() };
     compile(wasm, &options).map_err(|error| match error {
         CompileError::Text { .. } | CompileError::Invalid { .. } => Refusal::Invalid(error.to_string()),
         CompileError::Unsupported { .. } | CompileError::Component => Refusal::Unsupported(error.to_string()),
@@ -82,7 +94,7 @@ fn compile_by_child(program: &OsString, arch: Arch, wasm: &[u8]) -> Result<Vec<u
         .arg(&input)
         .arg("-o")
         .arg(&output)
-        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1"])
+        .args(["--target", bailiwick_compiler::triple(arch), "-j", "1", "-O", &opt_level().to_string()])
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;
