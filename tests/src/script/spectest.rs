@@ -1,7 +1,7 @@
 //! The host module `spectest` that scripts import from (the specification's `interpreter/README.md`).
 
 use bailiwick_loader::{
-    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, Table, TableType, Val, ValType,
+    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, SharedMemory, Table, TableType, Val, ValType,
 };
 
 /// Grants `spectest` to modules of `group`.
@@ -33,5 +33,6 @@ pub(super) fn grant(group: &mut Group) -> Result<Imports, Error> {
     let table = Table::new(group, TableType::new(ValType::FUNCREF, 10, Some(20)))?;
     imports.define("spectest", "table", table);
     imports.define("spectest", "memory", Memory::new(group, MemoryType::new(1, Some(2)))?);
+    imports.shared_memory("spectest", "shared_memory", &SharedMemory::new(MemoryType::shared(1, 2))?);
     Ok(imports)
 }
