@@ -1,6 +1,7 @@
 //! A parsed module: what the sections say, borrowed from the input. Nothing here is computed or decided.
 
 use bailiwick_runtime_abi::types::{Composite, ValType};
+use std::collections::HashMap;
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
 
 /// A function type.
@@ -177,6 +178,8 @@ pub(crate) struct Module<'a> {
     pub names: Vec<&'a str>,
     /// Custom sections in which bindings generators put the module's world: name, contents, and where these begin.
     pub component_types: Vec<(&'a str, &'a [u8], u64)>,
+    /// By function: where in its body a branch is, in bytes, ascending, and whether it is likely to be taken.
+    pub branch_hints: HashMap<u32, Vec<(u32, bool)>>,
     pub imported_functions: u32,
     pub imported_tables: u32,
     pub imported_memories: u32,
@@ -192,6 +195,20 @@ impl Module<'_> {
     /// The type of a function.
     pub fn function_type(&self, function: u32) -> &FuncType {
         &self.types[self.functions[function as usize] as usize]
+    }
+
+    /// Whether a type is another or was declared its subtype, by way of others or not.
+    pub fn is_subtype(&self, ty: u32, of: u32) -> bool {
+        let of = self.definitions[of as usize].canonical;
+        let mut at = Some(ty);
+        // Validated: supertypes come first, and there are at most 63 above a type.
+        while let Some(definition) = at.map(|index| &self.definitions[index as usize]) {
+            if definition.canonical == of {
+                return true;
+            }
+            at = definition.supertype;
+        }
+        false
     }
 
     /// The exports in the order in which an artifact has them.

@@ -214,9 +214,17 @@ impl Artifact {
         start..start + text.len as usize
     }
 
-    /// Address of the code at an offset in the text, which must carry the tag of its kind and type.
-    pub(crate) fn tagged_code(&self, offset: u32, kind: TextKind, ty: &FuncType) -> Result<usize, Error> {
-        let tag = signature_tag(kind, ty.params().iter().copied(), ty.results().iter().copied());
+    /// Address of the code at an offset in the text, which must carry the tag of its kind and type: `type_index` is the
+    /// module's, `ty` the same with the group's ids.
+    pub(crate) fn tagged_code(
+        &self,
+        offset: u32,
+        kind: TextKind,
+        type_index: u32,
+        ty: &FuncType,
+    ) -> Result<usize, Error> {
+        let canonical = self.view().record("types", self.view().types(), type_index)?.canonical;
+        let tag = signature_tag(kind, canonical, ty.params().iter().copied(), ty.results().iter().copied());
         if !self.view().has_tag(offset, tag) {
             return Err(damaged("text", "a code offset does not lead to code of its kind and type").into());
         }

@@ -246,6 +246,9 @@ define! {
         let memory = index(&data(inner, instance)?.memories, memory)?;
         inner.atomic_notify(memory, (address, offset), count as u32).or_else(trap)
     }
+    is_subtype(inner, _instance, found, expected) {
+        Ok(u64::from(inner.types.is_subtype(found as u32, expected as u32)))
+    }
 }
 
 /// Code addresses in table order.
@@ -272,6 +275,7 @@ static TABLE: BuiltinTable = {
             Builtin::atomic_wait32 => entry::atomic_wait32,
             Builtin::atomic_wait64 => entry::atomic_wait64,
             Builtin::atomic_notify => entry::atomic_notify,
+            Builtin::is_subtype => entry::is_subtype,
         };
         i += 1;
     }

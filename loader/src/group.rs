@@ -28,7 +28,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 pub struct GroupConfig {
     /// Bytes of the guest stack. Default 8 MiB; only touched pages cost memory.
     pub stack_size: usize,
-    /// Most bytes of each linear memory. Default: 4 GiB, the most there can be.
+    /// Most bytes of each linear memory. Default: 4 GiB, the most that one of 32-bit indices can have. One of 64-bit indices
+    /// has address space for as many as this and its type allow, up to 1 TiB.
     pub max_memory: u64,
     /// Most bytes of all linear memories together. Default: no limit but that of each.
     pub max_total_memory: u64,

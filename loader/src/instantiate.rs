@@ -127,7 +127,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (format!("function {wanted}"), fits)
+                (format!("function {}", inner.types.describe(id)?), fits)
             }
             Kind::Memory => {
                 let wanted = memory_type(view.record("memories", view.memories(), import.index)?)?;
@@ -158,7 +158,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (wanted.to_string(), fits)
+                (inner.types.with_element(&wanted), fits)
             }
             Kind::Global => {
                 let record = view.record("globals", view.globals(), import.index)?;
@@ -174,7 +174,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (wanted.to_string(), fits)
+                (inner.types.with_value(&wanted), fits)
             }
             Kind::Tag => {
                 let record = view.record("tags", view.tags(), import.index)?;
@@ -185,7 +185,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (format!("tag {}", inner.types.function(wanted)?), fits)
+                (format!("tag {}", inner.types.describe(wanted)?), fits)
             }
         };
         match (fits, found) {
@@ -230,6 +230,7 @@ impl Inner {
             tables: Vec::with_capacity(view.tables().len()),
             globals: Vec::with_capacity(view.globals().len()),
             types,
+            imported_functions: Vec::with_capacity(counts.imported_functions as usize),
             tags: Vec::with_capacity(view.tags().len()),
             data_dropped: vec![false; view.data_segments().len()],
             elements_dropped: vec![false; view.elements().len()],
@@ -254,18 +255,20 @@ impl Inner {
                     let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
                     let function = view.record("functions", view.functions(), slot)?;
+                    data.imported_functions.push(*view.record("types", &data.types, function.type_index)?);
                     let edge = match &host.edge {
                         Some(edge) if record.adapter != NONE => EdgeRecord::new(self, index, edge),
                         _ => None,
                     };
                     let words: [usize; 2] = if let Some(edge) = edge {
-                        let code = artifact.tagged_code(record.adapter, TextKind::Adapter, &host.ty)?;
+                        let code =
+                            artifact.tagged_code(record.adapter, TextKind::Adapter, function.type_index, &host.ty)?;
                         let words = [code, (&raw const *edge) as usize];
                         self.edges.push(edge);
                         words
                     } else {
                         let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
-                        let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
+                        let code = artifact.tagged_code(stub, TextKind::Exit, function.type_index, &host.ty)?;
                         let host = HostContext::new(self, host, index);
                         let words = [code, (&raw const *host) as usize];
                         self.hosts.push(host);
@@ -278,6 +281,7 @@ impl Inner {
                     let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
                     let funcref = func.funcref(self)?;
+                    data.imported_functions.push(funcref.type_id);
                     let words: [usize; 2] = [funcref.code, funcref.context as usize];
                     // SAFETY: as above.
                     unsafe { *data.field(layout.slot(slot)) = words };
@@ -325,6 +329,10 @@ impl Inner {
             if record.flags & TABLE_IMMUTABLE != 0 {
                 data.tables.push(NO_TABLE);
                 continue;
+            }
+            // Compiled code takes its elements for what their type says.
+            if !ty.element.is_defaultable() && record.init.len == 0 {
+                return Err(damaged("tables", "elements that can't be null have no initial value").into());
             }
             let def: *mut TableDef = data.field(layout.table(i as u32));
             let table = self.add_table(ty, def)?;
@@ -426,7 +434,8 @@ impl Inner {
             let memory = memory.ok_or(damaged("image_runs", "a run is not of a memory that the module defines"))?;
             let whole = run.bytes.len.checked_next_multiple_of(page);
             let file_end = whole.and_then(|whole| run.bytes.offset.checked_add(whole));
-            let memory_end = whole.and_then(|whole| run.memory_offset.checked_add(whole));
+            // The rest of the last page is zero, and in the same page of the memory.
+            let memory_end = run.memory_offset.checked_add(run.bytes.len);
             let inside = run.bytes.offset >= image.offset && file_end.is_some_and(|e| e <= image.offset + image.len);
             if !inside || memory_end.is_none_or(|e| e > self.memories[memory as usize].len()) {
                 return Err(damaged("image_runs", "a run reaches beyond the image or its memory").into());

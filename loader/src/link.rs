@@ -172,16 +172,22 @@ pub(crate) fn describe(inner: &mut Inner, definition: &Definition) -> Result<Str
         Definition::Host(host) => format!("function {}", host.ty),
         Definition::Refused => "a function that refuses every call".to_owned(),
         Definition::Shared(memory) => memory.ty().to_string(),
-        Definition::Extern(Extern::Func(f)) => format!("function {}", f.func_type(inner)?),
+        Definition::Extern(Extern::Func(f)) => {
+            let id = f.funcref(inner)?.type_id;
+            format!("function {}", inner.types.describe(id)?)
+        }
         Definition::Extern(Extern::Memory(m)) => m.data(inner)?.ty().to_string(),
-        Definition::Extern(Extern::Table(t)) => t.data(inner)?.ty().to_string(),
+        Definition::Extern(Extern::Table(t)) => {
+            let ty = t.data(inner)?.ty();
+            inner.types.with_element(&ty)
+        }
         Definition::Extern(Extern::Global(g)) => match inner.globals.get(g.index as usize) {
-            Some(data) if g.group == inner.id => data.ty.to_string(),
+            Some(data) if g.group == inner.id => inner.types.with_value(&data.ty),
             _ => return Err(Error::WrongGroup("global")),
         },
         Definition::Extern(Extern::Tag(t)) => {
             let id = t.data(inner)?.type_id;
-            format!("tag {}", inner.types.function(id)?)
+            format!("tag {}", inner.types.describe(id)?)
         }
     })
 }

@@ -6,7 +6,7 @@ use crate::group::{AsGroup, Inner, Refused, inner};
 use crate::shared::SharedMemory;
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
-    FRONT_GUARD_SIZE, GUARD_SIZE, MEMORY_RESERVATION, MEMORY32_MAX_PAGES, WASM_PAGE_SIZE,
+    FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION, WASM_PAGE_SIZE, max_pages,
 };
 
 /// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
@@ -24,6 +24,8 @@ pub(crate) struct MemoryData {
     pub def: *mut MemoryDef,
     /// `None`: the cell's own.
     reservation: Option<Reservation>,
+    /// Bytes that it may grow to: there is address space for them, and for the guard behind.
+    room: u64,
     /// As declared; `minimum` is that of the beginning.
     declared: MemoryType,
     /// Whose bytes they are, if other groups may have them too.
@@ -49,6 +51,16 @@ impl MemoryType {
     /// A memory of 32-bit indices and pages of 64 KiB.
     pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
         MemoryType { minimum, maximum, page_size_log2: 16, index64: false, shared: false }
+    }
+
+    /// Most pages that it can ever have.
+    fn most_pages(&self) -> u64 {
+        self.maximum.unwrap_or(u64::MAX).min(max_pages(self.page_size_log2, self.index64))
+    }
+
+    /// Bytes of so many pages, or as many as there can be if it is more.
+    fn bytes(&self, pages: u64) -> u64 {
+        pages.saturating_mul(1 << self.page_size_log2)
     }
 
     /// The same, that several threads may use. These have a maximum.
@@ -87,7 +99,8 @@ pub struct Memory {
 impl MemoryData {
     /// One that other groups may have too, with its definition at `def`.
     pub(crate) fn of_shared(memory: SharedMemory, def: *mut MemoryDef) -> MemoryData {
-        MemoryData { def, reservation: None, declared: memory.ty(), shared: Some(memory) }
+        // Its owner knows how far it may grow.
+        MemoryData { def, reservation: None, room: 0, declared: memory.ty(), shared: Some(memory) }
     }
 
     /// The memory that it is, if other groups may have it too.
@@ -174,34 +187,44 @@ impl Inner {
     /// Makes a memory whose definition will lie at `def`.
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
         if ty.shared {
-            self.admit_memory(ty.minimum.saturating_mul(WASM_PAGE_SIZE))?;
+            self.admit_memory(ty.bytes(ty.minimum))?;
             return Ok(self.add_shared(SharedMemory::new(ty)?, def));
         }
-        if ty.index64 || ty.page_size_log2 != 16 {
+        if !matches!(ty.page_size_log2, 0 | 16) {
             return Err(Error::Type {
-                expected: "a memory of 32-bit indices and pages of 64 KiB".into(),
+                expected: "a memory of pages of 64 KiB or 1 byte".into(),
                 found: ty.to_string(),
             });
         }
-        if ty.minimum > MEMORY32_MAX_PAGES {
-            return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
+        let limit = max_pages(ty.page_size_log2, ty.index64);
+        if ty.minimum > limit {
+            return Err(Error::Limit { what: "pages of a memory", limit });
         }
-        let bytes = ty.minimum * WASM_PAGE_SIZE;
+        let bytes = ty.bytes(ty.minimum);
+        if bytes > MAX_MEMORY_SIZE {
+            return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
+        }
         self.admit_memory(bytes)?;
-        // The first memory has its place in the cell; further ones have reservations of the same shape.
-        let (reservation, range) = if self.cell_memory_used {
-            let own = Reservation::new((FRONT_GUARD_SIZE + MEMORY_RESERVATION + GUARD_SIZE) as usize, "memory")?;
+        // A 64-bit memory that may grow beyond what 32-bit ones have gets the address space at once: its base never moves.
+        let most = ty.bytes(ty.most_pages()).min(self.config.max_memory).min(self.config.max_total_memory);
+        let room = match ty.index64 {
+            true => most.min(MAX_MEMORY_SIZE).max(bytes).next_multiple_of(WASM_PAGE_SIZE).max(MEMORY_RESERVATION),
+            false => MEMORY_RESERVATION,
+        };
+        // The first memory has its place in the cell; further ones, and larger ones, have reservations of the same shape.
+        let (reservation, range) = if self.cell_memory_used || room > MEMORY_RESERVATION {
+            let own = Reservation::new((FRONT_GUARD_SIZE + room + GUARD_SIZE) as usize, "memory")?;
             let range = own.range();
             (Some(own), range)
         } else {
+            self.cell_memory_used = true;
             (None, self.cell.memory_range())
         };
-        let data = MemoryData { def, reservation, declared: ty, shared: None };
+        let data = MemoryData { def, reservation, room, declared: ty, shared: None };
         let (place, offset) = data.place(&self.cell);
         place.commit(offset, bytes as usize, "memory")?;
         // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
         unsafe { *def = MemoryDef { base: place.base().add(offset), length: bytes } };
-        self.cell_memory_used = true;
         self.record.memories.push(range);
         self.memories.push(data);
         Ok(self.memories.len() as u32 - 1)
@@ -214,14 +237,13 @@ impl Inner {
             return self.grow_shared(&shared, delta);
         }
         let old = data.len();
-        let most = data.declared.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
-        let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
+        let (ty, room) = (data.declared, data.room);
+        let pages = (old >> ty.page_size_log2).checked_add(delta).filter(|&pages| pages <= ty.most_pages())?;
+        let new = ty.bytes(pages);
         let limit = self.config.max_memory.min(self.room_for_memory().saturating_add(old));
-        if new > most.min(limit) {
-            if new <= most {
-                let config = &self.config;
-                self.refused = Some(Refused::MemoryBytes(config.max_memory.min(config.max_total_memory)));
-            }
+        if new > limit.min(room) {
+            let limit = self.config.max_memory.min(self.config.max_total_memory);
+            self.refused = Some(Refused::MemoryBytes(limit.min(room)));
             return None;
         }
         let data = self.memories.get(index as usize)?;
@@ -229,7 +251,7 @@ impl Inner {
         place.commit(offset + old as usize, (new - old) as usize, "memory").ok()?;
         // SAFETY: the definition is the group's, and its owner waits for this call.
         unsafe { (*data.def).length = new };
-        Some(old / WASM_PAGE_SIZE)
+        Some(old >> ty.page_size_log2)
     }
 
     /// Maps part of an artifact over the beginning of a fresh memory, copy-on-write.

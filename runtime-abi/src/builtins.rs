@@ -66,4 +66,6 @@ builtins! {
     /// `memory.atomic.notify` at `index + offset`, at most `count` waiters: how many there were. 0 on a memory that is not
     /// shared. Traps: MemoryOutOfBounds, HeapMisaligned.
     atomic_notify(memory, index, offset, count);
+    /// Whether a function's type, by the group's id, is the expected one or was declared its subtype: 1, or 0.
+    is_subtype(found, expected);
 }

@@ -16,7 +16,7 @@
 //!       function slots                    Slot { code: u64, context: u64 } for each imported function
 //!       type ids                          u32 each, interned by the loader for the group; padded to 8
 //!       defined globals                   16 bytes each, low bytes used
-//!       funcrefs                          Funcref { code: u64, context: u64, type_id: u32, _: u32 } each
+//!       funcrefs                          Funcref { code: u64, context: u64, type_id: u32, own_type: u32 } each
 //! ```
 //!
 //! A host function's context begins with the same header, so that a slot's pair can name either.
@@ -81,7 +81,9 @@ pub const FUNCREF_SIZE: u32 = 24;
 pub const FUNCREF_CODE: i32 = 0;
 /// Offset within a funcref record of the callee's context.
 pub const FUNCREF_CONTEXT: i32 = 8;
-/// Offset within a funcref record of the group's id of the function's type.
+/// Offset within a funcref record of the group's id of the function's type. Behind it is the loader's, which compiled code
+/// never reads: the module's index of the type that the record's code was compiled for. Of a thunk's, that is the type that
+/// the import was declared with, and `type_id` the type of what it was linked to, which may be a subtype.
 pub const FUNCREF_TYPE: i32 = 16;
 
 /// Alignment of a context in bytes: a cache line.

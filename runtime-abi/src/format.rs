@@ -436,6 +436,16 @@ pub struct MemoryRecord {
     pub flags: u32,
 }
 
+impl MemoryRecord {
+    /// Its initial length in bytes, or as many as there can be if it is more.
+    pub const fn minimum_bytes(&self) -> u64 {
+        match 1u64.checked_shl(self.page_size_log2) {
+            Some(page) => self.minimum.saturating_mul(page),
+            None => u64::MAX,
+        }
+    }
+}
+
 /// [`MemoryRecord::flags`]: its indices have 64 bits.
 pub const MEMORY_64: u32 = 1;
 /// [`MemoryRecord::flags`]: several threads may use it.

@@ -6,7 +6,7 @@
 //! for an imported table, nothing is made in advance.
 
 use crate::module::{ConstOp, Data, ElementItems, Module, SegmentKind};
-use bailiwick_runtime_abi::limits::segment_alignment;
+use bailiwick_runtime_abi::limits::{MAX_MEMORY_SIZE, segment_alignment};
 use bailiwick_runtime_abi::types::Arch;
 
 /// A gap of zeros that is longer than this, in bytes, ends a run.
@@ -128,7 +128,8 @@ pub(super) fn flatten_table(module: &Module<'_>, table: u32) -> Option<Vec<Optio
 
 /// The runs of a memory; `None` if a segment's place is not known or out of bounds.
 fn flatten_memory(module: &Module<'_>, memory: u32, alignment: u64) -> Option<Vec<Run>> {
-    let size = module.memories[memory as usize].minimum_bytes();
+    // With more than there can be, no instance is made. Nothing below overflows.
+    let size = module.memories[memory as usize].minimum_bytes().min(MAX_MEMORY_SIZE);
     let mut segments: Vec<(u64, &Data<'_>)> = Vec::new();
     for data in &module.data {
         let SegmentKind::Active { index, offset } = &data.kind else { continue };

@@ -28,7 +28,7 @@ pub(crate) struct Uses {
     pub ref_funcs: Vec<u32>,
     /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
     pub calls: Vec<(u32, u32)>,
-    /// Indirect calls, by caller and type. Those of one caller are in the order of its body.
+    /// Indirect calls, through tables and by reference, by caller and type. Those of one caller are in the order of its body.
     pub indirect_calls: Vec<(u32, u32)>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
@@ -123,11 +123,14 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
             add(&mut uses.touched_tables, dst_table);
             add(&mut uses.touched_tables, src_table);
         }
-        Operator::Call { function_index } => {
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
             add(&mut uses.calling, function);
             add(&mut uses.calls, (function, function_index));
         }
-        Operator::CallIndirect { type_index, .. } => {
+        Operator::CallIndirect { type_index, .. }
+        | Operator::ReturnCallIndirect { type_index, .. }
+        | Operator::CallRef { type_index }
+        | Operator::ReturnCallRef { type_index } => {
             add(&mut uses.calling, function);
             add(&mut uses.indirect_calls, (function, type_index));
         }
@@ -148,12 +151,18 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
         Operator::Block { blockty: BlockType::FuncType(ty) }
         | Operator::Loop { blockty: BlockType::FuncType(ty) }
         | Operator::If { blockty: BlockType::FuncType(ty) }
-        | Operator::CallIndirect { type_index: ty, .. } => values(module.types.get(*ty as usize)),
-        Operator::Call { function_index } => {
+        | Operator::CallIndirect { type_index: ty, .. }
+        | Operator::ReturnCallIndirect { type_index: ty, .. }
+        | Operator::CallRef { type_index: ty }
+        | Operator::ReturnCallRef { type_index: ty } => values(module.types.get(*ty as usize)),
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
             let ty = module.functions.get(*function_index as usize);
             values(ty.and_then(|&ty| module.types.get(ty as usize)))
         }
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(*relative_depth).unwrap_or(0),
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth } => branch(*relative_depth).unwrap_or(0),
         Operator::BrTable { targets } => {
             branch(targets.default()).unwrap_or(0).saturating_mul(u64::from(targets.len()) + 1)
         }

@@ -15,14 +15,7 @@ pub(crate) const FEATURES: Bits = WasmFeatures::ALL.bits_of_validator();
 pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Gc,
     // Each goes as it is built.
-    WasmFeature::Simd,
-    WasmFeature::RelaxedSimd,
-    WasmFeature::TailCall,
     WasmFeature::Exceptions,
-    WasmFeature::FunctionReferences,
-    WasmFeature::WideArithmetic,
-    WasmFeature::Memory64,
-    WasmFeature::CustomPageSizes,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.

@@ -3,6 +3,7 @@
 //! Architecture invariant: this folder and `analysis::scan` are the only users of the validator. What comes
 //! after them may index without asking whether an index exists.
 
+mod branch_hints;
 mod const_expr;
 mod decode;
 mod features;
@@ -190,8 +191,10 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
             if reader.name().starts_with(COMPONENT_TYPE) {
                 module.component_types.push((reader.name(), reader.data(), reader.data_offset()));
             }
-            if let KnownCustom::Name(names) = reader.as_known() {
-                read_names(module, names);
+            match reader.as_known() {
+                KnownCustom::Name(names) => read_names(module, names),
+                KnownCustom::BranchHints(hints) => branch_hints::read(module, hints),
+                _ => {}
             }
         }
         _ => {}

@@ -54,7 +54,8 @@ impl Translator<'_, '_> {
     fn block_with(&mut self, params: &[ValType]) -> Block {
         let block = self.builder.create_block();
         for &ty in params {
-            self.builder.append_block_param(block, clif_type(ty));
+            let param = self.builder.append_block_param(block, clif_type(ty));
+            self.typed(param, ty);
         }
         block
     }
@@ -72,7 +73,7 @@ impl Translator<'_, '_> {
     }
 
     /// The operands on top of the stack, as arguments of a branch.
-    fn top(&self, count: usize) -> Vec<BlockArg> {
+    pub(super) fn top(&self, count: usize) -> Vec<BlockArg> {
         self.stack[self.stack.len() - count..].iter().map(|&value| BlockArg::Value(value)).collect()
     }
 
@@ -105,6 +106,7 @@ impl Translator<'_, '_> {
         let exit = self.block_with(&results);
         self.loops += 1;
         self.jump(header, params.len());
+        self.enter_loop();
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
         self.frames.push(Frame {
@@ -127,6 +129,7 @@ impl Translator<'_, '_> {
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         let exit = self.block_with(&results);
+        self.mark_unlikely(then, otherwise);
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
@@ -172,6 +175,7 @@ impl Translator<'_, '_> {
         match frame.kind {
             Kind::Loop => {
                 self.loops -= 1;
+                self.leave_loop();
                 self.builder.seal_block(frame.target);
             }
             Kind::If { otherwise, params } => {
@@ -197,7 +201,7 @@ impl Translator<'_, '_> {
     }
 
     /// Notes a branch to the block at `depth`; gives its target and what the branch takes along.
-    fn branch_to(&mut self, depth: u32) -> (Block, usize) {
+    pub(super) fn branch_to(&mut self, depth: u32) -> (Block, usize) {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {
@@ -217,7 +221,18 @@ impl Translator<'_, '_> {
         let (target, values) = self.branch_to(depth);
         let args = self.top(values);
         let next = self.builder.create_block();
-        self.builder.ins().brif(condition, target, &args, next, &[]);
+        if self.likely() == Some(false) {
+            // The target may be likely by other ways: what is not is this one.
+            let way = self.builder.create_block();
+            self.mark_unlikely(way, next);
+            self.builder.ins().brif(condition, way, &[], next, &[]);
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.builder.ins().jump(target, &args);
+        } else {
+            self.mark_unlikely(target, next);
+            self.builder.ins().brif(condition, target, &args, next, &[]);
+        }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }

@@ -3,7 +3,7 @@
 //! Every load and store that is not a heap access goes through here, with its alias region: accesses in different
 //! regions never mean the same memory.
 
-use super::Translator;
+use super::{Relaxed, Translator};
 use crate::analysis::Facts;
 use crate::module::{FuncType, Module};
 use crate::symbol::Symbol;
@@ -25,6 +25,7 @@ pub(crate) struct Env<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub frontend_config: TargetFrontendConfig,
+    pub relaxed: Relaxed<'a>,
 }
 
 /// What one function has declared already.
@@ -192,7 +193,7 @@ impl Translator<'_, '_> {
                 self.builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits as u32))
             }
             ValType::F64 => self.builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(bits)),
-            ValType::V128 => unreachable!("validated: vectors are refused"),
+            ValType::V128 => self.vector_constant(I8X16, u128::from(bits)),
         }
     }
 
@@ -261,8 +262,11 @@ impl Translator<'_, '_> {
         self.builder.inst_results(call)[0]
     }
 
-    /// Zero-extends an operand of type i32 for a builtin.
+    /// An operand of type i32 or i64 in 64 bits, extended with zeros.
     pub(super) fn extend(&mut self, value: Value) -> Value {
+        if self.builder.func.dfg.value_type(value) == I64 {
+            return value;
+        }
         self.builder.ins().uextend(I64, value)
     }
 

@@ -32,7 +32,7 @@ impl Translator<'_, '_> {
                 self.load_fixed(ty, base, offset)
             }
         };
-        self.push(value);
+        self.push_typed(&[value], &[global.val_type]);
     }
 
     pub(super) fn global_set(&mut self, index: u32) {

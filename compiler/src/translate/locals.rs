@@ -19,7 +19,7 @@ const DECLARED: usize = 256;
 const VARIABLES: u32 = 4000;
 /// Variables times blocks of a function that has variables.
 const TABLE: usize = 16 << 20;
-/// Bytes of a local on the stack.
+/// Bytes of a local on the stack that is no vector.
 const CELL: u32 = 8;
 
 /// One local.
@@ -36,10 +36,14 @@ enum Local {
 #[derive(Default)]
 pub(super) struct Locals {
     list: Vec<Local>,
+    /// For each, whether it is a reference that can't be null.
+    not_null: Vec<bool>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
     /// How many are used.
     used: u32,
+    /// Bytes of the slot that are taken.
+    bytes: u32,
 }
 
 impl Locals {
@@ -68,8 +72,10 @@ impl Translator<'_, '_> {
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
         if self.effort == Effort::Least {
-            let cells = used.iter().filter(|&&used| used).count() as u32;
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, cells * CELL, CELL.trailing_zeros() as u8);
+            let locals = declared.iter().flat_map(|&(ty, count)| std::iter::repeat_n(ty, count));
+            let types = ty.params.iter().copied().chain(locals);
+            let bytes = types.zip(&used).map(|(ty, &used)| if used { cell_size(clif_type(ty)) } else { 0 }).sum();
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
         for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
@@ -87,14 +93,16 @@ impl Translator<'_, '_> {
 
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+        self.locals.not_null.push(!ty.is_defaultable());
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
         let ty = clif_type(ty);
         let local = match self.locals.slot {
             None => Local::Variable(self.builder.declare_var(ty)),
             // A function has at most 51 000 locals and parameters.
-            Some(slot) => Local::Cell(slot, ty, (self.locals.used * CELL) as i32),
+            Some(slot) => Local::Cell(slot, ty, self.locals.bytes as i32),
         };
         self.locals.used += 1;
+        self.locals.bytes += cell_size(ty);
         self.set(local, value);
         self.locals.list.push(local);
     }
@@ -104,7 +112,7 @@ impl Translator<'_, '_> {
             Local::Variable(variable) => self.builder.def_var(variable, value),
             Local::Cell(slot, _, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
+                self.builder.ins().store(cell_flags(), value, address, 0);
             }
             Local::Unused => unreachable!("declared: operators name no others"),
         }
@@ -115,15 +123,30 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn local_get(&mut self, index: u32) -> Value {
-        match self.locals.list[index as usize] {
+        let value = match self.locals.list[index as usize] {
             Local::Variable(variable) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0)
+                self.builder.ins().load(ty, cell_flags(), address, 0)
             }
             Local::Unused => unreachable!("declared: operators name no others"),
+        };
+        if self.locals.not_null[index as usize] {
+            // Validated: it was set on every way here.
+            self.not_null.insert(value);
         }
+        value
     }
+}
+
+/// Bytes that a local of this type takes on the stack.
+fn cell_size(ty: Type) -> u32 {
+    ty.bytes().max(CELL)
+}
+
+/// A cell is there, but a vector's may be aligned for a number only.
+fn cell_flags() -> MemFlagsData {
+    MemFlagsData::new().with_trap_code(None)
 }
 
 /// Which of the `count` parameters and locals operators name.

@@ -108,7 +108,7 @@ fn tag(view: &View<'_>, record: &TextRecord) -> Option<u64> {
         TextKind::Entry | TextKind::Exit => record.index,
     };
     let ty = &view.types()[ty as usize];
-    Some(signature_tag(kind, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
+    Some(signature_tag(kind, ty.canonical, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
 }
 
 fn functions(view: &View<'_>) {

@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
-use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_SHARED, Table, UNBOUNDED};
+use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_64, MEMORY_SHARED, TABLE_64, Table, UNBOUNDED};
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -81,16 +81,22 @@ fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatErro
         Some(Kind::Table) => {
             let table = view.record("tables", view.tables(), index)?;
             let element = view.value_type(table.element_type)?.to_string();
-            json!({ "kind": "table", "element": element, "minimum": table.minimum, "maximum": bound(table.maximum) })
+            let index = if table.flags & TABLE_64 != 0 { "i64" } else { "i32" };
+            json!({
+                "kind": "table", "index": index, "element": element,
+                "minimum": table.minimum, "maximum": bound(table.maximum)
+            })
         }
         Some(Kind::Memory) => {
             let memory = view.record("memories", view.memories(), index)?;
-            let mut item =
-                json!({ "kind": "memory", "minimum_pages": memory.minimum, "maximum_pages": bound(memory.maximum) });
-            if memory.flags & MEMORY_SHARED != 0 {
-                item["shared"] = true.into();
-            }
-            item
+            json!({
+                "kind": "memory",
+                "index": if memory.flags & MEMORY_64 != 0 { "i64" } else { "i32" },
+                "shared": memory.flags & MEMORY_SHARED != 0,
+                "page_bytes": 1u64.checked_shl(memory.page_size_log2),
+                "minimum_pages": memory.minimum,
+                "maximum_pages": bound(memory.maximum)
+            })
         }
         Some(Kind::Global) => {
             let global = view.record("globals", view.globals(), index)?;
