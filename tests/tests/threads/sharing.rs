@@ -16,15 +16,66 @@ fn a_type_that_can_not_be_shared_is_refused_by_what_it_lacks() {
         small,
         MemoryType { maximum: None, ..shared },
         MemoryType::shared(3, 2),
-        MemoryType { index64: true, ..shared },
-        MemoryType { page_size_log2: 0, ..shared },
+        MemoryType { page_size_log2: 3, ..shared },
     ] {
         let error = SharedMemory::new(wrong).unwrap_err();
         assert!(matches!(error, Error::Type { .. }), "{error}");
-        assert!(error.to_string().contains("a shared memory of 32-bit indices"), "{error}");
+        assert!(error.to_string().contains("a shared memory, of pages of 64 KiB or 1 byte"), "{error}");
     }
     let error = SharedMemory::new(MemoryType::shared(1, 65_537)).unwrap_err();
     assert!(matches!(error, Error::Limit { limit: 65_536, .. }), "{error}");
+}
+
+#[test]
+fn one_of_other_indices_and_pages_is_shared_likewise() {
+    let wide = SharedMemory::new(MemoryType { index64: true, ..MemoryType::shared(1, 1 << 20) }).unwrap();
+    let bytes = SharedMemory::new(MemoryType { page_size_log2: 0, ..MemoryType::shared(7, 100) }).unwrap();
+    let module = artifact(
+        "(module (memory $w (import \"env\" \"wide\") i64 1 1048576 shared)
+           (memory $b (import \"env\" \"bytes\") 7 100 (pagesize 1) shared)
+           (func (export \"wide\") (param i64) (result i32) (i32.atomic.rmw.add $w offset=4 (local.get 0) (i32.const 1)))
+           (func (export \"waits\") (param i64) (result i32)
+             (memory.atomic.wait32 $w offset=4 (local.get 0) (i32.const 1) (i64.const 0)))
+           (func (export \"notify\") (param i64) (result i32)
+             (memory.atomic.notify $w offset=4 (local.get 0) (i32.const 1)))
+           (func (export \"grow\") (param i64) (result i64) (memory.grow $w (local.get 0)))
+           (func (export \"byte\") (param i32) (result i32) (i32.atomic.rmw8.add_u $b (local.get 0) (i32.const 1)))
+           (func (export \"word\") (param i32) (result i32) (i32.atomic.load $b (local.get 0)))
+           (func (export \"more\") (param i32) (result i32) (memory.grow $b (local.get 0))))",
+    );
+    let mut config = GroupConfig::default();
+    config.max_memory = 1 << 36;
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "wide", &wide).shared_memory("env", "bytes", &bytes);
+    let mut group = Group::with_config(config).unwrap();
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    let [outside, misaligned] = [TrapCode::MemoryOutOfBounds, TrapCode::HeapMisaligned];
+    for (name, counted) in [("wide", 2), ("waits", 0), ("notify", 0)] {
+        for (at, expected) in
+            [(65_532, outside), (65_531, outside), (-4, outside), (-5, outside), (i64::MIN, outside), (1, misaligned)]
+        {
+            assert_eq!(guest.trap_code(name, &[Val::I64(at)]), expected, "{name} {at}");
+        }
+        (0..counted).for_each(|n| assert_eq!(guest.call(name, &[Val::I64(0)]).unwrap(), [Val::I32(n)]));
+    }
+    // Beyond what 32-bit indices reach.
+    assert_eq!(guest.call("grow", &[Val::I64((5 << 16) - 1)]).unwrap(), [Val::I64(1)]);
+    assert_eq!(guest.call("wide", &[Val::I64((5 << 32) - 8)]).unwrap(), [Val::I32(0)]);
+    let mut word = [0; 4];
+    wide.read((5 << 32) - 4, &mut word).unwrap();
+    assert_eq!(word, [1, 0, 0, 0]);
+    assert_eq!(guest.trap_code("wide", &[Val::I64((5 << 32) - 4)]), outside);
+
+    assert_eq!(guest.call("byte", &[Val::I32(6)]).unwrap(), [Val::I32(0)]);
+    assert_eq!(guest.trap_code("byte", &[Val::I32(7)]), outside);
+    assert_eq!(guest.trap_code("word", &[Val::I32(4)]), outside);
+    assert_eq!(guest.trap_code("word", &[Val::I32(5)]), outside);
+    assert_eq!(guest.trap_code("word", &[Val::I32(3)]), misaligned);
+    assert_eq!(guest.call("more", &[Val::I32(93)]).unwrap(), [Val::I32(7)]);
+    assert_eq!(guest.call("more", &[Val::I32(1)]).unwrap(), [Val::I32(-1)]);
+    assert_eq!(guest.call("word", &[Val::I32(96)]).unwrap(), [Val::I32(0)]);
+    assert_eq!(bytes.size(), 100);
 }
 
 /// The words of the link error that a module gets which imports a memory of type `wanted`.
