@@ -176,7 +176,7 @@ fn the_limit_of_those_that_are_kept_is_a_trap() {
 #[test]
 fn locals_on_the_stack_are_found() {
     let locals: String = (0..5000).map(|i| format!("(local $l{i} exnref)")).collect();
-    let uses: String = (0..5000).map(|i| format!("(local.set $l{i} (local.get $x))")).collect();
+    let uses: String = (0..5000).map(|i| format!("local.tee $l{i} ")).collect();
     let blocks = "(block (br_if 0 (local.get 0)))".repeat(4000);
     let wat = format!(
         r#"(module
@@ -192,7 +192,7 @@ fn locals_on_the_stack_are_found() {
             (func (export "run") (param i32) (result i32) (local $x exnref) {locals}
                 {blocks}
                 (local.set $x (call $catch (i32.const 11)))
-                {uses}
+                local.get $x {uses} drop
                 (local.set $x (ref.null exn))
                 (call $many (i32.const 10000))
                 (block $h (result i32) (try_table (catch $e $h) (throw_ref (local.get $l4321))) unreachable)))"#
