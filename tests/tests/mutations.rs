@@ -52,6 +52,17 @@ const EVERYTHING: &str = r#"(module $everything
         (global.set $m (i64.add (global.get $m) (i64.const 1)))
         (global.get $ref))
     (func (export "five") (result i32) (call_indirect $t (result i32) (i32.const 1)))
+    (tag $e (param i32))
+    (tag $other)
+    (func $throw (param i32) (throw $e (local.get 0)))
+    (func (export "six") (result i32) (local $x exnref)
+        (block $h (result i32 exnref)
+            (try_table (catch_ref $e $h) (call $throw (i32.const 6)))
+            (return (i32.const 0)))
+        (local.set $x) (drop)
+        (block $h (result i32)
+            (try_table (catch $e $h) (call $throw (i32.const 7)) (throw_ref (local.get $x)))
+            (i32.const 1)))
     (export "out" (table $own)) (export "global" (global $h)) (export "ref" (global $ref)))"#;
 
 /// Memory with an image that is mapped and one that is copied, loops over it, and a start function.

@@ -51,6 +51,8 @@ pub(super) struct Exceptions {
     noted: HashSet<Value>,
     /// How many calls there are.
     calls: u64,
+    /// How many entries these have for locals on the stack.
+    entries: u64,
 }
 
 impl Exceptions {
@@ -66,7 +68,7 @@ impl Exceptions {
             0 => 0,
             noted => noted + u64::from(self.cells),
         };
-        if references.saturating_mul(self.calls + blocks as u64) > MAX_STACK_MAPS {
+        if references.saturating_mul(self.calls + blocks as u64).saturating_add(self.entries) > MAX_STACK_MAPS {
             let what =
                 format!("function {function} has more references to exceptions, times calls and blocks, than that");
             return Err(CompileError::Limit { what, limit: MAX_STACK_MAPS });
@@ -97,6 +99,11 @@ impl Translator<'_, '_> {
     pub(super) fn safepoint(&mut self, call: Inst) {
         self.exceptions.calls += 1;
         for (slot, offset) in self.exception_cells() {
+            self.exceptions.entries += 1;
+            if self.exceptions.entries > MAX_STACK_MAPS {
+                // The function will be refused.
+                return;
+            }
             let entry = UserStackMapEntry { ty: I64, slot, offset };
             self.builder.func.dfg.append_user_stack_map_entry(call, entry);
         }
