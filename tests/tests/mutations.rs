@@ -125,6 +125,34 @@ const TABLES: &str = r#"(module $tables
         (table.fill $x (i32.const 0) (local.get 0) (i32.const 4))
         (ref.is_null (table.get $x (i32.const 2)))))"#;
 
+/// References to functions of a known type, in every place that can hold them, and calls by them.
+const TYPED: &str = r#"(module $typed
+    (type $a (sub (func (param i32) (result i32))))
+    (type $b (sub final $a (func (param i32) (result i32))))
+    (rec (type $r (func (param (ref null $s)) (result i32))) (type $s (func (param (ref null $r)) (result i32))))
+    (table $t (export "t") 5 50 (ref $a) (ref.func $one))
+    (table $n (export "n") 5 (ref null $b))
+    (global $g (export "g") (mut (ref $a)) (ref.func $two))
+    (global $fixed (ref $b) (ref.func $two))
+    (elem (table $n) (i32.const 1) (ref null $b) (ref.func $two) (ref.null $b) (global.get $fixed))
+    (elem (table $t) (i32.const 1) (ref $a) (ref.func $two) (ref.func $one))
+    (elem $passive (ref $a) (ref.func $two) (ref.func $one))
+    (elem declare func $r)
+    (func $one (export "one") (type $a) (i32.add (local.get 0) (i32.const 1)))
+    (func $two (export "two") (type $b) (return_call $one (i32.mul (local.get 0) (i32.const 2))))
+    (func $r (export "r") (type $r)
+        (block $null (return (i32.const 1) (br_on_null $null (local.get 0)) (drop)))
+        (i32.const 0))
+    (func $s (export "s") (type $s) (call_ref $r (ref.null $s) (ref.func $r)))
+    (func (export "tables") (param i32) (result i32)
+        (table.init $t $passive (i32.const 0) (i32.const 0) (i32.const 2))
+        (drop (table.grow $t (ref.func $two) (i32.const 2)))
+        (global.set $g (table.get $t (i32.const 6)))
+        (table.set $n (i32.const 0) (global.get $fixed))
+        (i32.add (call_indirect $n (type $a) (local.get 0) (i32.const 0))
+            (i32.add (call_indirect $t (type $b) (local.get 0) (i32.const 0))
+                (call_ref $a (local.get 0) (global.get $g))))))"#;
+
 /// Many functions, types and sites.
 fn many() -> String {
     let mut wat = String::from("(module $many (memory (export \"memory\") 1)");
@@ -144,7 +172,7 @@ fn many() -> String {
 
 /// The artifacts that are mutated.
 fn artifacts() -> Vec<Vec<u8>> {
-    [EVERYTHING, IMAGE, TABLES, &many()].map(artifact_bytes).to_vec()
+    [EVERYTHING, IMAGE, TABLES, TYPED, &many()].map(artifact_bytes).to_vec()
 }
 
 fn header(bytes: &[u8]) -> Header {
@@ -650,5 +678,5 @@ fn what_nobody_mutated_runs() {
     let deadline = Deadline::new();
     let found: Vec<String> = artifacts().iter().map(|bytes| run(bytes, &deadline)).collect();
     // Every export does what it is for: of `$image` those that trap, too.
-    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran"]);
+    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran", "ran"]);
 }

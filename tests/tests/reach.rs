@@ -509,7 +509,7 @@ fn a_call_of_a_type_may_find_a_subtype_and_an_import_of_a_supertype() {
     let reach = |call: &str| {
         let wat = format!(
             r#"(module
-            (type $a (sub (func))) (type $b (sub $a (func))) (type $c (sub $b (func))) (type $other (sub (func)))
+            (type $a (sub (func))) (type $b (sub $a (func))) (type $c (sub $b (func))) (type $other (sub (func (param i32))))
             (import "m" "a" (func $a (type $a))) (import "m" "b" (func $b (type $b))) (import "m" "c" (func $c (type $c)))
             (import "m" "other" (func $other (type $other))) (import "m" "own" (func $own))
             (table $t 4 funcref) (elem (table $t) (i32.const 0) func $a $b $c $other)
@@ -529,5 +529,5 @@ fn a_call_of_a_type_may_find_a_subtype_and_an_import_of_a_supertype() {
     expect(reach("(call_indirect $t (type $a) (i32.const 0))"), &["a", "b", "c", "own"]);
     expect(reach("(call_indirect $t (type $b) (i32.const 0))"), &["a", "b", "c"]);
     expect(reach("(return_call_indirect $t (type $c) (i32.const 0))"), &["a", "b", "c"]);
-    expect(reach("(call_indirect $t (type $other) (i32.const 0))"), &["other"]);
+    expect(reach("(call_indirect $t (type $other) (i32.const 7) (i32.const 0))"), &["other"]);
 }
