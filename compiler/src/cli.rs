@@ -100,6 +100,10 @@ pub struct Shape {
     /// Whether the guest can be interrupted: loops and recursion then read a byte that its owner can make inaccessible
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = parse_yes_no, action = clap::ArgAction::Set)]
     pub interruptible: bool,
+    /// Compute the same on every processor: canonical NaNs, and of relaxed vector instructions the results that the
+    /// specification names for all. Floats become slower
+    #[arg(long)]
+    pub deterministic: bool,
     /// Which parts of the language a module may use: all or mvp, then names of proposals, -NAME to leave one out
     #[arg(long, default_value = "all", allow_hyphen_values = true, value_parser = parse_features)]
     pub wasm_features: WasmFeatures,

@@ -16,7 +16,17 @@ pub enum CompileError {
     /// The input is a component, of which only core modules can be compiled so far.
     #[error("the input is a WebAssembly component, and components are not supported yet; compile a core module")]
     Component,
-    /// The input breaks a rule of the specification.
+    /// The input does not follow the grammar of the binary format.
+    #[error("malformed WebAssembly at offset {offset:#x}{}: {message}", in_function(*function))]
+    Malformed {
+        /// The parser's message.
+        message: String,
+        /// Byte offset in the binary.
+        offset: u64,
+        /// Index of the function in whose body it was found.
+        function: Option<u32>,
+    },
+    /// The input breaks a rule of validation.
     #[error("invalid WebAssembly at offset {offset:#x}{}: {message}", in_function(*function))]
     Invalid {
         /// The validator's message.

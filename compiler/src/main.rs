@@ -70,6 +70,7 @@ fn options<'a>(shape: &Shape) -> Options<'a> {
         opt_level: shape.optimise.into(),
         wasm_features: shape.wasm_features,
         interruptible: shape.interruptible,
+        deterministic: shape.deterministic,
         ..Options::default()
     }
 }

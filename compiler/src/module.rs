@@ -197,6 +197,20 @@ impl Module<'_> {
         &self.types[self.functions[function as usize] as usize]
     }
 
+    /// Whether a type is another or was declared its subtype, by way of others or not.
+    pub fn is_subtype(&self, ty: u32, of: u32) -> bool {
+        let of = self.definitions[of as usize].canonical;
+        let mut at = Some(ty);
+        // Validated: supertypes come first, and there are at most 63 above a type.
+        while let Some(definition) = at.map(|index| &self.definitions[index as usize]) {
+            if definition.canonical == of {
+                return true;
+            }
+            at = definition.supertype;
+        }
+        false
+    }
+
     /// The exports in the order in which an artifact has them.
     pub fn sorted_exports(&self) -> Vec<&Export<'_>> {
         let mut exports: Vec<_> = self.exports.iter().collect();

@@ -23,6 +23,9 @@ pub struct Options<'a> {
     pub wasm_features: WasmFeatures,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
     pub interruptible: bool,
+    /// Whether results that the specification leaves open, of relaxed vector instructions and in the bits of NaNs, are the
+    /// same on every processor: those of its deterministic profile.
+    pub deterministic: bool,
     /// What the module imports and exports, in WIT.
     pub wit: Option<Wit<'a>>,
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
@@ -39,6 +42,7 @@ impl Default for Options<'_> {
             opt_level: OptLevel::Speed,
             wasm_features: WasmFeatures::default(),
             interruptible: true,
+            deterministic: false,
             wit: None,
             jobs: None,
             progress: None,
@@ -54,6 +58,7 @@ impl fmt::Debug for Options<'_> {
             .field("opt_level", &self.opt_level)
             .field("wasm_features", &self.wasm_features)
             .field("interruptible", &self.interruptible)
+            .field("deterministic", &self.deterministic)
             .field("wit", &self.wit)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
@@ -91,13 +96,18 @@ impl Options<'_> {
             cpu.push_str("baseline");
         }
         let polls = if self.interruptible { "" } else { " --interruptible=no" };
+        let deterministic = if self.deterministic { " --deterministic" } else { "" };
         let wit = self.wit.map(|wit| wit.canonical()).transpose()?.unwrap_or_default();
         // What a module may use does not shape the code of one that is compiled; a cache must tell it from one that is refused.
         let features = match self.wasm_features {
             WasmFeatures::ALL => String::new(),
             some => format!(" --wasm-features {some}"),
         };
-        Ok(format!("--target {} --cpu {cpu} -O {}{polls}{features}{wit}", triple(self.target), self.opt_level))
+        Ok(format!(
+            "--target {} --cpu {cpu} -O {}{polls}{deterministic}{features}{wit}",
+            triple(self.target),
+            self.opt_level
+        ))
     }
 
     pub(crate) fn jobs(&self) -> usize {

@@ -53,5 +53,5 @@ fn text_components_and_other_files_have_their_own_words() {
     assert!(text.to_string().contains("unknown operator or unexpected token"), "{text}");
     assert_eq!(compile(&wat::parse_str("(component)").unwrap(), &Options::default()), Err(CompileError::Component));
     assert!(matches!(binary(b"\x7fELF\x02\x01\x01\0\xff\xfe"), Err(CompileError::Text { .. })));
-    assert!(matches!(compile(b"", &Options::default()), Err(CompileError::Invalid { .. })));
+    assert!(matches!(compile(b"", &Options::default()), Err(CompileError::Malformed { .. })));
 }

@@ -13,7 +13,8 @@ pub(crate) struct Funcref {
     pub code: usize,
     pub context: *mut u8,
     pub type_id: u32,
-    pub reserved: u32,
+    /// The module's index of the type that `code` was compiled for.
+    pub own_type: u32,
 }
 
 /// A function of a group's instance.
@@ -49,11 +50,12 @@ impl Func {
     pub(crate) fn target(self, inner: &Inner) -> Result<Target, Error> {
         let funcref = self.funcref(inner)?;
         let instance = inner.instance_of(funcref.context)?;
-        let local = instance.local_type(funcref.type_id)?;
         let view = instance.artifact.view();
-        let stub = view.record("types", view.types(), local)?.entry_stub;
-        let ty = inner.types.function(funcref.type_id)?;
-        let stub = instance.artifact.tagged_code(stub, TextKind::Entry, ty)?;
+        let own = funcref.own_type;
+        let stub = view.record("types", view.types(), own)?.entry_stub;
+        // Of the same shape as a subtype of it.
+        let ty = inner.types.function(*view.record("types", &instance.types, own)?)?;
+        let stub = instance.artifact.tagged_code(stub, TextKind::Entry, own, ty)?;
         Ok(Target { stub, context: funcref.context, code: funcref.code })
     }
 
@@ -66,9 +68,8 @@ impl Func {
     ///
     /// # Errors
     /// [`Error::Type`] if the arguments are not of its parameters' types, [`Error::WrongGroup`]; and whatever ends
-    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Exception`], [`Error::Host`].
     pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
-        let id = inner(group).id;
         let ty = self.func_type(inner(group))?;
         let mismatch = || {
             let found = FuncType::new(arguments.iter().map(Val::ty), []);
@@ -85,7 +86,7 @@ impl Func {
         // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
         // group is alive.
         unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
-        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, *c, id)).collect())
+        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| inner(group).given(t, *c)).collect())
     }
 
     /// The same function with its types checked once.

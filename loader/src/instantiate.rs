@@ -11,6 +11,7 @@ use crate::host::{HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
+use crate::shared::SharedMemory;
 use crate::table::{TableDef, TableType};
 use crate::tag::TagData;
 use crate::types::renumbered;
@@ -32,6 +33,7 @@ enum Resolved {
     Host(HostFunc),
     Func(Func),
     Memory(u32),
+    SharedMemory(SharedMemory),
     Table(u32),
     Global(u32),
     Tag(u32),
@@ -125,18 +127,20 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (format!("function {wanted}"), fits)
+                (format!("function {}", inner.types.describe(id)?), fits)
             }
             Kind::Memory => {
                 let wanted = memory_type(view.record("memories", view.memories(), import.index)?)?;
+                let fitting = |actual: MemoryType| {
+                    let kind = |ty: &MemoryType| (ty.index64, ty.shared, ty.page_size_log2);
+                    let limits = |ty: &MemoryType| (ty.minimum, ty.maximum);
+                    kind(&actual) == kind(&wanted) && limits_match(limits(&actual), limits(&wanted))
+                };
                 let fits = match &found {
                     Some(Definition::Extern(Extern::Memory(m))) => {
-                        let actual = m.data(inner)?.ty();
-                        let kind = |ty: &MemoryType| (ty.index64, ty.shared, ty.page_size_log2);
-                        let limits = |ty: &MemoryType| (ty.minimum, ty.maximum);
-                        let fits = kind(&actual) == kind(&wanted) && limits_match(limits(&actual), limits(&wanted));
-                        fits.then_some(Resolved::Memory(m.index))
+                        fitting(m.data(inner)?.ty()).then_some(Resolved::Memory(m.index))
                     }
+                    Some(Definition::Shared(m)) => fitting(m.ty()).then(|| Resolved::SharedMemory(m.clone())),
                     _ => None,
                 };
                 (wanted.to_string(), fits)
@@ -154,7 +158,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (wanted.to_string(), fits)
+                (inner.types.with_element(&wanted), fits)
             }
             Kind::Global => {
                 let record = view.record("globals", view.globals(), import.index)?;
@@ -170,7 +174,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (wanted.to_string(), fits)
+                (inner.types.with_value(&wanted), fits)
             }
             Kind::Tag => {
                 let record = view.record("tags", view.tags(), import.index)?;
@@ -181,7 +185,7 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
                     }
                     _ => None,
                 };
-                (format!("tag {}", inner.types.function(wanted)?), fits)
+                (format!("tag {}", inner.types.describe(wanted)?), fits)
             }
         };
         match (fits, found) {
@@ -226,6 +230,7 @@ impl Inner {
             tables: Vec::with_capacity(view.tables().len()),
             globals: Vec::with_capacity(view.globals().len()),
             types,
+            imported_functions: Vec::with_capacity(counts.imported_functions as usize),
             tags: Vec::with_capacity(view.tags().len()),
             data_dropped: vec![false; view.data_segments().len()],
             elements_dropped: vec![false; view.elements().len()],
@@ -241,24 +246,29 @@ impl Inner {
             Ok(i) if i < most => Ok(i),
             _ => Err(Error::from(damaged("imports", "there are more imports of a kind than the context has"))),
         };
-        for (import, record) in resolved.into_iter().zip(view.imports()) {
+        for (mut import, record) in resolved.into_iter().zip(view.imports()) {
+            if let Resolved::SharedMemory(memory) = &import {
+                import = Resolved::Memory(self.adopt_shared(memory)?);
+            }
             match import {
                 Resolved::Host(host) => {
                     let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
                     let function = view.record("functions", view.functions(), slot)?;
+                    data.imported_functions.push(*view.record("types", &data.types, function.type_index)?);
                     let edge = match &host.edge {
                         Some(edge) if record.adapter != NONE => EdgeRecord::new(self, index, edge),
                         _ => None,
                     };
                     let words: [usize; 2] = if let Some(edge) = edge {
-                        let code = artifact.tagged_code(record.adapter, TextKind::Adapter, &host.ty)?;
+                        let code =
+                            artifact.tagged_code(record.adapter, TextKind::Adapter, function.type_index, &host.ty)?;
                         let words = [code, (&raw const *edge) as usize];
                         self.edges.push(edge);
                         words
                     } else {
                         let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
-                        let code = artifact.tagged_code(stub, TextKind::Exit, &host.ty)?;
+                        let code = artifact.tagged_code(stub, TextKind::Exit, function.type_index, &host.ty)?;
                         let host = HostContext::new(self, host, index);
                         let words = [code, (&raw const *host) as usize];
                         self.hosts.push(host);
@@ -271,6 +281,7 @@ impl Inner {
                     let slot = place(functions, counts.imported_functions)?;
                     functions += 1;
                     let funcref = func.funcref(self)?;
+                    data.imported_functions.push(funcref.type_id);
                     let words: [usize; 2] = [funcref.code, funcref.context as usize];
                     // SAFETY: as above.
                     unsafe { *data.field(layout.slot(slot)) = words };
@@ -281,6 +292,8 @@ impl Inner {
                     unsafe { *data.field(layout.imported_memory(i)) = self.memories[m as usize].def };
                     data.memories.push(m);
                 }
+                // Adopted above.
+                Resolved::SharedMemory(_) => {}
                 Resolved::Table(t) => {
                     let i = place(data.tables.len(), counts.imported_tables)?;
                     // SAFETY: as above.
@@ -317,6 +330,10 @@ impl Inner {
                 data.tables.push(NO_TABLE);
                 continue;
             }
+            // Compiled code takes its elements for what their type says.
+            if !ty.element.is_defaultable() && record.init.len == 0 {
+                return Err(damaged("tables", "elements that can't be null have no initial value").into());
+            }
             let def: *mut TableDef = data.field(layout.table(i as u32));
             let table = self.add_table(ty, def)?;
             if record.image.len != 0 {
@@ -327,15 +344,19 @@ impl Inner {
         }
         for record in view.tags().iter().skip(data.tags.len()) {
             let type_id = *view.record("types", &data.types, record.type_index)?;
-            self.types.function(type_id)?;
-            self.tags.push(TagData { type_id });
+            let tag = TagData::new(self, type_id)?;
+            self.tags.push(tag);
             data.tags.push(self.tags.len() as u32 - 1);
         }
         data.exported_memory = view
             .export("memory")
             .filter(|e| e.kind == Kind::Memory as u32)
-            .and_then(|e| data.memories.get(e.index as usize).copied());
+            .and_then(|e| data.memories.get(e.index as usize).copied())
+            // Host functions and edges borrow its bytes, which nobody can of a shared one.
+            .filter(|&memory| !self.any_shared(&[memory]));
         self.register_code(artifact);
+        let at = self.by_context.partition_point(|&(other, _)| other < context as u64);
+        self.by_context.insert(at, (context as u64, index));
         self.instances.push(data);
         Ok(index)
     }
@@ -431,7 +452,11 @@ impl Inner {
                 let start = run.bytes.offset as usize;
                 let bytes = &view.bytes()[start..start + run.bytes.len as usize];
                 let at = run.memory_offset as usize;
-                self.memories[memory as usize].bytes()[at..at + bytes.len()].copy_from_slice(bytes);
+                let memory = &mut self.memories[memory as usize];
+                match memory.shared() {
+                    Some(shared) => shared.write(run.memory_offset, bytes)?,
+                    None => memory.bytes()?[at..at + bytes.len()].copy_from_slice(bytes),
+                }
             }
         }
         Ok(())
@@ -453,13 +478,17 @@ impl Inner {
         let record = view.record("data_segments", view.data_segments(), segment)?;
         let dropped = data.data_dropped.get(segment as usize).copied().unwrap_or(true);
         let bytes = if dropped { &[] } else { view.data(record.bytes)? };
-        let target = self.memories[memory as usize].bytes();
+        let memory = &mut self.memories[memory as usize];
         let source = src.checked_add(len).filter(|&end| end <= bytes.len() as u64);
-        let end = dst.checked_add(len).filter(|&end| end <= target.len() as u64);
+        let end = dst.checked_add(len).filter(|&end| end <= memory.len());
         let (Some(source), Some(end)) = (source, end) else {
             return Err(Error::trap(TrapCode::MemoryOutOfBounds));
         };
-        target[dst as usize..end as usize].copy_from_slice(&bytes[src as usize..source as usize]);
+        let bytes = &bytes[src as usize..source as usize];
+        match memory.shared() {
+            Some(shared) => shared.write(dst, bytes)?,
+            None => memory.bytes()?[dst as usize..end as usize].copy_from_slice(bytes),
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::group::Inner;
 use crate::host::{Caller, HostError, HostFunc, IntoHostFunc};
 use crate::instance::Instance;
 use crate::memory::Memory;
+use crate::shared::SharedMemory;
 use crate::table::Table;
 use crate::tag::Tag;
 use crate::value::{FuncType, Val};
@@ -57,6 +58,8 @@ pub(crate) enum Definition {
     /// A function of any type that refuses every call.
     Refused,
     Extern(Extern),
+    /// A memory of several groups.
+    Shared(SharedMemory),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,6 +127,11 @@ impl Imports {
         self.insert(module, name, Definition::Extern(item.into()))
     }
 
+    /// Grants a memory that other groups, on other threads, may be granted too.
+    pub fn shared_memory(&mut self, module: &str, name: &str, memory: &SharedMemory) -> &mut Self {
+        self.insert(module, name, Definition::Shared(memory.clone()))
+    }
+
     /// Grants all exports of an instance of the same group, under a module name: core-WebAssembly linking.
     /// What was granted one by one under that module name goes first.
     pub fn instance(&mut self, module: &str, instance: Instance) -> &mut Self {
@@ -163,16 +171,23 @@ pub(crate) fn describe(inner: &mut Inner, definition: &Definition) -> Result<Str
     Ok(match definition {
         Definition::Host(host) => format!("function {}", host.ty),
         Definition::Refused => "a function that refuses every call".to_owned(),
-        Definition::Extern(Extern::Func(f)) => format!("function {}", f.func_type(inner)?),
+        Definition::Shared(memory) => memory.ty().to_string(),
+        Definition::Extern(Extern::Func(f)) => {
+            let id = f.funcref(inner)?.type_id;
+            format!("function {}", inner.types.describe(id)?)
+        }
         Definition::Extern(Extern::Memory(m)) => m.data(inner)?.ty().to_string(),
-        Definition::Extern(Extern::Table(t)) => t.data(inner)?.ty().to_string(),
+        Definition::Extern(Extern::Table(t)) => {
+            let ty = t.data(inner)?.ty();
+            inner.types.with_element(&ty)
+        }
         Definition::Extern(Extern::Global(g)) => match inner.globals.get(g.index as usize) {
-            Some(data) if g.group == inner.id => data.ty.to_string(),
+            Some(data) if g.group == inner.id => inner.types.with_value(&data.ty),
             _ => return Err(Error::WrongGroup("global")),
         },
         Definition::Extern(Extern::Tag(t)) => {
             let id = t.data(inner)?.type_id;
-            format!("tag {}", inner.types.function(id)?)
+            format!("tag {}", inner.types.describe(id)?)
         }
     })
 }

@@ -3,6 +3,7 @@
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::group::{AsGroup, Inner, Refused, inner};
+use crate::shared::SharedMemory;
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
     FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION, WASM_PAGE_SIZE, max_pages,
@@ -13,6 +14,7 @@ use bailiwick_runtime_abi::limits::{
 #[repr(C)]
 pub(crate) struct MemoryDef {
     pub base: *mut u8,
+    /// In bytes; of a shared memory, where it lies.
     pub length: u64,
 }
 
@@ -26,6 +28,8 @@ pub(crate) struct MemoryData {
     room: u64,
     /// As declared; `minimum` is that of the beginning.
     declared: MemoryType,
+    /// Whose bytes they are, if other groups may have them too.
+    shared: Option<SharedMemory>,
 }
 
 /// The type of a linear memory.
@@ -50,13 +54,18 @@ impl MemoryType {
     }
 
     /// Most pages that it can ever have.
-    fn most_pages(&self) -> u64 {
+    pub(crate) fn most_pages(&self) -> u64 {
         self.maximum.unwrap_or(u64::MAX).min(max_pages(self.page_size_log2, self.index64))
     }
 
     /// Bytes of so many pages, or as many as there can be if it is more.
-    fn bytes(&self, pages: u64) -> u64 {
+    pub(crate) fn bytes(&self, pages: u64) -> u64 {
         pages.saturating_mul(1 << self.page_size_log2)
+    }
+
+    /// The same, that several threads may use. These have a maximum.
+    pub fn shared(minimum: u64, maximum: u64) -> MemoryType {
+        MemoryType { shared: true, ..MemoryType::new(minimum, Some(maximum)) }
     }
 }
 
@@ -88,8 +97,36 @@ pub struct Memory {
 }
 
 impl MemoryData {
+    /// One that other groups may have too, with its definition at `def`.
+    pub(crate) fn of_shared(memory: SharedMemory, def: *mut MemoryDef) -> MemoryData {
+        // Its owner knows how far it may grow.
+        MemoryData { def, reservation: None, room: 0, declared: memory.ty(), shared: Some(memory) }
+    }
+
+    /// The memory that it is, if other groups may have it too.
+    pub(crate) fn shared(&self) -> Option<&SharedMemory> {
+        self.shared.as_ref()
+    }
+
+    /// The definition of a memory that is the group's alone: what adapters of edges copy from and to.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`], because others may write it between a check and a copy.
+    pub(crate) fn own_def(&self) -> Result<*mut MemoryDef, Error> {
+        if self.shared.is_some() { Err(Error::SharedMemory) } else { Ok(self.def) }
+    }
+
+    /// The address of its first byte, which never changes.
+    pub(crate) fn base(&self) -> *mut u8 {
+        // SAFETY: the definition lies in a context, which lives as long as the group.
+        unsafe { (*self.def).base }
+    }
+
     /// Where memory begins in its reservation.
     fn place<'a>(&'a self, cell: &'a Cell) -> (&'a Reservation, usize) {
+        if let Some(shared) = &self.shared {
+            return (shared.reservation(), FRONT_GUARD_SIZE as usize);
+        }
         match &self.reservation {
             Some(own) => (own, FRONT_GUARD_SIZE as usize),
             None => cell.memory(),
@@ -98,6 +135,9 @@ impl MemoryData {
 
     /// Bytes that are accessible.
     pub(crate) fn len(&self) -> u64 {
+        if let Some(shared) = &self.shared {
+            return shared.size();
+        }
         // SAFETY: the definition lies in a context, which lives as long as the group.
         unsafe { (*self.def).length }
     }
@@ -108,35 +148,27 @@ impl MemoryData {
     }
 
     /// The bytes, as long as nobody runs in the group or grows the memory.
-    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`], because others may run on those of a shared one.
+    pub(crate) fn bytes(&mut self) -> Result<&mut [u8], Error> {
+        if self.shared.is_some() {
+            return Err(Error::SharedMemory);
+        }
         // SAFETY: `length` bytes from `base` on are readable and writable; the exclusive borrow of the group is the proof
         // that no guest code runs. A 64-bit length fits: the reservation is address space.
-        unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) }
+        Ok(unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) })
     }
 }
 
 impl Inner {
     /// Bytes by which memories may still grow together.
-    fn room_for_memory(&self) -> u64 {
+    pub(crate) fn room_for_memory(&self) -> u64 {
         self.config.max_total_memory.saturating_sub(self.memories.iter().map(MemoryData::len).sum())
     }
 
-    /// Makes a memory whose definition will lie at `def`.
-    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
-        if ty.shared || !matches!(ty.page_size_log2, 0 | 16) {
-            return Err(Error::Type {
-                expected: "a memory that is not shared, of pages of 64 KiB or 1 byte".into(),
-                found: ty.to_string(),
-            });
-        }
-        let limit = max_pages(ty.page_size_log2, ty.index64);
-        if ty.minimum > limit {
-            return Err(Error::Limit { what: "pages of a memory", limit });
-        }
-        let bytes = ty.bytes(ty.minimum);
-        if bytes > MAX_MEMORY_SIZE {
-            return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
-        }
+    /// Whether the group may have a memory of so many bytes more.
+    pub(crate) fn admit_memory(&self, bytes: u64) -> Result<(), Error> {
         if bytes > self.room_for_memory() {
             return Err(Error::Limit {
                 what: "bytes of all memories together (GroupConfig::max_total_memory)",
@@ -149,6 +181,31 @@ impl Inner {
                 limit: self.config.max_memory,
             });
         }
+        Ok(())
+    }
+
+    /// Makes a memory whose definition will lie at `def`.
+    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
+        if ty.shared {
+            self.admit_memory(ty.bytes(ty.minimum))?;
+            let most = self.config.max_memory.min(self.config.max_total_memory);
+            return Ok(self.add_shared(SharedMemory::within(ty, most)?, def));
+        }
+        if !matches!(ty.page_size_log2, 0 | 16) {
+            return Err(Error::Type {
+                expected: "a memory of pages of 64 KiB or 1 byte".into(),
+                found: ty.to_string(),
+            });
+        }
+        let limit = max_pages(ty.page_size_log2, ty.index64);
+        if ty.minimum > limit {
+            return Err(Error::Limit { what: "pages of a memory", limit });
+        }
+        let bytes = ty.bytes(ty.minimum);
+        if bytes > MAX_MEMORY_SIZE {
+            return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
+        }
+        self.admit_memory(bytes)?;
         // A 64-bit memory that may grow beyond what 32-bit ones have gets the address space at once: its base never moves.
         let most = ty.bytes(ty.most_pages()).min(self.config.max_memory).min(self.config.max_total_memory);
         let room = match ty.index64 {
@@ -164,7 +221,7 @@ impl Inner {
             self.cell_memory_used = true;
             (None, self.cell.memory_range())
         };
-        let data = MemoryData { def, reservation, room, declared: ty };
+        let data = MemoryData { def, reservation, room, declared: ty, shared: None };
         let (place, offset) = data.place(&self.cell);
         place.commit(offset, bytes as usize, "memory")?;
         // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
@@ -177,6 +234,9 @@ impl Inner {
     /// Grows a memory; returns the old size in pages, or `None` if it can't, whatever the reason.
     pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Option<u64> {
         let data = self.memories.get(index as usize)?;
+        if let Some(shared) = data.shared().cloned() {
+            return self.grow_shared(&shared, delta);
+        }
         let old = data.len();
         let (ty, room) = (data.declared, data.room);
         let pages = (old >> ty.page_size_log2).checked_add(delta).filter(|&pages| pages <= ty.most_pages())?;
@@ -235,8 +295,11 @@ impl Memory {
     }
 
     /// Its bytes.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`] if other threads may have it too; [`Error::WrongGroup`].
     pub fn bytes(self, group: &mut impl AsGroup) -> Result<&mut [u8], Error> {
-        Ok(self.data(inner(group))?.bytes())
+        self.data(inner(group))?.bytes()
     }
 
     /// Grows it by `delta` pages and returns the old size in pages, or `None` if that is more than it may have.

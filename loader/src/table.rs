@@ -12,6 +12,7 @@ use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
 use bailiwick_runtime_abi::format::Range;
 use bailiwick_runtime_abi::limits::MAX_TABLE_ELEMENTS;
 use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::view::damaged;
 
 /// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
 #[derive(Debug)]
@@ -169,7 +170,8 @@ impl Inner {
                         let ty = table.element;
                         self.image_item(instance, items, element, ty)?
                     }
-                    None => 0,
+                    None if table.element.is_defaultable() => 0,
+                    None => return Err(damaged("tables", "an element that can't be null was never written").into()),
                 };
                 let table = self.table(index)?;
                 let word = table.encode(reference);
@@ -255,11 +257,24 @@ impl Inner {
             }
             return Ok(None);
         }
+        let interrupt = self.interrupt.clone();
         let table = self.table(index)?;
-        // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity` words.
-        unsafe { (*table.def).length = new };
         let word = table.encode(reference);
-        self.fill_words(index, old, new, word)?;
+        // Written before the table is that long: nobody sees elements that an interrupt has left out.
+        let mut at = old;
+        while at < new {
+            let end = new.min(at + PIECE);
+            // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity`
+            // words, which are readable and writable and of which nobody else has a reference.
+            unsafe { std::slice::from_raw_parts_mut((*table.def).base.add(at as usize), (end - at) as usize) }
+                .fill(word);
+            at = end;
+            if interrupt.requested() {
+                return Err(crate::interrupt::interrupted());
+            }
+        }
+        // SAFETY: as above.
+        unsafe { (*table.def).length = new };
         Ok(Some(old))
     }
 }
@@ -306,7 +321,7 @@ impl Table {
         }
         let ty = data.element;
         let reference = inner.table_get(self.index, element)?;
-        Ok(Val::from_raw(ty, RawValue(reference, 0), inner.id))
+        Ok(inner.given(ty, RawValue(reference, 0)))
     }
 
     /// Writes an element.

@@ -6,6 +6,7 @@
 use crate::error::Error;
 use crate::value::FuncType;
 use bailiwick_runtime_abi::format::{NONE, Range, STORAGE_I8, STORAGE_I16, TYPE_FINAL, TypeRecord};
+use bailiwick_runtime_abi::limits::MAX_SUBTYPE_DEPTH;
 use bailiwick_runtime_abi::types::{Composite, HeapType, RefType, ValType};
 use bailiwick_runtime_abi::view::{View, damaged};
 use std::collections::HashMap;
@@ -20,6 +21,11 @@ struct Type {
     function: Option<FuncType>,
     /// Its declared supertype, whose id is less.
     supertype: Option<u32>,
+    /// How many supertypes are above it.
+    depth: u32,
+    is_final: bool,
+    /// How many types its recursion group has.
+    members: u32,
 }
 
 /// All types of a group, by id.
@@ -87,11 +93,66 @@ impl Types {
                 Composite::Struct | Composite::Array => None,
             };
             let supertype = (record.supertype != NONE).then(|| id(record.supertype));
-            list.push(Type { function, supertype });
+            let (is_final, members) = (record.flags & TYPE_FINAL != 0, group.len() as u32);
+            list.push(Type { function, supertype, depth: 0, is_final, members });
         }
         self.list.extend(list);
+        for id in first as usize..self.list.len() {
+            match self.declaration(id as u32) {
+                Ok(depth) => self.list[id].depth = depth,
+                Err(error) => {
+                    self.list.truncate(first as usize);
+                    return Err(error);
+                }
+            }
+        }
         self.groups.insert(key, first);
         Ok(first)
+    }
+
+    /// Looks whether a type may be declared a subtype of its supertype (section 3.4.2): a call through a supertype goes
+    /// to a function of a subtype without another look. How many supertypes there are.
+    fn declaration(&self, id: u32) -> Result<u32, Error> {
+        let ty = &self.list[id as usize];
+        let Some(of) = ty.supertype.map(|of| &self.list[of as usize]) else { return Ok(0) };
+        let all = |types: &[ValType], of: &[ValType]| {
+            types.len() == of.len() && types.iter().zip(of).all(|(&ty, &of)| self.matches(ty, of))
+        };
+        let fits = match (&ty.function, &of.function) {
+            (Some(ty), Some(of)) => all(of.params(), ty.params()) && all(ty.results(), of.results()),
+            // There are no values of others.
+            (ty, of) => ty.is_none() && of.is_none(),
+        };
+        if of.is_final || !fits {
+            return Err(damaged("types", "a type is no subtype of what it says").into());
+        }
+        if of.depth >= MAX_SUBTYPE_DEPTH {
+            return Err(damaged("types", "a type has more than 63 supertypes").into());
+        }
+        Ok(of.depth + 1)
+    }
+
+    /// The id of a function type that the host names: final, without a supertype, a recursion group of its own. `None` if
+    /// it refers to a type that the group does not have.
+    pub(crate) fn intern_function(&mut self, ty: &FuncType) -> Option<u32> {
+        let (params, results) = (ty.params(), ty.results());
+        let mut key = vec![(Composite::Func as u64) << 1 | u64::from(TYPE_FINAL), 0];
+        key.push((params.len() as u64) << 32 | results.len() as u64);
+        for &ty in params.iter().chain(results) {
+            key.push(match ty {
+                ValType::Ref(RefType { nullable, heap: HeapType::Concrete(composite, id) }) => {
+                    self.list.get(id as usize)?;
+                    OUTSIDE | u64::from(id) << 20 | u64::from(nullable) << 4 | composite as u64
+                }
+                ty => u64::from(ty.encode()),
+            });
+        }
+        let next = self.list.len() as u32;
+        let id = *self.groups.entry(key.into()).or_insert(next);
+        if id == next {
+            self.list.push(Type { function: Some(ty.clone()), supertype: None, depth: 0, is_final: true, members: 1 });
+        }
+        Some(id)
     }
 
     /// The function type of this id.
@@ -107,7 +168,7 @@ impl Types {
             if id == of {
                 return true;
             }
-            // Ids of supertypes are less, so this ends.
+            // Ids of supertypes are less, so this ends; and there are few.
             at = self.list.get(id as usize).and_then(|ty| ty.supertype).filter(|&supertype| supertype >= of);
         }
         false
@@ -139,6 +200,58 @@ impl Types {
             (HeapType::I31 | HeapType::Struct | HeapType::Array | HeapType::Concrete(..), HeapType::Eq) => true,
             _ => false,
         }
+    }
+}
+
+/// For errors.
+impl Types {
+    /// A function type in words, with what else there is to it than parameters and results.
+    pub(crate) fn describe(&self, id: u32) -> Result<String, Error> {
+        let function = self.function(id)?;
+        let ty = &self.list[id as usize];
+        let mut notes = Vec::new();
+        if !ty.is_final {
+            notes.push("open to subtypes".to_owned());
+        }
+        if let Some(supertype) = ty.supertype {
+            notes.push(format!("a subtype of type {supertype}, which is {}", self.function(supertype)?));
+        }
+        if ty.members > 1 {
+            notes.push(format!("one of {} that are defined together", ty.members));
+        }
+        let named = if notes.is_empty() { String::new() } else { format!(" (type {id}: {})", notes.join("; ")) };
+        Ok(format!("{function}{named}{}", self.legend(function.params().iter().chain(function.results()))))
+    }
+
+    /// The type of a table in words.
+    pub(crate) fn with_element(&self, ty: &crate::table::TableType) -> String {
+        format!("{ty}{}", self.legend([&ty.element]))
+    }
+
+    /// The type of a global in words.
+    pub(crate) fn with_value(&self, ty: &crate::global::GlobalType) -> String {
+        format!("{ty}{}", self.legend([&ty.value]))
+    }
+
+    /// What types are that are named by their ids.
+    fn legend<'a>(&self, types: impl IntoIterator<Item = &'a ValType>) -> String {
+        /// How many are told.
+        const MOST: usize = 4;
+        let mut ids: Vec<u32> = types
+            .into_iter()
+            .filter_map(|ty| match ty {
+                ValType::Ref(RefType { heap: HeapType::Concrete(_, id), .. }) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let told = ids.iter().take(MOST).map(|&id| match self.function(id) {
+            Ok(function) => format!("type {id} is {function}"),
+            Err(_) => format!("type {id} is no function type"),
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        if told.is_empty() { told } else { format!(", where {told}") }
     }
 }
 

@@ -84,6 +84,9 @@ pub const MAX_NESTING: u32 = 200;
 /// Most elements of a table, whatever the module declares.
 pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
+/// Most supertypes above a type (the implementation limit of the JavaScript API).
+pub const MAX_SUBTYPE_DEPTH: u32 = 63;
+
 /// Most parameters, and most results, of a function type (the implementation limit of the JavaScript API).
 pub const MAX_FUNCTION_VALUES: u32 = 1000;
 

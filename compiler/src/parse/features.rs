@@ -1,5 +1,6 @@
 //! Which parts of the language are compiled, which of them a module uses, and the refusal of all others by name.
 
+use super::decode::{Malformed, decode};
 use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt;
@@ -14,13 +15,6 @@ pub(crate) const FEATURES: Bits = WasmFeatures::ALL.bits_of_validator();
 pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Gc,
     // Each goes as it is built.
-    WasmFeature::Simd,
-    WasmFeature::RelaxedSimd,
-    WasmFeature::TailCall,
-    WasmFeature::Exceptions,
-    WasmFeature::FunctionReferences,
-    WasmFeature::Threads,
-    WasmFeature::WideArithmetic,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.
@@ -217,7 +211,7 @@ const REFUSED: &[Refused] = &[
     (Bits::MULTIBYTE_ARRAY_ACCESS, "multibyte access to arrays is", "multibyte-array-access"),
 ];
 
-/// Names the proposal that a refused module needs; a module that none would make valid is invalid.
+/// Names the proposal that a refused module needs; a module that none would make valid is malformed or invalid.
 pub(super) fn explain(
     wasm: &[u8],
     features: WasmFeatures,
@@ -233,13 +227,20 @@ pub(super) fn explain(
             None => REFUSED.iter().find(|(bit, ..)| bits.intersects(*bit)).map(|&(_, what, name)| (what, name, false)),
         }
     };
-    let found =
-        error.missing_wasm_feature().and_then(missing).or_else(|| needed(wasm, features, &error).and_then(missing));
+    // Tags of another proposal's have results, but in the language that there is, this is an error and no feature.
+    let plain = error.message().contains("non-empty tag result type");
+    let named = || error.missing_wasm_feature().and_then(missing);
+    let found = if plain { None } else { named().or_else(|| needed(wasm, features, &error).and_then(missing)) };
     let (message, offset) = (error.message().to_owned(), error.offset());
     match found {
         Some((_, feature, true)) => CompileError::SwitchedOff { feature, message, offset, function },
         Some((feature, proposal, false)) => CompileError::Unsupported { feature, proposal, message, offset, function },
-        None => CompileError::Invalid { message, offset, function },
+        None => match decode(wasm, features.validator()) {
+            Ok(()) => CompileError::Invalid { message, offset, function },
+            Err(Malformed { message, offset: at }) => {
+                CompileError::Malformed { message, offset: at, function: function.filter(|_| at == offset) }
+            }
+        },
     }
 }
 

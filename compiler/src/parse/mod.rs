@@ -5,6 +5,7 @@
 
 mod branch_hints;
 mod const_expr;
+mod decode;
 mod features;
 
 pub use features::WasmFeatures;
@@ -68,6 +69,14 @@ pub(crate) fn body_error(wasm: &[u8], features: WasmFeatures, error: wasmparser:
     features::explain(wasm, features, error, Some(function))
 }
 
+/// By what two definitions of a module are the same type.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// The validator's, of recursion groups.
+    Interned(wasmparser::types::CoreTypeId),
+    Structure(FuncType),
+}
+
 fn sections(wasm: &[u8], features: WasmFeatures) -> Result<(Module<'_>, Vec<Body<'_>>), Refusal> {
     let mut module = Module { allowed: features, ..Module::default() };
     let mut bodies = Vec::new();
@@ -80,9 +89,14 @@ fn sections(wasm: &[u8], features: WasmFeatures) -> Result<(Module<'_>, Vec<Body
             ValidPayload::Func(to_validate, body) => bodies.push(Body { to_validate, body }),
             ValidPayload::End(types) => {
                 let mut first = std::collections::HashMap::new();
+                // Without types that refer to types the validator gives each definition an identity of its own.
+                let interned = features.has(WasmFeature::FunctionReferences);
                 for (i, definition) in (0u32..).zip(&mut module.definitions) {
-                    let id = types.as_ref().core_type_at_in_module(i);
-                    definition.canonical = *first.entry(id).or_insert(i);
+                    let identity = match interned {
+                        true => Identity::Interned(types.as_ref().core_type_at_in_module(i)),
+                        false => Identity::Structure(module.types[i as usize].clone()),
+                    };
+                    definition.canonical = *first.entry(identity).or_insert(i);
                 }
             }
             _ => {}

@@ -77,6 +77,12 @@ impl Translator<'_, '_> {
             return length;
         }
         let (definition, offset) = self.memory_definition(memory);
+        if self.env.module.memories[memory as usize].shared {
+            // Other threads grow it, so it is read atomically, each time: nothing is forwarded to an atomic load.
+            let cell = self.load_fixed(I64, definition, offset + MEMORY_LENGTH);
+            let flags = self.flags(Region::MemoryLengths);
+            return self.builder.ins().atomic_load(I64, flags, cell);
+        }
         self.load(I64, Region::MemoryLengths, definition, offset + MEMORY_LENGTH)
     }
 
@@ -271,7 +277,7 @@ enum Extend {
     Unsigned(Type),
 }
 
-fn memory_of(memarg: &MemArg) -> u32 {
+pub(super) fn memory_of(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(memory) => memory,
         MemArgTarget::Array(_) => unreachable!("validated: garbage-collected types are refused"),

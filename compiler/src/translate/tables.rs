@@ -113,13 +113,14 @@ impl Translator<'_, '_> {
 
     pub(super) fn table_get(&mut self, table: u32) {
         let index = self.pop();
-        let value = if self.env.module.tables[table as usize].element_type.is_function() {
+        let element_type = self.env.module.tables[table as usize].element_type;
+        let value = if element_type.is_function() {
             self.function_element(table, index, Null::Keep)
         } else {
             let address = self.element_address(table, index);
             self.load(I64, self.table_region(table), address, 0)
         };
-        self.push(value);
+        self.push_typed(&[value], &[element_type]);
     }
 
     pub(super) fn table_set(&mut self, table: u32) {

@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_64, MEMORY_SHARED, TABLE_64, Table, UNBOUNDED};
+use bailiwick_runtime_abi::types::WasmFeature;
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -144,6 +145,11 @@ fn describe(view: &View<'_>) -> Result<Value, FormatError> {
         "options": view.string(header.options)?,
         "architecture": view.arch().name(),
         "cpu_features": cpu::feature_names(header.features),
+        "wasm_features": WasmFeature::ALL
+            .iter()
+            .filter(|feature| header.wasm_features & feature.bit() != 0)
+            .map(|feature| feature.name())
+            .collect::<Vec<_>>(),
         "interruptible": header.flags & FLAG_POLLS != 0,
         "guard_bytes": header.guard_size,
         "source_sha256": hex(&header.source_sha256),
@@ -186,7 +192,10 @@ fn item_line(item: &Value) -> String {
     match item["kind"].as_str() {
         Some("function") => format!("({}) -> ({})", list(&item["params"]), list(&item["results"])),
         Some("table") => format!("table of {}", limits(&item["minimum"], &item["maximum"], &text(&item["element"]))),
-        Some("memory") => format!("memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages")),
+        Some("memory") => {
+            let shared = if item["shared"] == true { "shared " } else { "" };
+            format!("{shared}memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages"))
+        }
         Some("global") => {
             let mutable = if item["mutable"] == true { "mutable " } else { "" };
             format!("{mutable}global {}", text(&item["value"]))
@@ -217,6 +226,9 @@ fn for_people(report: &Value) -> String {
         "cpu features",
         if features.is_empty() { "none beyond the architecture's first".to_owned() } else { features },
     );
+    let features = report["wasm_features"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let features = features.collect::<Vec<_>>().join(" ");
+    line("wasm features", if features.is_empty() { "none beyond WebAssembly's first".to_owned() } else { features });
     line(
         "format",
         format!("{}, ABI {} ({})", report["format_version"], report["abi_version"], text(&report["abi_fingerprint"])),

@@ -53,7 +53,7 @@ fn text(artifact: &[u8]) -> Vec<u8> {
     // Aligned as the loader has it.
     let words: Vec<u64> = artifact.chunks(8).map(|c| c.iter().rev().fold(0, |w, &b| w << 8 | u64::from(b))).collect();
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let span = View::new(&bytes, artifact.len() as u64).map(|view| view.header().text);
+    let span = View::new(&bytes, bytes.len() as u64).map(|view| view.header().text);
     let span = span.unwrap_or_else(|e| panic!("{e}"));
     artifact[span.offset as usize..][..span.len as usize].to_vec()
 }
