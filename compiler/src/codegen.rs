@@ -7,6 +7,7 @@ use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
 use crate::emit::unit_name;
 use crate::error::{CompileError, Result};
+use crate::frames::{CallFrame, frames};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
@@ -57,6 +58,7 @@ pub(crate) struct Unit {
     pub tag: Option<u64>,
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
+    pub frames: Vec<CallFrame>,
     pub unwind: Option<systemv::UnwindInfo>,
 }
 
@@ -269,6 +271,7 @@ impl Input<'_> {
             tag: self.tag(symbol),
             relocations,
             sites: sites(code, start),
+            frames: frames(code)?,
             unwind,
         })
     }

@@ -33,6 +33,7 @@ mod analysis;
 mod codegen;
 mod emit;
 mod error;
+mod frames;
 mod link;
 mod module;
 mod options;

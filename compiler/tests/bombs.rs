@@ -166,7 +166,7 @@ fn br_table_with_values_writes_each_target_once() {
 fn operators_that_pass_on_many_values_are_bounded_together() {
     let push = b"\x41\x01".repeat(1000);
     let types = [UNIT.to_vec(), many(1000, true)];
-    for operator in [&b"\x02\x01\x0b"[..], b"\x03\x01\x0b", b"\x41\0\x04\x01\x0b", b"\x10\x01"] {
+    for operator in [&b"\x02\x01\x0b"[..], b"\x03\x01\x0b", b"\x41\0\x04\x01\x0b", b"\x10\x01", b"\xd0\x01\x14\x01"] {
         let body = |count| [&b"\0"[..], &push, &operator.repeat(count), &b"\x1a".repeat(1000), b"\x0b"].concat();
         let callee = vec![0, 0, 0x0b];
         let wasm = |count| {
@@ -180,8 +180,10 @@ fn operators_that_pass_on_many_values_are_bounded_together() {
         refused(&wasm(20_000), "more values than a module of this size may");
     }
     // Branches that are taken or not, each with 1000 values.
-    let body = [&b"\0\x02\x01"[..], &push, &b"\x41\0\x0d\0".repeat(20_000), b"\x0b", &b"\x1a".repeat(1000), b"\x0b"];
-    refused(&module(&[UNIT.to_vec(), many(1000, false)], &[], &[body.concat()]), "more values than a module");
+    for branch in [&b"\x41\0\x0d\0"[..], b"\xd0\x70\xd5\0\x1a"] {
+        let body = [&b"\0\x02\x01"[..], &push, &branch.repeat(20_000), b"\x0b", &b"\x1a".repeat(1000), b"\x0b"];
+        refused(&module(&[UNIT.to_vec(), many(1000, false)], &[], &[body.concat()]), "more values than a module");
+    }
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Artifact {
 struct Mapped {
     /// Whether the shape was found intact, which is looked at once.
     shape_checked: AtomicBool,
+    /// Whether [`Header::frames_checksum`] was compared.
+    frames_checked: AtomicBool,
     /// Its world, decoded once.
     world: OnceLock<Option<Arc<World>>>,
     /// Borrows `map`, which is declared after it and hence dropped after it.
@@ -161,6 +163,7 @@ impl Artifact {
         Ok(Artifact {
             mapped: Arc::new(Mapped {
                 shape_checked: AtomicBool::new(false),
+                frames_checked: AtomicBool::new(false),
                 world: OnceLock::new(),
                 view,
                 map,
@@ -189,6 +192,20 @@ impl Artifact {
                 return Err(damaged("shape", "types, imports, memories, tables or globals are not as compiled").into());
             }
             self.mapped.shape_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Checks what is known of the frames of calls, before anything of it is used: once, in time that grows with the code.
+    pub(crate) fn check_frames(&self) -> Result<(), Error> {
+        if !self.mapped.frames_checked.load(Ordering::Relaxed) {
+            let header = self.view().header();
+            if header.frames_checksum(self.bytes()) != header.frames_checksum {
+                return Err(
+                    damaged("frames", "handlers of exceptions, or what frames hold, are not as compiled").into()
+                );
+            }
+            self.mapped.frames_checked.store(true, Ordering::Relaxed);
         }
         Ok(())
     }

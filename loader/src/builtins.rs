@@ -1,11 +1,13 @@
 //! The runtime functions that compiled code calls, and the way out to host functions. All run on the host's stack.
 
+use crate::activation::GroupRecord;
 use crate::arch::builtin;
 use crate::error::Error;
 use crate::group::Inner;
 use crate::host::{HostError, host_call, panicked};
 use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
 use crate::shared::Expected;
+use crate::value::ExnRef;
 use bailiwick_runtime_abi::builtins::{ALL, Builtin, COUNT};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -13,7 +15,9 @@ use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// What `exit_common` expects: a value, and whether to go back to the guest (0) or to leave the activation.
+/// What `exit_common` expects: a value, and whether to go back to the guest (0), to go on where the
+/// [`Resume`](crate::exception::Resume) says whose address the value is ([`GroupRecord::RESUME`]), or to leave the
+/// activation (all others).
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Returned {
@@ -25,8 +29,7 @@ pub(crate) struct Returned {
 pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, HostError>) -> Returned {
     let refused = |error: HostError| {
         // SAFETY: the group is alive, and `f` with its references is over.
-        unsafe { (*inner.as_ptr()).pending = Some(error) };
-        Returned { value: 0, left: 1 }
+        refused(unsafe { &mut *inner.as_ptr() }, error)
     };
     // Two words are all that goes through the barrier: the error is large, and moving it about where there is none would
     // cost more than the rest of the way.
@@ -35,6 +38,29 @@ pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, Hos
         Err(error) => refused(error),
     }));
     outcome.unwrap_or_else(|panic| refused(panicked(panic)))
+}
+
+/// The guest does not go on behind its call: it goes on in a handler, or not at all.
+#[cold]
+fn refused(inner: &mut Inner, mut error: HostError) -> Returned {
+    if let Some(handle) = inner.thrown_by(&error) {
+        if inner.interrupt.requested() {
+            // No poll may follow in the handler.
+            error = HostError::Trap(TrapCode::Interrupt, None);
+        } else {
+            match inner.handler(handle) {
+                Ok(Some(resume)) => {
+                    inner.exceptions.resume = resume;
+                    let value = &raw const inner.exceptions.resume as u64;
+                    return Returned { value, left: GroupRecord::RESUME };
+                }
+                Ok(None) => {}
+                Err(damage) => error = damage.into(),
+            }
+        }
+    }
+    inner.pending = Some(error);
+    Returned { value: 0, left: 1 }
 }
 
 builtin!(exit_entry => host_call);
@@ -232,6 +258,17 @@ define! {
         data(inner, instance)?;
         inner.func_reference(instance, function as u32).map_err(raise)
     }
+    throw(inner, instance, tag, values) {
+        let handle = inner.throw(instance, tag, values).map_err(raise)?;
+        Err(HostError::Exception(ExnRef { group: inner.id, handle }))
+    }
+    throw_ref(inner, instance, exception) {
+        data(inner, instance)?;
+        if exception == 0 {
+            return trap(TrapCode::NullReference);
+        }
+        Err(HostError::Exception(ExnRef { group: inner.id, handle: exception }))
+    }
     atomic_wait32(inner, instance, memory, address, offset, expected, timeout) {
         let memory = index(&data(inner, instance)?.memories, memory)?;
         let expected = Expected::Word(expected as u32);
@@ -272,6 +309,8 @@ static TABLE: BuiltinTable = {
             Builtin::elem_drop => entry::elem_drop,
             Builtin::table_get_lazy => entry::table_get_lazy,
             Builtin::ref_func => entry::ref_func,
+            Builtin::throw => entry::throw,
+            Builtin::throw_ref => entry::throw_ref,
             Builtin::atomic_wait32 => entry::atomic_wait32,
             Builtin::atomic_wait64 => entry::atomic_wait64,
             Builtin::atomic_notify => entry::atomic_notify,

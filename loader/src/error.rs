@@ -1,5 +1,6 @@
 //! What can go wrong, by kind.
 
+use crate::exception::Exception;
 use crate::trap::Trap;
 use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -44,6 +45,12 @@ pub enum Error {
     /// The guest was stopped.
     #[error(transparent)]
     Trap(Box<Trap>),
+    /// The guest threw an exception that nothing caught.
+    #[error(transparent)]
+    Exception(Box<Exception>),
+    /// An exception that the host has given back, and that was collected since, was used.
+    #[error("an exception was used that was released, and is no more")]
+    Released,
     /// The guest ended itself with this status (`proc_exit`).
     #[error("the guest ended with exit status {0}")]
     Exit(i32),

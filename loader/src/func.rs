@@ -68,9 +68,8 @@ impl Func {
     ///
     /// # Errors
     /// [`Error::Type`] if the arguments are not of its parameters' types, [`Error::WrongGroup`]; and whatever ends
-    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Exception`], [`Error::Host`].
     pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
-        let id = inner(group).id;
         let ty = self.func_type(inner(group))?;
         let mismatch = || {
             let found = FuncType::new(arguments.iter().map(Val::ty), []);
@@ -87,7 +86,7 @@ impl Func {
         // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
         // group is alive.
         unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
-        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, *c, id)).collect())
+        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| inner(group).given(t, *c)).collect())
     }
 
     /// The same function with its types checked once.

@@ -64,7 +64,8 @@ impl Global {
         let data = self.data(inner)?;
         // SAFETY: the cell lies in a context of the group, aligned, and no guest code runs.
         let raw = unsafe { *data.cell };
-        Ok(Val::from_raw(data.ty.value, raw, inner.id))
+        let ty = data.ty.value;
+        Ok(inner.given(ty, raw))
     }
 
     /// Writes it.

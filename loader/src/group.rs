@@ -4,6 +4,7 @@ use crate::activation::{CodeRange, Entered, GroupRecord, Left};
 use crate::artifact::Artifact;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
+use crate::exception::Exceptions;
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
@@ -39,6 +40,10 @@ pub struct GroupConfig {
     pub max_instances: usize,
     /// Most host values ([`ExternRef`]) that the group holds. Default a million.
     pub max_extern_refs: usize,
+    /// Most exceptions that there are at one time, as far as guests or the host can still reach them. Default a million.
+    pub max_exceptions: usize,
+    /// Most bytes of all these, of which each takes 64 and 16 for each value that it carries. Default 256 MiB.
+    pub max_exception_bytes: u64,
 }
 
 impl Default for GroupConfig {
@@ -50,6 +55,8 @@ impl Default for GroupConfig {
             max_table_elements: MAX_TABLE_ELEMENTS,
             max_instances: 10_000,
             max_extern_refs: 1_000_000,
+            max_exceptions: 1_000_000,
+            max_exception_bytes: 256 << 20,
         }
     }
 }
@@ -97,6 +104,8 @@ pub(crate) struct Inner {
     pub config: GroupConfig,
     pub types: Types,
     pub instances: Vec<InstanceData>,
+    /// Their contexts' addresses, ascending, with their indices.
+    pub by_context: Vec<(u64, u32)>,
     /// Boxed, because slots hold their addresses.
     #[allow(clippy::vec_box, reason = "slots hold their addresses")]
     pub hosts: Vec<Box<HostContext>>,
@@ -106,6 +115,7 @@ pub(crate) struct Inner {
     pub tables: Vec<TableData>,
     pub globals: Vec<GlobalData>,
     pub tags: Vec<TagData>,
+    pub exceptions: Exceptions,
     pub externs: Vec<Box<dyn Any + Send>>,
     pub interrupt: Arc<Interrupt>,
     /// The last limit of the configuration that a guest's growth ran into.
@@ -191,12 +201,14 @@ impl Group {
             config,
             types: Types::default(),
             instances: Vec::new(),
+            by_context: Vec::new(),
             hosts: Vec::new(),
             edges: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            exceptions: Exceptions::default(),
             externs: Vec::new(),
             interrupt: Arc::new(Interrupt::default()),
             refused: None,
@@ -302,7 +314,14 @@ impl Inner {
                     let backtrace = self.backtrace(pc, fp, false);
                     Error::Trap(Box::new(Trap::with(code, message, backtrace)))
                 }
-                Some(HostError::Nested(error)) => *error,
+                Some(HostError::Nested(error)) => {
+                    self.hold(&error);
+                    *error
+                }
+                Some(HostError::Exception(exception)) => {
+                    let backtrace = self.backtrace(pc, fp, false);
+                    self.uncaught(exception, backtrace)
+                }
                 Some(HostError::Other(error)) => {
                     let backtrace = self.backtrace(pc, fp, false);
                     Error::Host(Box::new(HostFailure { error, backtrace }))

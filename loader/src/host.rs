@@ -7,7 +7,7 @@ use crate::group::Inner;
 use crate::instance::{ContextHeader, Instance};
 use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
-use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
+use crate::value::{ExnRef, FuncType, RawValue, Val, WasmType, WasmTypes};
 use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
@@ -25,7 +25,9 @@ pub enum HostError {
     Trap(TrapCode, Option<String>),
     /// With an error of the host's own, which [`Error::Host`] carries to whoever called the guest.
     Other(Box<dyn std::error::Error + Send + Sync>),
-    /// With the error of a nested call into a guest.
+    /// By throwing an exception: the guest may catch it.
+    Exception(ExnRef),
+    /// With the error of a nested call into a guest. If that is an exception of the same group, it is thrown on.
     Nested(Box<Error>),
 }
 
@@ -105,13 +107,29 @@ pub(crate) unsafe extern "C" fn host_call(
         (&context.func, Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
     };
     crate::builtins::guarded(caller.inner, || {
+        let mark = crate::group::inner(&mut caller).exceptions.enter();
+        let given = Given { inner: caller.inner, mark };
         (func.dispatch)(&mut caller, cells)?;
+        drop(given);
         // An interrupt that arrived meanwhile ends the guest here, should no poll follow.
         if crate::group::inner(&mut caller).interrupt.requested() {
             return Err(HostError::Trap(TrapCode::Interrupt, None));
         }
         Ok(0)
     })
+}
+
+/// What a host function is given while it is called: dropped when it returns, or panics.
+struct Given {
+    inner: NonNull<Inner>,
+    mark: usize,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        // SAFETY: the group is alive, and the host function with its references is over.
+        unsafe { (*self.inner.as_ptr()).exceptions.leave(self.mark) };
+    }
 }
 
 /// The calling guest, as a host function sees it: the instance that was *granted* the function, in its group.
@@ -260,13 +278,9 @@ impl HostFunc {
     ) -> HostFunc {
         let own = ty.clone();
         let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
-            let group = crate::group::inner(caller).id;
-            let params = ty
-                .params()
-                .iter()
-                .zip(&*cells)
-                .map(|(&t, c)| Val::from_raw(t, RawValue(c[0], c[1]), group))
-                .collect::<Vec<_>>();
+            let inner = crate::group::inner(caller);
+            let params =
+                ty.params().iter().zip(&*cells).map(|(&t, c)| inner.given(t, RawValue(c[0], c[1]))).collect::<Vec<_>>();
             let results = f(caller, &params)?;
             let mismatch = || HostError::message(format!("host function returned other types than {ty} says"));
             if results.len() != ty.results().len() {

@@ -95,6 +95,15 @@ impl Inner {
         }
     }
 
+    /// The instance whose context lies at an address that was found on the guest's stack: nothing is read there.
+    pub(crate) fn instance_at(&self, address: u64) -> Result<&InstanceData, Error> {
+        let found = match self.by_context.binary_search_by_key(&address, |&(context, _)| context) {
+            Ok(i) => self.instances.get(self.by_context[i].1 as usize),
+            Err(_) => None,
+        };
+        found.ok_or(damaged("frames", "a frame does not hold its function's context").into())
+    }
+
     /// The reference to function `index` of an instance: the address of its record, filled in on first use.
     pub(crate) fn func_reference(&mut self, instance: u32, index: u32) -> Result<u64, Error> {
         let data = &self.instances[instance as usize];

@@ -344,8 +344,8 @@ impl Inner {
         }
         for record in view.tags().iter().skip(data.tags.len()) {
             let type_id = *view.record("types", &data.types, record.type_index)?;
-            self.types.function(type_id)?;
-            self.tags.push(TagData { type_id });
+            let tag = TagData::new(self, type_id)?;
+            self.tags.push(tag);
             data.tags.push(self.tags.len() as u32 - 1);
         }
         data.exported_memory = view
@@ -355,6 +355,8 @@ impl Inner {
             // Host functions and edges borrow its bytes, which nobody can of a shared one.
             .filter(|&memory| !self.any_shared(&[memory]));
         self.register_code(artifact);
+        let at = self.by_context.partition_point(|&(other, _)| other < context as u64);
+        self.by_context.insert(at, (context as u64, index));
         self.instances.push(data);
         Ok(index)
     }

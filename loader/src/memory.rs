@@ -54,12 +54,12 @@ impl MemoryType {
     }
 
     /// Most pages that it can ever have.
-    fn most_pages(&self) -> u64 {
+    pub(crate) fn most_pages(&self) -> u64 {
         self.maximum.unwrap_or(u64::MAX).min(max_pages(self.page_size_log2, self.index64))
     }
 
     /// Bytes of so many pages, or as many as there can be if it is more.
-    fn bytes(&self, pages: u64) -> u64 {
+    pub(crate) fn bytes(&self, pages: u64) -> u64 {
         pages.saturating_mul(1 << self.page_size_log2)
     }
 
@@ -188,7 +188,8 @@ impl Inner {
     pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
         if ty.shared {
             self.admit_memory(ty.bytes(ty.minimum))?;
-            return Ok(self.add_shared(SharedMemory::new(ty)?, def));
+            let most = self.config.max_memory.min(self.config.max_total_memory);
+            return Ok(self.add_shared(SharedMemory::within(ty, most)?, def));
         }
         if !matches!(ty.page_size_log2, 0 | 16) {
             return Err(Error::Type {

@@ -321,7 +321,7 @@ impl Table {
         }
         let ty = data.element;
         let reference = inner.table_get(self.index, element)?;
-        Ok(Val::from_raw(ty, RawValue(reference, 0), inner.id))
+        Ok(inner.given(ty, RawValue(reference, 0)))
     }
 
     /// Writes an element.

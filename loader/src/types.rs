@@ -132,6 +132,29 @@ impl Types {
         Ok(of.depth + 1)
     }
 
+    /// The id of a function type that the host names: final, without a supertype, a recursion group of its own. `None` if
+    /// it refers to a type that the group does not have.
+    pub(crate) fn intern_function(&mut self, ty: &FuncType) -> Option<u32> {
+        let (params, results) = (ty.params(), ty.results());
+        let mut key = vec![(Composite::Func as u64) << 1 | u64::from(TYPE_FINAL), 0];
+        key.push((params.len() as u64) << 32 | results.len() as u64);
+        for &ty in params.iter().chain(results) {
+            key.push(match ty {
+                ValType::Ref(RefType { nullable, heap: HeapType::Concrete(composite, id) }) => {
+                    self.list.get(id as usize)?;
+                    OUTSIDE | u64::from(id) << 20 | u64::from(nullable) << 4 | composite as u64
+                }
+                ty => u64::from(ty.encode()),
+            });
+        }
+        let next = self.list.len() as u32;
+        let id = *self.groups.entry(key.into()).or_insert(next);
+        if id == next {
+            self.list.push(Type { function: Some(ty.clone()), supertype: None, depth: 0, is_final: true, members: 1 });
+        }
+        Some(id)
+    }
+
     /// The function type of this id.
     pub(crate) fn function(&self, id: u32) -> Result<&FuncType, Error> {
         let found = self.list.get(id as usize).and_then(|ty| ty.function.as_ref());

@@ -32,6 +32,9 @@ pub enum Val {
 }
 
 /// An exception of a group.
+///
+/// The host holds it: a host function that was given it until it returns, and everybody else until
+/// [`ExnRef::release`]. What nobody holds and no guest can reach is collected, and its use is [`Error::Released`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExnRef {
     pub(crate) group: u64,
@@ -140,6 +143,11 @@ impl Inner {
     /// be.
     pub(crate) fn lower(&self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
         let raw = value.to_raw(self.id)?;
+        if let Val::ExnRef(Some(exception)) = value
+            && !self.exceptions.has(exception.handle)
+        {
+            return Err(Error::Released);
+        }
         let fits = match (value, ty) {
             (Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny, ValType::Ref(wanted)) => {
                 wanted.nullable && value.ty().hierarchy() == ty.hierarchy()

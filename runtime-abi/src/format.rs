@@ -103,6 +103,8 @@ pub struct Header {
     pub header_checksum: u64,
     /// [`Header::shape_checksum`] of what the code takes for granted: types, imports, memories, tables, globals, world.
     pub shape_checksum: u64,
+    /// [`Header::frames_checksum`] of what is known of the frames of calls.
+    pub frames_checksum: u64,
     /// SHA-256 of the WebAssembly binary that was compiled.
     pub source_sha256: [u8; 32],
     /// SHA-256 of the whole file with this field and `header_checksum` zero.
@@ -149,6 +151,31 @@ impl Header {
     /// shorter would be read beyond its end. FNV-1a over words of 8 bytes; the loader compares it before the artifact is
     /// first instantiated. As with the other one, it finds damage and is no defence against forgery.
     pub fn shape_checksum(&self, file: &[u8]) -> u64 {
+        let tables = [
+            Table::Types,
+            Table::ValTypes,
+            Table::Imports,
+            Table::Memories,
+            Table::Tables,
+            Table::Globals,
+            Table::Tags,
+            Table::World,
+        ];
+        // Of functions, those that are imported: the others carry the tag of their type in the text.
+        let imported = u64::from(self.counts.imported_functions) * size_of::<FunctionRecord>() as u64;
+        let whole = tables.map(|table| (table, u64::MAX));
+        self.tables_checksum(file, whole.into_iter().chain([(Table::Functions, imported)]))
+    }
+
+    /// Over the tables by which exceptions go from frame to frame: handlers are jumped to, and references found, where
+    /// they say. As the other one; compared before the first of them is used.
+    pub fn frames_checksum(&self, file: &[u8]) -> u64 {
+        let tables = [Table::HandlerSites, Table::Handlers, Table::RootSites, Table::RootSlots, Table::TextMap];
+        self.tables_checksum(file, tables.into_iter().map(|table| (table, u64::MAX)))
+    }
+
+    /// Over tables, of each at most so many bytes.
+    fn tables_checksum(&self, file: &[u8], tables: impl Iterator<Item = (Table, u64)>) -> u64 {
         let mut hash = FNV_BASIS;
         let mut add = |span: Span, len: u64| {
             let start = usize::try_from(span.offset).ok();
@@ -161,21 +188,9 @@ impl Header {
                 hash = (hash ^ u64::from_le_bytes(padded)).wrapping_mul(FNV_PRIME);
             }
         };
-        for table in [
-            Table::Types,
-            Table::ValTypes,
-            Table::Imports,
-            Table::Memories,
-            Table::Tables,
-            Table::Globals,
-            Table::Tags,
-            Table::World,
-        ] {
-            add(self.tables[table as usize], u64::MAX);
+        for (table, len) in tables {
+            add(self.tables[table as usize], len);
         }
-        // Of functions, those that are imported: the others carry the tag of their type in the text.
-        let imported = u64::from(self.counts.imported_functions) * size_of::<FunctionRecord>() as u64;
-        add(self.tables[Table::Functions as usize], imported);
         hash
     }
 }
@@ -268,6 +283,14 @@ tables! {
     Reaches: ReachRecord, reaches;
     /// Function indices, and [`NONE`] where some are left out, that [`ReachRecord::path`] refers to.
     ReachPaths: u32, reach_paths;
+    /// Calls that have handlers of exceptions, ascending by the offset that they return to.
+    HandlerSites: HandlerSite, handler_sites;
+    /// What [`HandlerSite::handlers`] refers to.
+    Handlers: Handler, handlers;
+    /// Calls across which references are kept in the frame that collections must find, ascending likewise.
+    RootSites: RootSite, root_sites;
+    /// What [`RootSite::slots`] refers to: bytes above the frame's stack pointer, each of a 64-bit reference.
+    RootSlots: u32, root_slots;
 }
 
 /// A type.
@@ -505,6 +528,46 @@ pub struct GlobalRecord {
 pub struct TagRecord {
     /// Of [`Table::Types`]: a function type whose parameters an exception carries.
     pub type_index: u32,
+}
+
+/// A call within a `try_table`. Both pointers of a frame are those at the call, in the function that makes it: the frame
+/// pointer addresses the caller's, and the stack pointer is what it is when the call has returned.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct HandlerSite {
+    /// Code offset that the call returns to.
+    pub return_offset: u32,
+    /// Bytes from the frame's stack pointer up to its frame pointer.
+    pub frame_offset: u32,
+    /// Where the function keeps its context: bytes above the stack pointer.
+    pub context_offset: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Of [`Table::Handlers`]: the innermost first. The first that has the exception's tag, or any, is it.
+    pub handlers: Range,
+}
+
+/// Where control goes on if a call throws: with the exception in the first register of results and the address of its
+/// values ([`crate::convention::VALUE_SIZE`] bytes each) in the second.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Handler {
+    /// Of [`Table::Tags`], or [`NONE`]: any exception.
+    pub tag: u32,
+    /// Code offset, in the same function.
+    pub landing: u32,
+}
+
+/// A call across which references are kept that collections must find.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RootSite {
+    /// Code offset that the call returns to.
+    pub return_offset: u32,
+    /// As in [`HandlerSite`].
+    pub frame_offset: u32,
+    /// Of [`Table::RootSlots`].
+    pub slots: Range,
 }
 
 /// Operators of constant expressions: a stack machine of at most 1024 values.

@@ -374,6 +374,20 @@ impl<'a> View<'a> {
         self.sites(code_offset).find(|&(code, _)| code == crate::trap::CALL_SITE).map(|(_, wasm)| wasm)
     }
 
+    /// The handlers of the call that returns to exactly this code offset.
+    pub fn handler_site(&self, code_offset: u32) -> Option<&'a crate::format::HandlerSite> {
+        let sites = self.handler_sites();
+        let i = sites.partition_point(|site| site.return_offset < code_offset);
+        sites.get(i).filter(|site| site.return_offset == code_offset)
+    }
+
+    /// The references in the frame of the call that returns to exactly this code offset.
+    pub fn root_site(&self, code_offset: u32) -> Option<&'a crate::format::RootSite> {
+        let sites = self.root_sites();
+        let i = sites.partition_point(|site| site.return_offset < code_offset);
+        sites.get(i).filter(|site| site.return_offset == code_offset)
+    }
+
     /// What lies at this code offset.
     pub fn text_at(&self, code_offset: u32) -> Option<&'a crate::format::TextRecord> {
         let map = self.text_map();

@@ -17,14 +17,21 @@ pub struct Settings {
     pub opt_level: OptLevel,
     /// Which parts of the language a module may use.
     pub features: WasmFeatures,
-    /// Whether every result is the same on every processor.
+    /// Which instructions the code may use, as on the command line.
+    pub cpu: &'static str,
+    /// Whether the code computes the same on every processor.
     pub deterministic: bool,
 }
 
 /// All of the language that is compiled, at the level that `BAILIWICK_OPT` names (none, speed, size), or for speed.
 impl Default for Settings {
     fn default() -> Self {
-        Settings { opt_level: opt_level_asked().unwrap_or_default(), features: WasmFeatures::ALL, deterministic: false }
+        Settings {
+            opt_level: opt_level_asked().unwrap_or_default(),
+            features: WasmFeatures::ALL,
+            cpu: "baseline",
+            deterministic: false,
+        }
     }
 }
 
@@ -125,10 +132,11 @@ pub fn compile_with(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<
 
 fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
-    let Settings { opt_level, features: wasm_features, deterministic } = *settings;
+    let Settings { opt_level, features: wasm_features, cpu, deterministic } = *settings;
+    let cpu = cpu.parse().map_err(|error: CompileError| Refusal::Failed(error.to_string()))?;
     // One job: the tests themselves run in parallel.
     let options =
-        Options { target: arch, opt_level, wasm_features, deterministic, jobs: Some(1), ..Options::default() };
+        Options { target: arch, cpu, opt_level, wasm_features, deterministic, jobs: Some(1), ..Options::default() };
     compile(wasm, &options).map_err(|error| match error {
         // What begins as no binary is taken for text.
         CompileError::Text { .. } | CompileError::Malformed { .. } => Refusal::Malformed(error.to_string()),
@@ -151,6 +159,7 @@ fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &
         .arg(&output)
         .args(["--target", bailiwick_compiler::triple(arch), "-j", "1"])
         .args(["-O", &settings.opt_level.to_string(), "--wasm-features", &settings.features.to_string()])
+        .arg(format!("--cpu={}", settings.cpu))
         .args(settings.deterministic.then_some("--deterministic"))
         .stdin(Stdio::null())
         .output()

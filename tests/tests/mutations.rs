@@ -52,6 +52,17 @@ const EVERYTHING: &str = r#"(module $everything
         (global.set $m (i64.add (global.get $m) (i64.const 1)))
         (global.get $ref))
     (func (export "five") (result i32) (call_indirect $t (result i32) (i32.const 1)))
+    (tag $e (param i32))
+    (tag $other)
+    (func $throw (param i32) (throw $e (local.get 0)))
+    (func (export "six") (result i32) (local $x exnref)
+        (block $h (result i32 exnref)
+            (try_table (catch_ref $e $h) (call $throw (i32.const 6)))
+            (return (i32.const 0)))
+        (local.set $x) (drop)
+        (block $h (result i32)
+            (try_table (catch $e $h) (call $throw (i32.const 7)) (throw_ref (local.get $x)))
+            (i32.const 1)))
     (export "out" (table $own)) (export "global" (global $h)) (export "ref" (global $ref)))"#;
 
 /// Memory with an image that is mapped and one that is copied, loops over it, and a start function.
@@ -114,6 +125,34 @@ const TABLES: &str = r#"(module $tables
         (table.fill $x (i32.const 0) (local.get 0) (i32.const 4))
         (ref.is_null (table.get $x (i32.const 2)))))"#;
 
+/// References to functions of a known type, in every place that can hold them, and calls by them.
+const TYPED: &str = r#"(module $typed
+    (type $a (sub (func (param i32) (result i32))))
+    (type $b (sub final $a (func (param i32) (result i32))))
+    (rec (type $r (func (param (ref null $s)) (result i32))) (type $s (func (param (ref null $r)) (result i32))))
+    (table $t (export "t") 5 50 (ref $a) (ref.func $one))
+    (table $n (export "n") 5 (ref null $b))
+    (global $g (export "g") (mut (ref $a)) (ref.func $two))
+    (global $fixed (ref $b) (ref.func $two))
+    (elem (table $n) (i32.const 1) (ref null $b) (ref.func $two) (ref.null $b) (global.get $fixed))
+    (elem (table $t) (i32.const 1) (ref $a) (ref.func $two) (ref.func $one))
+    (elem $passive (ref $a) (ref.func $two) (ref.func $one))
+    (elem declare func $r)
+    (func $one (export "one") (type $a) (i32.add (local.get 0) (i32.const 1)))
+    (func $two (export "two") (type $b) (return_call $one (i32.mul (local.get 0) (i32.const 2))))
+    (func $r (export "r") (type $r)
+        (block $null (return (i32.const 1) (br_on_null $null (local.get 0)) (drop)))
+        (i32.const 0))
+    (func $s (export "s") (type $s) (call_ref $r (ref.null $s) (ref.func $r)))
+    (func (export "tables") (param i32) (result i32)
+        (table.init $t $passive (i32.const 0) (i32.const 0) (i32.const 2))
+        (drop (table.grow $t (ref.func $two) (i32.const 2)))
+        (global.set $g (table.get $t (i32.const 6)))
+        (table.set $n (i32.const 0) (global.get $fixed))
+        (i32.add (call_indirect $n (type $a) (local.get 0) (i32.const 0))
+            (i32.add (call_indirect $t (type $b) (local.get 0) (i32.const 0))
+                (call_ref $a (local.get 0) (global.get $g))))))"#;
+
 /// Many functions, types and sites.
 fn many() -> String {
     let mut wat = String::from("(module $many (memory (export \"memory\") 1)");
@@ -133,7 +172,7 @@ fn many() -> String {
 
 /// The artifacts that are mutated.
 fn artifacts() -> Vec<Vec<u8>> {
-    [EVERYTHING, IMAGE, TABLES, &many()].map(artifact_bytes).to_vec()
+    [EVERYTHING, IMAGE, TABLES, TYPED, &many()].map(artifact_bytes).to_vec()
 }
 
 fn header(bytes: &[u8]) -> Header {
@@ -639,5 +678,5 @@ fn what_nobody_mutated_runs() {
     let deadline = Deadline::new();
     let found: Vec<String> = artifacts().iter().map(|bytes| run(bytes, &deadline)).collect();
     // Every export does what it is for: of `$image` those that trap, too.
-    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran"]);
+    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran", "ran"]);
 }

@@ -4,7 +4,7 @@ use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
 use bailiwick_runtime_abi::types::WasmFeature;
-use wasmparser::{BlockType, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
+use wasmparser::{BlockType, Catch, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Operands that a function may have at one time. The validator keeps even those of code that can't be reached.
 const MAX_OPERANDS: u32 = 1_000_000;
@@ -86,12 +86,22 @@ pub(crate) fn scan(
     let refused = |error| parse::body_error(wasm, module.allowed, error, index);
     validator.read_locals(&mut reader).map_err(refused)?;
     let mut operators = wasmparser::OperatorsReader::new(reader);
+    // For each open `try_table`: how many blocks are open in it and around it, and how many clauses are in force.
+    let mut tries: Vec<(u32, u64)> = Vec::new();
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().map_err(refused)?;
         // In front of validation, which takes the time that is to be bounded.
         uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
+        if calls(&operator) {
+            uses.passed = uses.passed.saturating_add(tries.last().map_or(0, |(_, clauses)| *clauses));
+        }
         uses.check(wasm)?;
         validator.op(offset, &operator).map_err(refused)?;
+        tries.truncate(tries.partition_point(|&(height, _)| height <= validator.control_stack_height()));
+        if let Operator::TryTable { try_table } = &operator {
+            let outer = tries.last().map_or(0, |(_, clauses)| *clauses);
+            tries.push((validator.control_stack_height(), outer + try_table.catches.len() as u64));
+        }
         if validator.operand_stack_height() > MAX_OPERANDS {
             let what = format!("function {index} has more operands at one time than that");
             return Err(CompileError::Limit { what, limit: u64::from(MAX_OPERANDS) });
@@ -159,6 +169,22 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
             let ty = module.functions.get(*function_index as usize);
             values(ty.and_then(|&ty| module.types.get(ty as usize)))
         }
+        Operator::TryTable { try_table } => {
+            let block = match try_table.ty {
+                BlockType::FuncType(ty) => values(module.types.get(ty as usize)),
+                _ => 0,
+            };
+            let tag = |catch: &Catch| match catch {
+                Catch::One { tag, .. } | Catch::OneRef { tag, .. } => {
+                    values(module.tags.get(*tag as usize).and_then(|&ty| module.types.get(ty as usize)))
+                }
+                Catch::All { .. } | Catch::AllRef { .. } => 0,
+            };
+            block + try_table.catches.iter().map(tag).sum::<u64>()
+        }
+        Operator::Throw { tag_index } => {
+            values(module.tags.get(*tag_index as usize).and_then(|&ty| module.types.get(ty as usize)))
+        }
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
         | Operator::BrOnNull { relative_depth }
@@ -168,6 +194,12 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
         }
         _ => 0,
     }
+}
+
+/// Whether an operator is a call that an enclosing `try_table` has handlers for.
+fn calls(operator: &Operator<'_>) -> bool {
+    use Operator::{Call, CallIndirect, CallRef, Throw, ThrowRef};
+    matches!(operator, Call { .. } | CallIndirect { .. } | CallRef { .. } | Throw { .. } | ThrowRef)
 }
 
 /// Most bodies name the same global, the stack pointer, again and again.

@@ -156,6 +156,23 @@ impl Tables {
                 self.push(Table::SiteWasmOffsets, site.wasm_offset);
                 self.push(Table::SiteCodes, site.code);
             }
+            for call in &unit.frames {
+                let return_offset = place.offset + call.return_offset;
+                let frame_offset = call.frame_offset;
+                if let Some(context_offset) = call.context_offset {
+                    let handlers = call.handlers.iter().map(|handler| Handler {
+                        tag: handler.tag.unwrap_or(NONE),
+                        landing: place.offset + handler.landing,
+                    });
+                    let handlers = self.extend(Table::Handlers, handlers);
+                    let site = HandlerSite { return_offset, frame_offset, context_offset, reserved: 0, handlers };
+                    self.push(Table::HandlerSites, site);
+                }
+                if !call.roots.is_empty() {
+                    let slots = self.extend(Table::RootSlots, call.roots.iter().copied());
+                    self.push(Table::RootSites, RootSite { return_offset, frame_offset, slots });
+                }
+            }
         }
         for (i, (&type_index, (text_offset, text_len))) in parts.module.functions.iter().zip(lengths).enumerate() {
             let name = self.string(parts.module.name(i as u32));

@@ -15,7 +15,6 @@ pub(crate) const FEATURES: Bits = WasmFeatures::ALL.bits_of_validator();
 pub(crate) const NOT_YET: &[WasmFeature] = &[
     WasmFeature::Gc,
     // Each goes as it is built.
-    WasmFeature::Exceptions,
 ];
 
 /// Which parts of the language a module may use. [`WasmFeatures::default`] is all that are compiled.
@@ -228,8 +227,10 @@ pub(super) fn explain(
             None => REFUSED.iter().find(|(bit, ..)| bits.intersects(*bit)).map(|&(_, what, name)| (what, name, false)),
         }
     };
-    let found =
-        error.missing_wasm_feature().and_then(missing).or_else(|| needed(wasm, features, &error).and_then(missing));
+    // Tags of another proposal's have results, but in the language that there is, this is an error and no feature.
+    let plain = error.message().contains("non-empty tag result type");
+    let named = || error.missing_wasm_feature().and_then(missing);
+    let found = if plain { None } else { named().or_else(|| needed(wasm, features, &error).and_then(missing)) };
     let (message, offset) = (error.message().to_owned(), error.offset());
     match found {
         Some((_, feature, true)) => CompileError::SwitchedOff { feature, message, offset, function },

@@ -33,16 +33,26 @@ impl Translator<'_, '_> {
         args
     }
 
-    /// Emits an ordinary call of a function that the module defines: its results.
+    /// Emits an ordinary call of a function that the module defines, with the handlers of this place: its results.
     fn emit_call(&mut self, callee: FuncRef, args: &[Value]) -> Vec<Value> {
-        let call = self.builder.ins().call(callee, args);
-        self.builder.inst_results(call).to_vec()
+        let signature = self.builder.func.dfg.ext_funcs[callee].signature;
+        let handlers = self.handlers(signature);
+        let call = match handlers {
+            None => self.builder.ins().call(callee, args),
+            Some((table, _)) => self.builder.ins().try_call(callee, args, table),
+        };
+        self.returned(call, handlers)
     }
 
-    /// Emits an ordinary call of a code address; `args` begin with the callee's context: its results.
-    fn emit_call_code(&mut self, signature: SigRef, code: Value, args: &[Value]) -> Vec<Value> {
-        let call = self.builder.ins().call_indirect(signature, code, args);
-        self.builder.inst_results(call).to_vec()
+    /// Emits an ordinary call of a code address, with the handlers of this place; `args` begin with the callee's context:
+    /// its results.
+    pub(super) fn emit_call_code(&mut self, signature: SigRef, code: Value, args: &[Value]) -> Vec<Value> {
+        let handlers = self.handlers(signature);
+        let call = match handlers {
+            None => self.builder.ins().call_indirect(signature, code, args),
+            Some((table, _)) => self.builder.ins().try_call_indirect(code, args, table),
+        };
+        self.returned(call, handlers)
     }
 
     /// Pops the arguments and calls; the results are pushed.

@@ -6,6 +6,7 @@
 
 use super::Translator;
 use super::env::{clif_type, trap_code};
+use super::exceptions::Clause;
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -14,7 +15,7 @@ use wasmparser::{BlockType, BrTable, Operator};
 
 /// An open block.
 pub(super) struct Frame {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Operands below its parameters.
     height: usize,
     /// What a branch to it takes along.
@@ -27,7 +28,7 @@ pub(super) struct Frame {
     exit_reached: bool,
 }
 
-enum Kind {
+pub(super) enum Kind {
     Function,
     Block,
     Loop,
@@ -37,10 +38,12 @@ enum Kind {
         params: Vec<Value>,
     },
     Else,
+    /// With its `catch` clauses, in order.
+    Try(Vec<Clause>),
 }
 
 impl Translator<'_, '_> {
-    fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
+    pub(super) fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![self.env.module.val_type(ty)]),
@@ -88,10 +91,14 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn block(&mut self, ty: BlockType) {
+        self.push_block(ty, Kind::Block);
+    }
+
+    pub(super) fn push_block(&mut self, ty: BlockType, kind: Kind) {
         let (params, results) = self.block_types(ty);
         let exit = self.block_with(&results);
         self.frames.push(Frame {
-            kind: Kind::Block,
+            kind,
             height: self.stack.len() - params.len(),
             branch_values: results.len(),
             target: exit,
@@ -185,6 +192,7 @@ impl Translator<'_, '_> {
                 self.builder.ins().jump(frame.exit, &args);
                 frame.exit_reached = true;
             }
+            Kind::Try(clauses) => self.landings(clauses),
             Kind::Function | Kind::Block | Kind::Else => {}
         }
         self.builder.seal_block(frame.exit);
@@ -202,7 +210,11 @@ impl Translator<'_, '_> {
 
     /// Notes a branch to the block at `depth`; gives its target and what the branch takes along.
     pub(super) fn branch_to(&mut self, depth: u32) -> (Block, usize) {
-        let index = self.frames.len() - 1 - depth as usize;
+        self.branch_to_frame(self.frames.len() - 1 - depth as usize)
+    }
+
+    /// The same by the block's index in the list of those that are open.
+    pub(super) fn branch_to_frame(&mut self, index: usize) -> (Block, usize) {
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {
             frame.exit_reached = true;
@@ -273,7 +285,9 @@ impl Translator<'_, '_> {
     /// An operator that can't be reached.
     pub(super) fn skip(&mut self, operator: &Operator<'_>) {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead_blocks += 1,
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.dead_blocks += 1
+            }
             Operator::End if self.dead_blocks > 0 => self.dead_blocks -= 1,
             Operator::End => self.end(),
             Operator::Else if self.dead_blocks == 0 => self.else_(),

@@ -110,6 +110,8 @@ pub(super) enum Region {
     ImportedGlobals,
     /// The poll page.
     Poll,
+    /// What exceptions carry: written before they are thrown, and never again.
+    Exceptions,
 }
 
 impl Region {
@@ -130,6 +132,7 @@ impl Region {
             Region::ImportedTables => (7, "imported tables".into()),
             Region::ImportedGlobals => (8, "imported globals".into()),
             Region::Poll => (9, "poll page".into()),
+            Region::Exceptions => (10, "exceptions".into()),
             Region::Memory(i) => numbered(1, "memory", i),
             Region::Table(i) => numbered(2, "table", i),
             Region::Global(i) => numbered(3, "global", i),
@@ -242,8 +245,16 @@ impl Translator<'_, '_> {
         self.builder.ins().symbol_value(I64, global)
     }
 
-    /// Calls a runtime function with 64-bit integers.
+    /// Calls a runtime function with 64-bit integers, of those that throw nothing.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Value {
+        let (signature, code, args) = self.builtin_call(builtin, args);
+        let call = self.builder.ins().call_indirect(signature, code, &args);
+        self.safepoint(call);
+        self.builder.inst_results(call)[0]
+    }
+
+    /// What a call of a runtime function consists of: signature, code, and arguments with the context in front.
+    pub(super) fn builtin_call(&mut self, builtin: Builtin, args: &[Value]) -> (SigRef, Value, Vec<Value>) {
         debug_assert_eq!(args.len(), builtin.params());
         let call_conv = self.env.frontend_config.default_call_conv;
         let builder = &mut self.builder;
@@ -258,8 +269,7 @@ impl Translator<'_, '_> {
         let mut all = Vec::with_capacity(args.len() + 1);
         all.push(self.context);
         all.extend(args);
-        let call = self.builder.ins().call_indirect(signature, code, &all);
-        self.builder.inst_results(call)[0]
+        (signature, code, all)
     }
 
     /// An operand of type i32 or i64 in 64 bits, extended with zeros.

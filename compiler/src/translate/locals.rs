@@ -4,6 +4,7 @@
 //! use. A hostile function of a few hundred kilobytes would take gigabytes.
 
 use super::env::clif_type;
+use super::exceptions::is_exception;
 use super::{Effort, Translator};
 use crate::module::FuncType;
 use crate::parse;
@@ -11,6 +12,7 @@ use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value};
 use cranelift_frontend::Variable;
+use std::iter::repeat_n;
 use wasmparser::{FunctionBody, Operator};
 
 /// A function may declare this many locals before it is read once more to find out which it uses.
@@ -38,8 +40,13 @@ pub(super) struct Locals {
     list: Vec<Local>,
     /// For each, whether it is a reference that can't be null.
     not_null: Vec<bool>,
+    /// And whether it is a reference to an exception.
+    exception: Vec<bool>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
+    /// The same of those that are exceptions, which a collection must find: their number is that of its cells in use.
+    exceptions: Option<StackSlot>,
+    exceptions_used: u32,
     /// How many are used.
     used: u32,
     /// Bytes of the slot that are taken.
@@ -72,9 +79,17 @@ impl Translator<'_, '_> {
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
         if self.effort == Effort::Least {
-            let locals = declared.iter().flat_map(|&(ty, count)| std::iter::repeat_n(ty, count));
-            let types = ty.params.iter().copied().chain(locals);
-            let bytes = types.zip(&used).map(|(ty, &used)| if used { cell_size(clif_type(ty)) } else { 0 }).sum();
+            let locals = declared.iter().flat_map(|&(ty, count)| repeat_n(ty, count));
+            let types = ty.params.iter().copied().chain(locals).zip(&used).filter(|&(_, &used)| used);
+            let (mut bytes, mut exceptions) = (0, 0);
+            for (ty, _) in types {
+                *if is_exception(ty) { &mut exceptions } else { &mut bytes } += cell_size(clif_type(ty));
+            }
+            // In front, so that what says where they are is short.
+            if exceptions > 0 {
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, exceptions, CELL.trailing_zeros() as u8);
+                self.locals.exceptions = Some(self.builder.create_sized_stack_slot(slot));
+            }
             let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
@@ -94,17 +109,38 @@ impl Translator<'_, '_> {
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
         self.locals.not_null.push(!ty.is_defaultable());
+        self.locals.exception.push(is_exception(ty));
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
+        let exception = is_exception(ty);
         let ty = clif_type(ty);
         let local = match self.locals.slot {
-            None => Local::Variable(self.builder.declare_var(ty)),
+            Some(_) if exception && let Some(slot) = self.locals.exceptions => {
+                self.locals.exceptions_used += 1;
+                Local::Cell(slot, ty, ((self.locals.exceptions_used - 1) * CELL) as i32)
+            }
+            None => {
+                let variable = self.builder.declare_var(ty);
+                if exception {
+                    self.builder.declare_var_needs_stack_map(variable);
+                    self.note_exception(value);
+                }
+                Local::Variable(variable)
+            }
             // A function has at most 51 000 locals and parameters.
-            Some(slot) => Local::Cell(slot, ty, self.locals.bytes as i32),
+            Some(slot) => {
+                self.locals.bytes += cell_size(ty);
+                Local::Cell(slot, ty, (self.locals.bytes - cell_size(ty)) as i32)
+            }
         };
         self.locals.used += 1;
-        self.locals.bytes += cell_size(ty);
         self.set(local, value);
         self.locals.list.push(local);
+    }
+
+    /// Where exceptions lie that are locals on the stack: a slot, and how many cells of it are in use, in bytes.
+    pub(super) fn exception_cells(&self) -> impl Iterator<Item = (StackSlot, u32)> + use<> {
+        let used = self.locals.exceptions_used;
+        self.locals.exceptions.into_iter().flat_map(move |slot| (0..used).map(move |i| (slot, i * CELL)))
     }
 
     fn set(&mut self, local: Local, value: Value) {
@@ -131,6 +167,9 @@ impl Translator<'_, '_> {
             }
             Local::Unused => unreachable!("declared: operators name no others"),
         };
+        if self.locals.exception[index as usize] {
+            self.note_exception(value);
+        }
         if self.locals.not_null[index as usize] {
             // Validated: it was set on every way here.
             self.not_null.insert(value);

@@ -108,8 +108,8 @@ impl Translator<'_, '_> {
             return (self.builder.ins().iadd(base, index), displacement);
         }
 
-        let in_front = self.i64_const(FRONT_GUARD_SIZE);
-        let outside = self.builder.ins().isub(base, in_front);
+        let in_front = self.i64_const(FRONT_GUARD_SIZE.wrapping_neg());
+        let outside = self.builder.ins().iadd(base, in_front);
         match offset.checked_add(size) {
             Some(reach) if ty.page_size_log2 == 16 && reach <= GUARD_SIZE => {
                 // One comparison, of i with L. With i < L, the access touches bytes below

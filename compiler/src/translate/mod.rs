@@ -13,6 +13,7 @@
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
 //! | [`atomic`] | atomic accesses, fences, waiting and notifying |
+//! | [`exceptions`] | `try_table`, `throw`, and which references a collection must find |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
 //! | [`simd`] | vectors |
@@ -28,6 +29,7 @@ mod bulk;
 mod calls;
 mod control;
 mod env;
+mod exceptions;
 mod globals;
 mod hints;
 mod lengths;
@@ -50,6 +52,7 @@ use control::Frame;
 use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
+use exceptions::Exceptions;
 use hints::Hints;
 use lengths::Lengths;
 use locals::Locals;
@@ -96,6 +99,7 @@ pub(crate) fn translate(
             message: format!("a validated body can't be read: {error}"),
             function: Some(index),
         })?;
+        translator.exceptions.check(index, translator.builder.func.dfg.num_blocks())?;
         if done {
             translator.builder.finalize(env.frontend_config);
             return Ok(effort);
@@ -121,6 +125,7 @@ struct Translator<'a, 'f> {
     stack: Vec<Value>,
     locals: Locals,
     frames: Vec<Frame>,
+    exceptions: Exceptions,
     /// How many loops are open.
     loops: u32,
     lengths: Lengths,
@@ -149,6 +154,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             stack: Vec::new(),
             locals: Locals::default(),
             frames: Vec::new(),
+            exceptions: Exceptions::default(),
             loops: 0,
             lengths: Lengths::default(),
             hints: Hints::default(),
@@ -255,6 +261,10 @@ impl<'a, 'f> Translator<'a, 'f> {
                 self.return_call_indirect(*type_index, *table_index);
             }
             Operator::ReturnCallRef { type_index } => self.return_call_ref(*type_index),
+
+            Operator::TryTable { try_table } => self.try_table(try_table),
+            Operator::Throw { tag_index } => self.throw(*tag_index),
+            Operator::ThrowRef => self.throw_ref(),
 
             Operator::Drop => {
                 self.pop();

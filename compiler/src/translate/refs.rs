@@ -20,6 +20,7 @@ impl Translator<'_, '_> {
         if !ty.is_defaultable() {
             self.not_null.insert(value);
         }
+        self.note_reference(ty, value);
         value
     }
 
@@ -85,7 +86,7 @@ impl Translator<'_, '_> {
         self.check_not_null(reference);
         let next = self.builder.create_block();
         self.builder.ins().jump(next, &[BlockArg::Value(reference)]);
-        self.go_on_with(next);
+        self.go_on_with(next, reference);
     }
 
     pub(super) fn br_on_null(&mut self, depth: u32) {
@@ -97,12 +98,15 @@ impl Translator<'_, '_> {
         let args = self.top(values);
         let next = self.builder.create_block();
         self.builder.ins().brif(reference, next, &[BlockArg::Value(reference)], target, &args);
-        self.go_on_with(next);
+        self.go_on_with(next, reference);
     }
 
     /// Goes on in a block to which there is a jump with a reference that is not null, which is pushed.
-    fn go_on_with(&mut self, next: cranelift_codegen::ir::Block) {
+    fn go_on_with(&mut self, next: cranelift_codegen::ir::Block, reference: Value) {
         let tested = self.builder.append_block_param(next, I64);
+        if self.exceptions.has(reference) {
+            self.note_exception(tested);
+        }
         self.not_null.insert(tested);
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);

@@ -20,6 +20,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     types(&view);
     text(&view, wasm_len);
     functions(&view);
+    frames(&view);
     names(&view);
     adapters(&view);
     memories(&view);
@@ -109,6 +110,30 @@ fn tag(view: &View<'_>, record: &TextRecord) -> Option<u64> {
     };
     let ty = &view.types()[ty as usize];
     Some(signature_tag(kind, ty.canonical, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
+}
+
+fn frames(view: &View<'_>) {
+    let header = view.header();
+    assert_eq!(header.frames_checksum, header.frames_checksum(view.bytes()));
+    let function = |offset: u32| view.text_at(offset).expect("a call is in a function").offset;
+    assert!(view.handler_sites().is_sorted_by_key(|site| site.return_offset));
+    for site in view.handler_sites() {
+        assert!(view.call_site(site.return_offset).is_some(), "a call with handlers is a call");
+        assert!(site.context_offset + 8 <= site.frame_offset, "the context lies in the frame");
+        let handlers = view.range("handlers", view.handlers(), site.handlers).unwrap();
+        assert!(!handlers.is_empty());
+        for handler in handlers {
+            assert!(handler.tag == NONE || (handler.tag as usize) < view.tags().len());
+            assert_eq!(function(handler.landing), function(site.return_offset - 1));
+        }
+    }
+    assert!(view.root_sites().is_sorted_by_key(|site| site.return_offset));
+    for site in view.root_sites() {
+        assert!(view.call_site(site.return_offset).is_some(), "a call with references is a call");
+        for slot in view.range("root_slots", view.root_slots(), site.slots).unwrap() {
+            assert!(slot + 8 <= site.frame_offset, "a reference lies in the frame");
+        }
+    }
 }
 
 fn functions(view: &View<'_>) {

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::memory::{MemoryDef, MemoryType};
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
-    FRONT_GUARD_SIZE, GUARD_SIZE, MEMORY_RESERVATION, MEMORY32_MAX_PAGES, WASM_PAGE_SIZE,
+    FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION, WASM_PAGE_SIZE, max_pages,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +59,8 @@ pub struct SharedMemory {
 #[derive(Debug)]
 struct Shared {
     reservation: Reservation,
+    /// Bytes that it may grow to: there is address space for them, and for the guard behind.
+    room: u64,
     /// In bytes. It never falls, and is written under `growing` only.
     length: AtomicU64,
     /// As declared.
@@ -87,26 +89,37 @@ impl SharedMemory {
     /// A memory of the type's minimum, zeroed.
     ///
     /// # Errors
-    /// [`Error::Type`] if the type is not shared, has no maximum, or is of a kind that can't be shared yet (64-bit indices,
-    /// other page sizes); [`Error::Limit`] if it has too many pages; [`Error::AddressSpace`].
+    /// [`Error::Type`] if the type is not shared or has no maximum; [`Error::Limit`] if it has too many pages;
+    /// [`Error::AddressSpace`].
     pub fn new(ty: MemoryType) -> Result<SharedMemory, Error> {
-        let most = ty.maximum.filter(|_| ty.shared && !ty.index64 && ty.page_size_log2 == 16);
-        let Some(most) = most.filter(|&most| most >= ty.minimum) else {
+        SharedMemory::within(ty, MAX_MEMORY_SIZE)
+    }
+
+    /// The same, that will never be granted more than `most` bytes: no address space is reserved for what is beyond.
+    pub(crate) fn within(ty: MemoryType, most: u64) -> Result<SharedMemory, Error> {
+        let maximum = ty.maximum.filter(|&maximum| ty.shared && maximum >= ty.minimum);
+        let Some(maximum) = maximum.filter(|_| matches!(ty.page_size_log2, 0 | 16)) else {
             return Err(Error::Type {
-                expected: "a shared memory of 32-bit indices and pages of 64 KiB, with a maximum not below its minimum"
-                    .into(),
+                expected: "a shared memory, of pages of 64 KiB or 1 byte, with a maximum not below its minimum".into(),
                 found: ty.to_string(),
             });
         };
-        if most > MEMORY32_MAX_PAGES {
-            return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
+        let limit = max_pages(ty.page_size_log2, ty.index64);
+        if maximum > limit {
+            return Err(Error::Limit { what: "pages of a memory", limit });
         }
-        let size = FRONT_GUARD_SIZE + MEMORY_RESERVATION + GUARD_SIZE;
-        let reservation = Reservation::new(size as usize, "shared memory")?;
-        let bytes = ty.minimum * WASM_PAGE_SIZE;
+        let bytes = ty.bytes(ty.minimum);
+        if bytes > MAX_MEMORY_SIZE {
+            return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
+        }
+        // The base never moves, so all that it may grow to is reserved at once.
+        let most = ty.bytes(maximum).min(most).min(MAX_MEMORY_SIZE).max(bytes);
+        let room = most.next_multiple_of(WASM_PAGE_SIZE).max(MEMORY_RESERVATION);
+        let reservation = Reservation::new((FRONT_GUARD_SIZE + room + GUARD_SIZE) as usize, "shared memory")?;
         reservation.commit(FRONT_GUARD_SIZE as usize, bytes as usize, "shared memory")?;
         let shared = Shared {
             reservation,
+            room,
             length: AtomicU64::new(bytes),
             declared: ty,
             growing: Mutex::default(),
@@ -160,10 +173,10 @@ impl SharedMemory {
     pub(crate) fn grow_within(&self, delta: u64, limit: u64) -> Grown {
         let shared = &*self.shared;
         let _growing = shared.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.size();
-        let most = shared.declared.maximum.unwrap_or(0).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
-        let new = delta.checked_mul(WASM_PAGE_SIZE).and_then(|more| old.checked_add(more));
-        let Some(new) = new.filter(|&new| new <= most) else { return Grown::No };
+        let (old, ty) = (self.size(), shared.declared);
+        let pages = (old >> ty.page_size_log2).checked_add(delta).filter(|&pages| pages <= ty.most_pages());
+        let Some(new) = pages.map(|pages| ty.bytes(pages)) else { return Grown::No };
+        let limit = limit.min(shared.room);
         if new > limit {
             return Grown::Limited;
         }
@@ -173,7 +186,7 @@ impl SharedMemory {
         }
         // Whoever reads the new length finds its bytes accessible.
         shared.length.store(new, Ordering::SeqCst);
-        Grown::From(old / WASM_PAGE_SIZE)
+        Grown::From(old >> ty.page_size_log2)
     }
 
     /// Wakes at most `count` of those who wait at `address`, those who wait longest first, and says how many there were.

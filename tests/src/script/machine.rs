@@ -2,6 +2,7 @@
 
 use super::matching::{argument, matches, show};
 use super::refusal::{Kind, Refused, compare};
+use super::threads::{Given, Threads};
 use super::{Failure, Outcome, Script, spectest};
 use crate::compile::{Refusal, Settings, compile_with, host};
 use bailiwick_loader::{Artifact, Error, Extern, Group, Imports, Instance, LinkError, TrapCode, Val};
@@ -86,18 +87,25 @@ struct Machine<'a> {
     definitions: HashMap<String, Slot<Artifact>>,
     /// Names that modules were registered by, if these were skipped.
     skipped: HashSet<String>,
+    script: &'a Script,
+    threads: Threads,
 }
 
 /// Runs a script. `line` follows the directives, so that a watcher can tell where it hangs.
 pub fn run(script: &Script, line: &AtomicUsize) -> Outcome {
+    run_given(script, line, None)
+}
+
+/// Runs a script, or a thread of one, which was given something.
+pub(super) fn run_given(script: &Script, line: &AtomicUsize, given: Option<Given>) -> Outcome {
     let mut outcome = Outcome::default();
-    if let Err(failure) = run_to(script, line, &mut outcome) {
+    if let Err(failure) = run_to(script, line, given, &mut outcome) {
         outcome.failures.push(failure);
     }
     outcome
 }
 
-fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<(), Failure> {
+fn run_to(script: &Script, line: &AtomicUsize, given: Option<Given>, outcome: &mut Outcome) -> Result<(), Failure> {
     let text = &*script.text;
     let unparsed = |e: wast::Error| Failure { line: e.span().linecol_in(text).0 + 1, what: e.message() };
     let mut lexer = Lexer::new(text);
@@ -120,6 +128,8 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
         definition: Slot::Failed,
         definitions: HashMap::new(),
         skipped: HashSet::new(),
+        script,
+        threads: Threads::of(given),
     };
     let mut skipped_module = false;
     for directive in wast.directives {
@@ -141,6 +151,10 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
             Err(Stop::Fail(what)) => outcome.failures.push(Failure { line: at, what }),
         }
     }
+    if let Err(Stop::Fail(what) | Stop::Skip(what)) = machine.threads.wait_for_all() {
+        outcome.failures.push(Failure { line: 0, what });
+    }
+    outcome.passed += machine.threads.passed;
     Ok(())
 }
 
@@ -199,6 +213,9 @@ impl Machine<'_> {
                 }
                 made.map(|_| ())
             }
+            WastDirective::Register { name, module, .. } if self.threads.register(module, name, &mut self.spectest) => {
+                Ok(())
+            }
             WastDirective::Register { name, module, .. } => match self.instance(module) {
                 Ok(instance) => {
                     self.skipped.remove(name);
@@ -235,9 +252,14 @@ impl Machine<'_> {
                 Ok(_) => Err(Stop::fail(format!("compiled, because custom sections are tolerated: {message}"))),
                 Err(refused) => Err(self.not_compiled(&refused)),
             },
-            WastDirective::AssertException { .. } => Err(Stop::skip("exception handling")),
+            WastDirective::AssertException { exec, .. } => self.assert_exception(exec),
             WastDirective::AssertSuspension { .. } => Err(Stop::skip("stack switching")),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(Stop::skip("threads")),
+            WastDirective::Thread(thread) => {
+                let shared = thread.shared_module.map(|id| self.instance(Some(id))).transpose()?;
+                let shared = shared.map(|instance| (instance, &mut self.group));
+                self.threads.start(self.script, &thread, shared)
+            }
+            WastDirective::Wait { thread, .. } => self.threads.wait(thread.name()),
         }
     }
 
@@ -351,6 +373,18 @@ impl Machine<'_> {
             Err(error) if error.trap_code().is_some_and(meant) => Ok(()),
             Err(error) => Err(Stop::fail(format!("{what}: expected the trap {message:?}, got: {}", brief(&error)))),
             Ok(values) => Err(Stop::fail(format!("{what}: expected the trap {message:?}, got {}", show(&values)))),
+        }
+    }
+
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Result<(), Stop> {
+        let what = describe(&exec);
+        match self.execute(exec)? {
+            Err(Error::Exception(exception)) => {
+                exception.exception().release(&mut self.group);
+                Ok(())
+            }
+            Err(error) => Err(Stop::fail(format!("{what}: expected an exception, got: {}", brief(&error)))),
+            Ok(values) => Err(Stop::fail(format!("{what}: expected an exception, got {}", show(&values)))),
         }
     }
 

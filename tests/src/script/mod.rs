@@ -4,6 +4,7 @@ mod machine;
 mod matching;
 mod refusal;
 mod spectest;
+mod threads;
 
 use crate::compile::Settings;
 

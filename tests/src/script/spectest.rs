@@ -1,7 +1,7 @@
 //! The host module `spectest` that scripts import from (the specification's `interpreter/README.md`).
 
 use bailiwick_loader::{
-    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, Table, TableType, Val, ValType,
+    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, SharedMemory, Table, TableType, Val, ValType,
 };
 
 /// Grants `spectest` to modules of `group`.
@@ -36,5 +36,6 @@ pub(super) fn grant(group: &mut Group) -> Result<Imports, Error> {
     imports.define("spectest", "table64", Table::new(group, table)?);
     imports.define("spectest", "shared_memory", Memory::new(group, MemoryType::shared(1, 2))?);
     imports.define("spectest", "memory", Memory::new(group, MemoryType::new(1, Some(2)))?);
+    imports.shared_memory("spectest", "shared_memory", &SharedMemory::new(MemoryType::shared(1, 2))?);
     Ok(imports)
 }

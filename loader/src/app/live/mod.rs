@@ -210,7 +210,10 @@ impl App {
             // What it did was its own doing: it dies alone, before anybody has called it.
             Err(AppError::Instance { source, .. })
                 if planned.parent.is_some()
-                    && matches!(source, Error::Trap(_) | Error::Exit(_) | Error::Host(_) | Error::Limit { .. })
+                    && matches!(
+                        source,
+                        Error::Trap(_) | Error::Exception(_) | Error::Exit(_) | Error::Host(_) | Error::Limit { .. }
+                    )
                     && !self.stopped.load(Ordering::Acquire) =>
             {
                 let text = source.to_string();
