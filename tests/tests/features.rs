@@ -2,7 +2,7 @@
 //! was built without it refuses.
 
 use bailiwick_compiler::{CompileError, Options, WasmFeature, WasmFeatures, compile};
-use bailiwick_loader::{Artifact, Error};
+use bailiwick_loader::{Artifact, Error, Group, Imports, Val};
 use bailiwick_runtime_abi::format::{HEADER_OFFSET, Header};
 use bailiwick_tests::compile::{binary, host};
 use wast::{QuoteWat, Wast, WastDirective};
@@ -142,4 +142,22 @@ fn a_loader_names_what_it_was_built_without() {
     let unknown = with(1 << 63).unwrap_err();
     assert!(matches!(&unknown, Error::WasmFeatures(names) if names.len() == 1), "{unknown}");
     assert!(unknown.to_string().contains("does not know"), "{unknown}");
+}
+
+#[test]
+fn equal_types_are_one_in_every_version_of_the_language() {
+    // The validator interns types only where types may refer to types.
+    let wasm = binary(
+        r#"(module (type $a (func (result i32))) (type $b (func (result i32)))
+            (table funcref (elem $f)) (func $f (type $a) (i32.const 7))
+            (func (export "run") (result i32) (call_indirect (type $b) (i32.const 0))))"#,
+    );
+    for features in ["mvp", "all,-function-references", "all"] {
+        let bytes = compile(&wasm, &options(features.parse().unwrap())).unwrap();
+        let artifact = Artifact::from_bytes(&bytes, features).unwrap();
+        let mut group = Group::new().unwrap();
+        let instance = group.instantiate(&artifact, &Imports::new()).unwrap();
+        let results = instance.func(&mut group, "run").unwrap().call(&mut group, &[]).unwrap();
+        assert!(matches!(results[..], [Val::I32(7)]), "{features}: {results:?}");
+    }
 }
