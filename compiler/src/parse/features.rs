@@ -5,7 +5,7 @@ use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt;
 use std::str::FromStr;
-use wasmparser::{Operator, Validator, WasmFeatures as Bits};
+use wasmparser::{BlockType, Operator, Validator, WasmFeatures as Bits};
 
 /// All that the validator and the reader of operators are asked to know. Operators of garbage collection are refused
 /// by [`used`]: its types are a part of how function types are the same.
@@ -166,6 +166,13 @@ wasmparser::for_each_operator!(proposals);
 /// # Errors
 /// The name of the proposal, if none of its operators is compiled.
 pub(crate) fn used(operator: &Operator<'_>) -> Result<Option<WasmFeature>, &'static str> {
+    let block = match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => Some(blockty),
+        _ => None,
+    };
+    if let Some(BlockType::FuncType(_)) = block {
+        return Ok(Some(WasmFeature::MultiValue));
+    }
     let feature = match proposal(operator) {
         "mvp" => return Ok(None),
         "sign_extension" => WasmFeature::SignExtension,
