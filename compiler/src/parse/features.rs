@@ -251,6 +251,9 @@ pub(super) fn explain(
     }
 }
 
+/// They give a meaning to bits of an alignment, so that almost any wrong alignment could be one of them.
+const GUESSED_TOO_OFTEN: Bits = Bits::ACQUIRE_RELEASE_ATOMICS.union(Bits::MULTIBYTE_ARRAY_ACCESS);
+
 /// For an error that does not name its feature: one of those without which validation does not get further.
 fn needed(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Option<Bits> {
     let gets_further = |bits: Bits| {
@@ -262,7 +265,7 @@ fn needed(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Opt
         .filter(|&&feature| !features.has(feature))
         .map(|&feature| validated(feature))
         .chain(REFUSED.iter().map(|(bit, ..)| *bit))
-        .filter(|&bit| !on.contains(bit))
+        .filter(|&bit| !on.contains(bit) && !GUESSED_TOO_OFTEN.contains(bit))
         .collect();
     let mut all = candidates.iter().fold(on, |all, &bit| all | bit);
     if !gets_further(all) {
