@@ -5,7 +5,7 @@ use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt;
 use std::str::FromStr;
-use wasmparser::{Operator, Validator, WasmFeatures as Bits};
+use wasmparser::{BlockType, Operator, Validator, WasmFeatures as Bits};
 
 /// All that the validator and the reader of operators are asked to know. Operators of garbage collection are refused
 /// by [`used`]: its types are a part of how function types are the same.
@@ -166,6 +166,13 @@ wasmparser::for_each_operator!(proposals);
 /// # Errors
 /// The name of the proposal, if none of its operators is compiled.
 pub(crate) fn used(operator: &Operator<'_>) -> Result<Option<WasmFeature>, &'static str> {
+    let block = match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => Some(blockty),
+        _ => None,
+    };
+    if let Some(BlockType::FuncType(_)) = block {
+        return Ok(Some(WasmFeature::MultiValue));
+    }
     let feature = match proposal(operator) {
         "mvp" => return Ok(None),
         "sign_extension" => WasmFeature::SignExtension,
@@ -244,6 +251,9 @@ pub(super) fn explain(
     }
 }
 
+/// They give a meaning to bits of an alignment, so that almost any wrong alignment could be one of them.
+const GUESSED_TOO_OFTEN: Bits = Bits::ACQUIRE_RELEASE_ATOMICS.union(Bits::MULTIBYTE_ARRAY_ACCESS);
+
 /// For an error that does not name its feature: one of those without which validation does not get further.
 fn needed(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Option<Bits> {
     let gets_further = |bits: Bits| {
@@ -255,7 +265,7 @@ fn needed(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Opt
         .filter(|&&feature| !features.has(feature))
         .map(|&feature| validated(feature))
         .chain(REFUSED.iter().map(|(bit, ..)| *bit))
-        .filter(|&bit| !on.contains(bit))
+        .filter(|&bit| !on.contains(bit) && !GUESSED_TOO_OFTEN.contains(bit))
         .collect();
     let mut all = candidates.iter().fold(on, |all, &bit| all | bit);
     if !gets_further(all) {

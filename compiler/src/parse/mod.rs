@@ -5,6 +5,7 @@
 
 mod branch_hints;
 mod const_expr;
+mod declared;
 mod decode;
 mod features;
 
@@ -390,7 +391,7 @@ fn declared_features(module: &mut Module<'_>) {
         add(matches!(op, Vector(_)), WasmFeature::Simd);
         add(matches!(op, I32Add | I32Sub | I32Mul | I64Add | I64Sub | I64Mul), WasmFeature::ExtendedConst);
     }
-    module.wasm_features |= bits;
+    module.wasm_features |= bits | declared::in_segments_and_names(module);
 }
 
 /// A value type. Of which kind a type is that the module defines, only [`Module::val_type`] knows.
