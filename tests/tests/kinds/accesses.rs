@@ -210,3 +210,20 @@ fn a_huge_index_of_a_branch_table_goes_to_the_default() {
         assert_eq!(guest.call("run", &[Val::I32(index)]).unwrap(), [Val::I32(expected)], "{index}");
     }
 }
+
+/// An atomic access looks at its last byte if it is not aligned: the constant of that one must not wrap.
+#[test]
+fn atomic_accesses_far_behind_a_constant_index_are_out_of_bounds() {
+    for kind in KINDS {
+        for offset in
+            [GUARD_SIZE - 8, GUARD_SIZE - 7, (1 << 31) - 8, (1 << 31) - 7, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
+        {
+            let text = kind.text(&(0x10000u64 >> kind.page_size_log2).to_string());
+            let mut guest = Guest::new(&format!(
+                "(module (memory {text}) (func (export \"run\") (result i64) (i64.atomic.load offset={offset} ({}.const 0))))",
+                kind.index()
+            ));
+            assert_eq!(guest.trap_code("run", &[]), TrapCode::MemoryOutOfBounds, "{kind:?} {offset:#x}");
+        }
+    }
+}
