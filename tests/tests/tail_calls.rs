@@ -381,3 +381,35 @@ fn the_stack_still_runs_out_where_somebody_waits() {
         assert_eq!(guest.i32("fine"), 6);
     }
 }
+
+#[test]
+fn handlers_of_a_frame_that_is_gone_catch_nothing() {
+    let mut guest = Guest::new(
+        r#"(module
+            (tag $e (param i32))
+            (type $t (func (param i32) (result i32)))
+            (table funcref (elem $throw)) (elem declare func $throw)
+            (func $throw (type $t) (throw $e (local.get 0)))
+            (func $left (param $way i32) (result i32)
+                (block $caught (result i32)
+                    (try_table (result i32) (catch $e $caught)
+                        (if (i32.eq (local.get $way) (i32.const 0)) (then (return_call $throw (i32.const 1))))
+                        (if (i32.eq (local.get $way) (i32.const 1)) (then
+                            (return_call_indirect (type $t) (i32.const 1) (i32.const 0))))
+                        (if (i32.eq (local.get $way) (i32.const 2)) (then
+                            (return_call_ref $t (i32.const 1) (ref.func $throw))))
+                        (return (call $throw (i32.const 1)))))
+                (i32.add (i32.const 100)))
+            (func (export "run") (param $way i32) (result i32)
+                (block $caught (result i32)
+                    (try_table (result i32) (catch $e $caught)
+                        (call $left (local.get $way)))
+                    (return))
+                (i32.add (i32.const 200))))"#,
+    );
+    for way in 0..3 {
+        assert_eq!(guest.call("run", &[Val::I32(way)]).unwrap(), [Val::I32(201)], "{way}");
+    }
+    // The control: who waits catches.
+    assert_eq!(guest.call("run", &[Val::I32(3)]).unwrap(), [Val::I32(101)]);
+}

@@ -236,7 +236,7 @@ fn what_is_linked_matches_as_the_specification_says() {
         r#"(module {types} (elem declare func $f) (func $f (type $b))
             (func (export "f") (type $b))
             (global (export "g") (ref $b) (ref.func $f)) (global (export "m") (mut (ref null $b)) (ref.null $b))
-            (table (export "t") 1 (ref null $b)))"#
+            (table (export "t") 1 (ref null $b)) (tag (export "e") (type $b)))"#
     );
     let lib = group.instantiate(&artifact(&lib), &Imports::new()).unwrap();
     let mut imports = Imports::new();
@@ -260,6 +260,9 @@ fn what_is_linked_matches_as_the_specification_says() {
         (r#""t" (table 1 (ref null $b))"#, true),
         (r#""t" (table 1 (ref null $a))"#, false),
         (r#""t" (table 1 funcref)"#, false),
+        // A tag is thrown by one and caught by another.
+        (r#""e" (tag (type $b))"#, true),
+        (r#""e" (tag (type $a))"#, false),
     ] {
         let wat = format!(r#"(module {types} (import "lib" {import}))"#);
         match group.instantiate(&artifact(&wat), &imports) {
