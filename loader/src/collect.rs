@@ -34,9 +34,9 @@ impl Inner {
             for frame in frames(&self.record, pc, fp) {
                 count += 1;
                 let artifact = &frame.code.artifact;
+                artifact.check_frames()?;
                 let view = artifact.view();
                 let Some(site) = view.root_site(frame.offset) else { continue };
-                artifact.check_frames()?;
                 let sp = frame.sp(site.frame_offset)?;
                 for &slot in view.range("root_slots", view.root_slots(), site.slots)? {
                     found.push(frame.word(sp, slot)?);

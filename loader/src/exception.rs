@@ -273,9 +273,10 @@ impl Inner {
         let Some(&(pc, fp)) = self.record.exits().first() else { return Ok(None) };
         for frame in frames(&self.record, pc, fp) {
             let artifact = &frame.code.artifact;
+            // In front of the look-up: a call whose record is damaged would not be found.
+            artifact.check_frames()?;
             let view = artifact.view();
             let Some(site) = view.handler_site(frame.offset) else { continue };
-            artifact.check_frames()?;
             let sp = frame.sp(site.frame_offset)?;
             let tags = &self.instance_at(frame.word(sp, site.context_offset)?)?.tags;
             for handler in view.range("handlers", view.handlers(), site.handlers)? {

@@ -73,7 +73,7 @@ fn an_interrupt_is_not_caught_and_ends_a_loop_of_throws() {
             let ended = thread::scope(|scope| {
                 scope.spawn(|| {
                     thread::sleep(Duration::from_millis(30));
-                    handle.interrupt();
+                    handle.interrupt().expect("an interrupt");
                 });
                 guest.call("run", &[])
             });
