@@ -39,7 +39,12 @@ pub(crate) fn frames(code: &CompiledCode) -> Result<Vec<CallFrame>> {
         if call.exception_handlers.is_empty() && roots.is_empty() {
             continue;
         }
-        let frame_offset = call.frame_offset.ok_or_else(|| CompileError::internal("a frame of unknown size"))?;
+        // The same for all calls: the code generator says it beside those with handlers only.
+        let layout = code.buffer.frame_layout().ok_or_else(|| CompileError::internal("a frame of unknown size"))?;
+        let frame_offset = layout.frame_to_fp_offset;
+        if call.frame_offset.is_some_and(|offset| offset != frame_offset) {
+            return Err(CompileError::internal("a frame of two sizes"));
+        }
         let mut frame = CallFrame { return_offset: call.ret_addr, frame_offset, roots, ..CallFrame::default() };
         for handler in call.exception_handlers {
             let (tag, landing) = match *handler {

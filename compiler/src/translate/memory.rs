@@ -87,7 +87,8 @@ impl Translator<'_, '_> {
     }
 
     /// The address of `size` bytes at `index + offset`: a value, and a constant to add to it in the access itself.
-    /// `index` has the memory's index type.
+    /// `index` has the memory's index type. The constant and `size` are at most [`GUARD_SIZE`] together, so that a constant
+    /// of any byte of the access is one of 32 bits.
     ///
     /// The access must carry [`heap_flags`](Self::heap_flags), so that it traps if it faults and is not moved in
     /// front of the check. If the check fails, the address is one in front of the memory that faults: there is no
@@ -100,12 +101,10 @@ impl Translator<'_, '_> {
         let base = self.memory_base(memory);
         let index = self.extend(index);
 
-        if let Ok(displacement) = i32::try_from(offset)
-            && is_checkless(&ty, bound, offset, size)
-        {
+        if offset.saturating_add(size) <= GUARD_SIZE && is_checkless(&ty, bound, offset, size) {
             // No check. The access touches the bytes i + offset … i + offset + size − 1 behind B, with 0 ≤ i ≤ bound:
             // a 32-bit index is extended with zeros, and bounds are of unsigned numbers. `is_checkless` has the rest.
-            return (self.builder.ins().iadd(base, index), displacement);
+            return (self.builder.ins().iadd(base, index), offset as i32);
         }
 
         let in_front = self.i64_const(FRONT_GUARD_SIZE.wrapping_neg());

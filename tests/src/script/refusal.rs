@@ -24,6 +24,8 @@ pub(super) enum Refused {
 /// takes any message that begins with those of the script.
 const WORDS: &[(&str, &str)] = &[
     ("invalid UTF-8 encoding", "malformed UTF-8 encoding"),
+    // Operators of a draft of exceptions.
+    ("unexpected token", "legacy exception handling is"),
     // Scripts name what is read, or what the bytes that are missing would have been; the parser only that they are missing.
     ("unexpected end of section or function", "unexpected end-of-file"),
     ("length out of bounds", "unexpected end-of-file"),

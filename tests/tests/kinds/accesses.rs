@@ -58,6 +58,8 @@ fn offsets(kind: Kind, length: u64) -> Vec<u64> {
         }
         offsets.extend([u64::MAX - 8, u64::MAX - 7, u64::MAX - 1, u64::MAX]);
     }
+    offsets.sort_unstable();
+    offsets.dedup();
     offsets
 }
 

@@ -178,6 +178,7 @@ fn a_function_with_too_many_locals_keeps_vectors_whole() {
     const BLOCKS: usize = 1500;
     // Every third is a vector.
     let vector = |i: usize| i % 3 == 1;
+    let nth_vector = |n: usize| 4 + 3 * (n % (LOCALS / 3 - 2));
     let mut wat = String::from("(module (func (export \"run\") (param v128 i32) (result v128 i64)");
     for i in 2..LOCALS {
         wat += if vector(i) { "(local v128)" } else { "(local i64)" };
@@ -189,15 +190,15 @@ fn a_function_with_too_many_locals_keeps_vectors_whole() {
         };
     }
     for i in 0..BLOCKS {
-        let (to, from) = (4 + 3 * i % (LOCALS - 7), 4 + (7 * 3 * i) % (LOCALS - 7));
+        let (to, from) = (nth_vector(i), nth_vector(7 * i));
         let sum = format!("(i64x2.add (local.get {to}) (local.get {from}))");
         let _ = write!(wat, "(if (local.get 1) (then (local.set {to} {sum})))");
     }
     let list = |vectors: bool| (2..LOCALS).filter(move |&i| vector(i) == vectors);
     wat += "(local.get 0)";
-    list(true).for_each(|i| drop(write!(wat, "(v128.xor (local.get {i}))")));
+    list(true).for_each(|i| wat += &format!("(v128.xor (local.get {i}))"));
     wat += "(i64.const 0)";
-    list(false).for_each(|i| drop(write!(wat, "(i64.add (local.get {i}))")));
+    list(false).for_each(|i| wat += &format!("(i64.add (local.get {i}))"));
     wat += "))";
 
     let add = |x: [u64; 2], y: [u64; 2]| [x[0].wrapping_add(y[0]), x[1].wrapping_add(y[1])];
@@ -206,7 +207,7 @@ fn a_function_with_too_many_locals_keeps_vectors_whole() {
     let mut locals: Vec<[u64; 2]> =
         (0..LOCALS).map(|i| add(parts(parameter), [i as u64, (i as u64).wrapping_neg()])).collect();
     for i in 0..BLOCKS {
-        let (to, from) = (4 + 3 * i % (LOCALS - 7), 4 + (7 * 3 * i) % (LOCALS - 7));
+        let (to, from) = (nth_vector(i), nth_vector(7 * i));
         locals[to] = add(locals[to], locals[from]);
     }
     let join = |x: [u64; 2]| u128::from(x[1]) << 64 | u128::from(x[0]);

@@ -4,6 +4,7 @@
 mod common;
 mod operators;
 mod racing;
+mod scripts;
 mod sharing;
 mod waiting;
 

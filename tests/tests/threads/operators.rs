@@ -79,7 +79,7 @@ fn function(wat: &mut String, operator: &Operator, offset: u64) {
         Kind::Wait => format!("{at} (local.get 1) (i64.const 0))"),
         _ => format!("{at} (local.get 1))"),
     };
-    let _ = write!(wat, "(func (export \"{name} {offset}\") (param i32 {ty} {ty}) (result {ty}) {body})\n");
+    let _ = writeln!(wat, "(func (export \"{name} {offset}\") (param i32 {ty} {ty}) (result {ty}) {body})");
 }
 
 fn call(guest: &mut Guest, operator: &Operator, offset: u64, index: u32, a: u64, b: u64) -> Result<u64, Error> {

@@ -273,6 +273,6 @@ fn bulk_operations_beside_each_other_leave_only_bytes_that_somebody_wrote() {
     let mut bytes = vec![0; 1_000_100];
     memory.read(0, &mut bytes).unwrap();
     assert_eq!((&bytes[..3], &bytes[1_000_003..]), (&[0; 3][..], &[0; 97][..]));
+    // None of them need be anybody's last: a copy may bring back what was there before.
     assert!(bytes[3..1_000_003].iter().all(|byte| (0..4).contains(byte)));
-    assert!(bytes[1000..900_000].iter().all(|byte| (1..4).contains(byte)));
 }

@@ -32,7 +32,7 @@ fn one_of_other_indices_and_pages_is_shared_likewise() {
     let bytes = SharedMemory::new(MemoryType { page_size_log2: 0, ..MemoryType::shared(7, 100) }).unwrap();
     let module = artifact(
         "(module (memory $w (import \"env\" \"wide\") i64 1 1048576 shared)
-           (memory $b (import \"env\" \"bytes\") 7 100 (pagesize 1) shared)
+           (memory $b (import \"env\" \"bytes\") 7 100 shared (pagesize 1))
            (func (export \"wide\") (param i64) (result i32) (i32.atomic.rmw.add $w offset=4 (local.get 0) (i32.const 1)))
            (func (export \"waits\") (param i64) (result i32)
              (memory.atomic.wait32 $w offset=4 (local.get 0) (i32.const 1) (i64.const 0)))
@@ -151,14 +151,14 @@ fn a_module_that_defines_one_can_be_asked_for_it() {
     // A large image, which is mapped, and a small one, which is copied.
     for size in [100, 200_000] {
         let wat = format!(
-            "(module (memory (export \"memory\") 4 9 shared) (data (i32.const 70000) \"{}\") (data (i32.const 3) \"abc\")
+            "(module (memory (export \"memory\") 5 9 shared) (data (i32.const 70000) \"{}\") (data (i32.const 3) \"abc\")
                (func (export \"load\") (param i32) (result i32) (i32.load8_u (local.get 0))))",
             "xyz".repeat(size / 3)
         );
         let mut maker = Guest::new(&wat);
         let handle = maker.instance.memory(&mut maker.group, "memory").unwrap();
         let memory = handle.shared(&mut maker.group).unwrap().expect("a shared memory");
-        assert_eq!(memory.ty(), MemoryType::shared(4, 9));
+        assert_eq!(memory.ty(), MemoryType::shared(5, 9));
         assert_eq!(handle.ty(&mut maker.group).unwrap(), memory.ty());
         let (mut three, mut first) = ([0; 3], [0; 3]);
         memory.read(3, &mut three).unwrap();
@@ -173,8 +173,8 @@ fn a_module_that_defines_one_can_be_asked_for_it() {
         user.call("store", &[]).unwrap();
         assert_eq!(maker.call("load", &[Val::I32(0)]).unwrap(), [Val::I32(77)]);
         assert_eq!(maker.call("load", &[Val::I32(9)]).unwrap(), [Val::I32(i32::from(b'u'))]);
-        assert_eq!(handle.grow(&mut maker.group, 2).unwrap(), Some(4));
-        assert_eq!(memory.size(), 6 << 16);
+        assert_eq!(handle.grow(&mut maker.group, 2).unwrap(), Some(5));
+        assert_eq!(memory.size(), 7 << 16);
 
         // It stays as long as anybody has it.
         drop((maker, memory));
