@@ -68,7 +68,7 @@ pub fn sample(seed: u64, instructions: usize) -> Option<Sample> {
         shared_everything_threads_enabled: false,
         ..Config::default()
     };
-    let bytes: Vec<u8> = (0..8192).flat_map(|_| random.next().to_le_bytes()).collect();
+    let bytes: Vec<u8> = (0..8192).flat_map(|_| random.number().to_le_bytes()).collect();
     let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
     module.ensure_termination(20_000).ok()?;
     Some(Sample { seed, features, guarded, wasm: module.to_bytes() })

@@ -14,7 +14,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -23,7 +23,7 @@ impl Random {
 
     /// Whether something of one in `n` happens.
     pub fn one_in(&mut self, n: u64) -> bool {
-        (self.next() >> 20).is_multiple_of(n)
+        (self.number() >> 20).is_multiple_of(n)
     }
 
     /// A value to call a function with.
@@ -34,14 +34,14 @@ impl Random {
         // Numbers at the edges of their types find more than others.
         const EDGES: [u64; 8] =
             [0, 1, u64::MAX, 1 << 31, 1 << 63, 0x7fff_ffff, 0x3ff0_0000_0000_0000, 0x7ff0_0000_0000_0000];
-        let choice = self.next();
-        let bits = if choice.is_multiple_of(3) { EDGES[(choice >> 8) as usize % EDGES.len()] } else { self.next() };
+        let choice = self.number();
+        let bits = if choice.is_multiple_of(3) { EDGES[(choice >> 8) as usize % EDGES.len()] } else { self.number() };
         match ty {
             ValType::I32 => Val::I32(bits as i32),
             ValType::I64 => Val::I64(bits as i64),
             ValType::F32 => Val::F32(canonical32(bits as u32)),
             ValType::F64 => Val::F64(canonical64(bits)),
-            ValType::V128 => Val::V128(u128::from(bits) | u128::from(self.next()) << 64),
+            ValType::V128 => Val::V128(u128::from(bits) | u128::from(self.number()) << 64),
             other => Val::default_for(other).expect("a type with a default"),
         }
     }

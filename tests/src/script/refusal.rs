@@ -59,6 +59,8 @@ const WORDS: &[(&str, &str)] = &[
     // Bytes that stand for something, and for nothing with these values.
     ("malformed mutability", "malformed global flags"),
     ("invalid mutability", "malformed global flags"),
+    ("malformed mutability", "shared globals require the shared-everything"),
+    ("invalid mutability", "shared globals require the shared-everything"),
     ("malformed import kind", "for external kind"),
     ("malformed limits flags", "resizable limits flags"),
     ("malformed limits flags", "invalid memory limits flags"),
@@ -100,13 +102,9 @@ pub(super) fn compare(expected: Kind, words: &str, refused: &Refused) -> Result<
         Refused::Text(message) => (Kind::Malformed, message),
         Refused::Compiler(Refusal::Malformed(message)) => (Kind::Malformed, message),
         Refused::Compiler(Refusal::Invalid(message)) => (Kind::Invalid, message),
-        // What came later is of no kind in an older version of the language.
-        Refused::Compiler(Refusal::SwitchedOff(message)) => (expected, message),
-        // Operators that a draft of exceptions had, and that are none any more.
-        Refused::Compiler(Refusal::Unsupported(message)) if message.contains("legacy exception handling") => {
-            (Kind::Malformed, message)
-        }
-        Refused::Compiler(Refusal::Unsupported(message) | Refusal::Failed(message)) => {
+        // What came later is of no kind in an older version of the language, nor is what was in a draft, or is still to come.
+        Refused::Compiler(Refusal::SwitchedOff(message) | Refusal::Unsupported(message)) => (expected, message),
+        Refused::Compiler(Refusal::Failed(message)) => {
             return Err(format!("expected {expected:?} ({words}), got: {message}"));
         }
     };
