@@ -2,6 +2,7 @@
 
 use super::machine::Stop;
 use bailiwick_loader::{Group, Val};
+use bailiwick_runtime_abi::types::Hierarchy;
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
@@ -15,8 +16,13 @@ pub(super) fn argument(group: &mut Group, argument: &WastArg<'_>) -> Result<Val,
         WastArgCore::F32(v) => Val::F32(v.bits),
         WastArgCore::F64(v) => Val::F64(v.bits),
         WastArgCore::V128(v) => Val::V128(u128::from_le_bytes(v.to_le_bytes())),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+        WastArgCore::RefNull(HeapType::Abstract { ty, .. }) => match hierarchy(*ty) {
+            Some(Hierarchy::Func) => Val::FuncRef(None),
+            Some(Hierarchy::Extern) => Val::ExternRef(None),
+            Some(Hierarchy::Exn) => Val::ExnRef(None),
+            Some(Hierarchy::Any) => Val::NullAny,
+            None => return Err(Stop::skip(format!("an argument {argument:?}"))),
+        },
         WastArgCore::RefExtern(n) => Val::ExternRef(Some(group.extern_ref(*n).map_err(|e| Stop::fail(e.to_string()))?)),
         other => return Err(Stop::skip(format!("an argument {other:?}"))),
     })
@@ -30,6 +36,22 @@ pub(super) fn matches(group: &Group, expected: &WastRet<'_>, found: &Val) -> Res
     }
 }
 
+fn is_null(value: &Val) -> bool {
+    matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny)
+}
+
+/// Which kind of references those to a type are of.
+fn hierarchy(ty: AbstractHeapType) -> Option<Hierarchy> {
+    use AbstractHeapType::*;
+    Some(match ty {
+        Func | NoFunc => Hierarchy::Func,
+        Extern | NoExtern => Hierarchy::Extern,
+        Exn | NoExn => Hierarchy::Exn,
+        Any | Eq | I31 | Struct | Array | None => Hierarchy::Any,
+        _ => return Option::None,
+    })
+}
+
 fn core_matches(group: &Group, expected: &WastRetCore<'_>, found: &Val) -> Result<bool, Stop> {
     Ok(match (expected, found) {
         (WastRetCore::I32(e), Val::I32(v)) => e == v,
@@ -37,13 +59,10 @@ fn core_matches(group: &Group, expected: &WastRetCore<'_>, found: &Val) -> Resul
         (WastRetCore::F32(e), Val::F32(bits)) => f32_matches(e, *bits),
         (WastRetCore::F64(e), Val::F64(bits)) => f64_matches(e, *bits),
         (WastRetCore::V128(e), Val::V128(bits)) => vector_matches(e, *bits),
-        (WastRetCore::RefNull(None), Val::FuncRef(v)) => v.is_none(),
-        (WastRetCore::RefNull(None), Val::ExternRef(v)) => v.is_none(),
-        (WastRetCore::RefNull(Some(HeapType::Abstract { ty: AbstractHeapType::Func, .. })), Val::FuncRef(v)) => {
-            v.is_none()
-        }
-        (WastRetCore::RefNull(Some(HeapType::Abstract { ty: AbstractHeapType::Extern, .. })), Val::ExternRef(v)) => {
-            v.is_none()
+        (WastRetCore::RefNull(None), found) => is_null(found),
+        // There is one null of a kind, whatever is said of its type.
+        (WastRetCore::RefNull(Some(HeapType::Abstract { ty, .. })), found) => {
+            is_null(found) && found.ty().hierarchy() == hierarchy(*ty)
         }
         (WastRetCore::RefExtern(None), Val::ExternRef(v)) => v.is_some(),
         (WastRetCore::RefExtern(Some(n)), Val::ExternRef(Some(reference))) => {
