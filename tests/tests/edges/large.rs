@@ -257,10 +257,18 @@ fn the_time_in_which_values_are_carried_to_a_callee_is_not_its_own() {
         let limits = &*format!("[shared.callee.limits]\ntime = \"{time}\"\n");
         let passes = [64, 15_000_000];
         let passing = Passing { ty, prepare: "", passes, takes: "unreachable", limits, answer: SAME_PLACE };
-        for outcome in passing.soon() {
-            let said = outcome.death("driver/callee").expect("a death");
-            assert!(said.contains("`unreachable` instruction"), "{outcome:?}");
+        // A busy machine may keep the callee from running for as long. Were the values its own, no run would end well.
+        let mut ended_by_itself = [false; 2];
+        for _ in 0..20 {
+            for (done, outcome) in ended_by_itself.iter_mut().zip(passing.soon()) {
+                let said = outcome.death("driver/callee").expect("a death");
+                *done |= said.contains("`unreachable` instruction");
+            }
+            if ended_by_itself == [true; 2] {
+                break;
+            }
         }
+        assert_eq!(ended_by_itself, [true; 2], "{ty}: interpreted, compiled");
     }
 }
 
