@@ -189,7 +189,7 @@ impl<'a> Front<'a> {
         };
         let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
         let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
-        module.wasm_features |= uses.wasm_features;
+        module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
         // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
         let not_yet =
             |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;

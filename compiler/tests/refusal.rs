@@ -43,7 +43,7 @@ fn invalid_modules_get_the_validator_s_words_with_offset_and_function() {
     );
     let cut = &wat::parse_str("(module (func (export \"f\")))").unwrap()[..20];
     let error = compile(cut, &Options::default()).unwrap_err();
-    assert!(matches!(error, CompileError::Invalid { .. }), "{error}");
+    assert!(matches!(error, CompileError::Malformed { .. }), "{error}");
 }
 
 #[test]

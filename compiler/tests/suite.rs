@@ -108,7 +108,10 @@ fn modules_of_proposals_are_refused_by_name() {
     }
     assert!(failures.is_empty(), "{} failures\n{}\n{refused:#?}", failures.len(), failures.join("\n"));
     let names: BTreeSet<&str> = refused.values().flat_map(|names| names.keys().copied()).collect();
-    assert_eq!(names, BTreeSet::from(["custom-descriptors", "gc"]), "{refused:#?}");
+    // Old drafts of exceptions; bytes that are no mutability, one of which a later proposal gives a meaning to.
+    let drafts = ["exception-handling (legacy)", "shared-everything-threads"];
+    let expected: BTreeSet<&str> = ["custom-descriptors", "gc"].into_iter().chain(drafts).collect();
+    assert_eq!(names, expected, "{refused:#?}");
     for (folder, name) in [("GC", "gc"), ("CustomDescriptors", "custom-descriptors")] {
         assert!(refused[folder].contains_key(name), "{folder}: {:?}", refused[folder]);
     }

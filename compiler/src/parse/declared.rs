@@ -3,6 +3,13 @@
 use crate::module::{ConstOp, ElementItems, Entity, Module, SegmentKind};
 use bailiwick_runtime_abi::types::{ValType, WasmFeature};
 
+/// Bits of [`WasmFeature`], and of those that they are built upon.
+pub(crate) fn with_foundations(bits: u64) -> u64 {
+    let built_upon_references = [WasmFeature::FunctionReferences, WasmFeature::Gc, WasmFeature::Exceptions];
+    let needed = built_upon_references.iter().any(|feature| bits & feature.bit() != 0);
+    bits | if needed { WasmFeature::ReferenceTypes.bit() } else { 0 }
+}
+
 /// Bits of [`WasmFeature`].
 pub(super) fn in_segments_and_names(module: &Module<'_>) -> u64 {
     let mut bits = 0;
@@ -28,7 +35,18 @@ pub(super) fn in_segments_and_names(module: &Module<'_>) -> u64 {
         use ConstOp::{I32Add, I32Mul, I32Sub, I64Add, I64Mul, I64Sub};
         matches!(op, I32Add | I32Mul | I32Sub | I64Add | I64Mul | I64Sub)
     };
-    add(offsets.flatten().any(sums), WasmFeature::ExtendedConst);
+    add(offsets.clone().flatten().any(sums), WasmFeature::ExtendedConst);
+    // Constants of globals that the module itself defines came with the types that are declared by that proposal here.
+    let imported = module.imported_globals;
+    let own = |op: &ConstOp| matches!(op, ConstOp::GlobalGet(index) if *index >= imported);
+    let exprs = module.elements.iter().filter_map(|element| match &element.items {
+        ElementItems::Exprs(exprs) => Some(exprs),
+        ElementItems::Functions(_) => None,
+    });
+    let constants = module.globals.iter().map(|global| &global.init).chain(exprs.flatten()).chain(offsets.clone());
+    let constants = constants.chain(module.tables.iter().filter_map(|table| table.init.as_ref()));
+    add(constants.flatten().any(own), WasmFeature::FunctionReferences);
+    add(module.tables.iter().any(|table| table.init.is_some()), WasmFeature::FunctionReferences);
     let mut values = module.globals.iter().flat_map(|global| &global.init);
     let references = |op: &ConstOp| matches!(op, ConstOp::RefFunc(_) | ConstOp::RefNull);
     add(values.any(references), WasmFeature::ReferenceTypes);

@@ -9,6 +9,7 @@ mod declared;
 mod decode;
 mod features;
 
+pub(crate) use declared::with_foundations;
 pub use features::WasmFeatures;
 pub(crate) use features::{FEATURES, NOT_YET, refusal, used};
 
@@ -141,7 +142,7 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
         }
         Payload::MemorySection(reader) => {
             for ty in reader {
-                module.memories.push(memory_type(&ty?));
+                add_memory(module, &ty?);
             }
         }
         Payload::TagSection(reader) => {
@@ -169,6 +170,7 @@ fn section<'a>(module: &mut Module<'a>, payload: Payload<'a>) -> Result<(), Refu
                 module.exports.push(Export { name: export.name, entity });
             }
         }
+        Payload::DataCountSection { .. } => module.wasm_features |= WasmFeature::BulkMemory.bit(),
         Payload::StartSection { func, .. } => module.start = Some(func),
         Payload::ElementSection(reader) => {
             for element in reader {
@@ -216,7 +218,7 @@ fn imported(module: &mut Module<'_>, ty: TypeRef) -> Entity {
             Entity::Table(module.imported_tables - 1)
         }
         TypeRef::Memory(ty) => {
-            module.memories.push(memory_type(&ty));
+            add_memory(module, &ty);
             module.imported_memories += 1;
             Entity::Memory(module.imported_memories - 1)
         }
@@ -460,6 +462,12 @@ fn table_type(module: &Module<'_>, ty: &wasmparser::TableType) -> Table {
         maximum: ty.maximum,
         init: None,
     }
+}
+
+fn add_memory(module: &mut Module<'_>, ty: &wasmparser::MemoryType) {
+    module.memories.push(memory_type(ty));
+    // Said, even if it is the one that goes without saying.
+    module.wasm_features |= ty.page_size_log2.map_or(0, |_| WasmFeature::CustomPageSizes.bit());
 }
 
 fn memory_type(ty: &wasmparser::MemoryType) -> Memory {

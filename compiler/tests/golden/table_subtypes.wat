@@ -57,7 +57,7 @@
 ;;   v27 = uextend.i64 v25
 ;;   v28 = uextend.i64 v24
 ;;   v29 = load.i64 notrap aligned readonly can_move region0 v0+24
-;;   v30 = load.i64 notrap aligned readonly can_move region0 v29+96
+;;   v30 = load.i64 notrap aligned readonly can_move region0 v29+136
 ;;   v31 = call_indirect sig0, v30(v0, v27, v28)
 ;;   trapz v31, user4
 ;;   jump block5

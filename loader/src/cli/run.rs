@@ -42,8 +42,7 @@ pub struct Run {
     /// Compile anew, and do not keep the result
     #[arg(long)]
     no_cache: bool,
-    /// Which parts of the language modules may use that are compiled for this run: all, or mvp, and names with - or + in
-    /// front
+    /// Parts of the language that modules may use: all or mvp, and names with - or + in front
     #[arg(long, value_name = "FEATURES", allow_hyphen_values = true)]
     wasm_features: Option<String>,
     /// Append a line of JSON to this file for each denial (- for standard error)
