@@ -166,10 +166,12 @@ fn main() -> ExitCode {
             std::thread::Builder::new().stack_size(64 << 20).spawn_scoped(scope, work).expect("a thread");
         }
     });
-    let [modules, calls, returned, different] =
-        [&counts.modules, &counts.calls, &counts.returned, &differences].map(|count| count.load(Ordering::Relaxed));
+    let [modules, calls, returned, different, wrong] =
+        [&counts.modules, &counts.calls, &counts.returned, &differences, &counts.wrong_there]
+            .map(|count| count.load(Ordering::Relaxed));
     println!(
-        "{} s on {}: {modules} modules, {calls} calls, of which {returned} returned, {different} differences",
+        "{} s on {}: {modules} modules, {calls} calls, of which {returned} returned, {different} differences, \
+         {wrong} modules that the interpreter ends wrongly",
         begun.elapsed().as_secs(),
         std::env::consts::ARCH,
     );
