@@ -487,7 +487,9 @@ fn waits_are_interrupted() {
     ] {
         let began = std::time::Instant::now();
         ended(app.command().args(["run", "--timeout", "300ms", "bailiwick.toml"]).args(words)).with(124);
-        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{words:?}");
+        // A look-up that nobody ends waits four seconds. Emulated, on a busy machine, starting may take as long.
+        let soon = std::time::Duration::from_secs(if cfg!(target_arch = "aarch64") { 30 } else { 3 });
+        assert!(began.elapsed() < soon, "{words:?}");
     }
 }
 
