@@ -3,7 +3,7 @@
 
 use bailiwick_compiler::OptLevel;
 use bailiwick_tests::compile::opt_level;
-use bailiwick_tests::fuzz::{Counts, INSTRUCTIONS, Sample, compare, sample, settings};
+use bailiwick_tests::fuzz::{Counts, Engine, INSTRUCTIONS, Sample, compare, sample, settings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,16 +11,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-Usage: fuzz [--seconds N] [--modules N] [--seed S] [--opt LEVEL] [--instructions N] [-j N] [--keep FOLDER] [-v]
+Usage: fuzz [--seconds N] [--modules N] [--seed S] [--opt LEVEL] [--instructions N] [--engine NAME] [-j N] [--keep FOLDER] [-v]
 
-Makes a random module of each seed, beginning with S, calls its exports here and in wasmi, and compares results, traps,
-memories, globals and tables. Ends with status 1 if any differ, 2 on wrong usage.
+Makes a random module of each seed, beginning with S, calls its exports here and in another engine, and compares results,
+traps, exceptions, memories, globals and tables. Ends with status 1 if any differ, 2 on wrong usage.
 
   --seconds N       ends after so many seconds; 60 otherwise
   --modules N       ends after so many seeds
   --seed S          the first seed; 1000000 otherwise, behind those of the ordinary tests
   --opt LEVEL       none, speed or size; otherwise each seed has one of them
   --instructions N  of a function at most; 300 otherwise
+  --engine NAME     wasmi; or wasmtime, if built with --features wasmtime: slower, and for exceptions and threads too
   -j N              modules at the same time; as many as the machine has cores otherwise
   --keep FOLDER     where modules that differ are written, and the seeds that are running, which a crash leaves behind;
                     fuzz-found in the current folder otherwise
@@ -29,12 +30,16 @@ memories, globals and tables. Ends with status 1 if any differ, 2 on wrong usage
 The code is that of the architecture that this program is built for, also in an emulator. BAILIWICKC=PROGRAM in the
 environment compiles by running that program.";
 
+/// It ends after so many: there is something that all modules meet.
+const MOST_DIFFERENCES: u64 = 100;
+
 struct Arguments {
     limit: Duration,
     modules: u64,
     first: u64,
     level: Option<OptLevel>,
     instructions: usize,
+    engine: Engine,
     jobs: usize,
     keep: PathBuf,
     verbose: bool,
@@ -47,6 +52,7 @@ fn arguments() -> Result<Arguments, String> {
         first: 1_000_000,
         level: None,
         instructions: INSTRUCTIONS,
+        engine: Engine::default(),
         jobs: std::thread::available_parallelism().map_or(1, |n| n.get()),
         keep: PathBuf::from("fuzz-found"),
         verbose: false,
@@ -71,6 +77,16 @@ fn arguments() -> Result<Arguments, String> {
                 parsed.level = Some(level?);
             }
             "--instructions" => parsed.instructions = number(value()?)?.clamp(1, 100_000) as usize,
+            "--engine" => {
+                parsed.engine = match &*value()? {
+                    "wasmi" => Engine::Wasmi,
+                    #[cfg(feature = "wasmtime")]
+                    "wasmtime" => Engine::Wasmtime,
+                    #[cfg(not(feature = "wasmtime"))]
+                    "wasmtime" => return Err("--engine wasmtime needs a build with --features wasmtime".into()),
+                    other => return Err(format!("--engine needs wasmi or wasmtime, and not {other:?}")),
+                }
+            }
             "-j" => parsed.jobs = number(value()?)?.clamp(1, 1024) as usize,
             "--keep" => parsed.keep = PathBuf::from(value()?),
             "-v" => parsed.verbose = true,
@@ -101,9 +117,9 @@ fn run(sample: &Sample, level: OptLevel, counts: &Counts) -> Result<(), String> 
 }
 
 /// The same seed with fewer instructions, if it differs too.
-fn smaller(seed: u64, level: OptLevel, most: usize) -> Option<(Sample, String)> {
+fn smaller(seed: u64, level: OptLevel, most: usize, engine: Engine) -> Option<(Sample, String)> {
     [5, 10, 20, 40, 80, 160].into_iter().filter(|&count| count < most).find_map(|count| {
-        let sample = sample(seed, count)?;
+        let sample = sample(seed, count, engine)?;
         let difference = run(&sample, level, &Counts::default()).err()?;
         Some((sample, difference))
     })
@@ -119,7 +135,7 @@ fn keep(arguments: &Arguments, sample: &Sample, level: OptLevel, difference: &st
         }
     };
     write(format!("{}.wasm", sample.seed), &sample.wasm);
-    if let Some((sample, difference)) = smaller(sample.seed, level, arguments.instructions) {
+    if let Some((sample, difference)) = smaller(sample.seed, level, arguments.instructions, sample.engine) {
         println!("  with fewer instructions: {difference}");
         write(format!("{}-smaller.wasm", sample.seed), &sample.wasm);
     }
@@ -145,13 +161,13 @@ fn main() -> ExitCode {
             let (arguments, counts, next, differences) = (&arguments, &counts, &next, &differences);
             let work = move || {
                 let running = arguments.keep.join(format!("running-{job}"));
-                while begun.elapsed() < arguments.limit {
+                while begun.elapsed() < arguments.limit && differences.load(Ordering::Relaxed) < MOST_DIFFERENCES {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= arguments.modules {
                         break;
                     }
                     let seed = arguments.first.wrapping_add(number);
-                    let Some(sample) = sample(seed, arguments.instructions) else { continue };
+                    let Some(sample) = sample(seed, arguments.instructions, arguments.engine) else { continue };
                     // A crash ends the process; what was running is then known.
                     let _ = std::fs::write(&running, seed.to_string());
                     let level = arguments.level.unwrap_or_else(|| level_of(seed));
@@ -162,16 +178,16 @@ fn main() -> ExitCode {
                 }
                 let _ = std::fs::remove_file(&running);
             };
-            // The interpreter and the compiler recurse.
+            // The engines recurse.
             std::thread::Builder::new().stack_size(64 << 20).spawn_scoped(scope, work).expect("a thread");
         }
     });
-    let [modules, calls, returned, different, wrong] =
-        [&counts.modules, &counts.calls, &counts.returned, &differences, &counts.wrong_there]
+    let [modules, calls, returned, thrown, different, wrong] =
+        [&counts.modules, &counts.calls, &counts.returned, &counts.thrown, &differences, &counts.wrong_there]
             .map(|count| count.load(Ordering::Relaxed));
     println!(
-        "{} s on {}: {modules} modules, {calls} calls, of which {returned} returned, {different} differences, \
-         {wrong} modules that the interpreter ends wrongly",
+        "{} s on {}: {modules} modules, {calls} calls, of which {returned} returned and {thrown} threw, {different} differences, \
+         {wrong} modules that wasmi gets wrong",
         begun.elapsed().as_secs(),
         std::env::consts::ARCH,
     );

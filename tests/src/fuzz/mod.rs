@@ -6,8 +6,12 @@
 mod compare;
 mod modules;
 mod random;
+mod reference;
+mod wasmi;
+#[cfg(feature = "wasmtime")]
+mod wasmtime;
 
-pub use compare::{Counts, compare, settings};
+pub use compare::{Counts, Engine, compare, settings};
 pub use modules::{CHOICES, Sample, sample};
 pub use random::Random;
 

@@ -26,24 +26,21 @@ impl Random {
         (self.number() >> 20).is_multiple_of(n)
     }
 
-    /// A value to call a function with.
-    ///
-    /// # Panics
-    /// For a type without a default.
-    pub fn value(&mut self, ty: ValType) -> Val {
+    /// A value to call a function with; `None` for a type without a default.
+    pub fn value(&mut self, ty: ValType) -> Option<Val> {
         // Numbers at the edges of their types find more than others.
         const EDGES: [u64; 8] =
             [0, 1, u64::MAX, 1 << 31, 1 << 63, 0x7fff_ffff, 0x3ff0_0000_0000_0000, 0x7ff0_0000_0000_0000];
         let choice = self.number();
         let bits = if choice.is_multiple_of(3) { EDGES[(choice >> 8) as usize % EDGES.len()] } else { self.number() };
-        match ty {
+        Some(match ty {
             ValType::I32 => Val::I32(bits as i32),
             ValType::I64 => Val::I64(bits as i64),
             ValType::F32 => Val::F32(canonical32(bits as u32)),
             ValType::F64 => Val::F64(canonical64(bits)),
             ValType::V128 => Val::V128(u128::from(bits) | u128::from(self.number()) << 64),
-            other => Val::default_for(other).expect("a type with a default"),
-        }
+            other => return Val::default_for(other),
+        })
     }
 }
 
