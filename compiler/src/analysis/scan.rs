@@ -3,7 +3,7 @@
 use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
-use bailiwick_runtime_abi::types::WasmFeature;
+use bailiwick_runtime_abi::types::{Composite, HeapType, WasmFeature};
 use wasmparser::{BlockType, Catch, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Operands that a function may have at one time. The validator keeps even those of code that can't be reached.
@@ -107,6 +107,10 @@ pub(crate) fn scan(
             return Err(CompileError::Limit { what, limit: u64::from(MAX_OPERANDS) });
         }
         match parse::used(&operator) {
+            Ok(_) if is_collected_cast(&operator, module) => {
+                let proposal = WasmFeature::Gc.name();
+                return Err(parse::refusal(&operator, proposal, offset, Some(index)));
+            }
             Ok(feature) => uses.wasm_features |= feature.map_or(0, WasmFeature::bit),
             Err(proposal) => return Err(parse::refusal(&operator, proposal, offset, Some(index))),
         }
@@ -115,6 +119,14 @@ pub(crate) fn scan(
     operators.finish().map_err(refused)?;
     *allocations = validator.into_allocations();
     Ok(())
+}
+
+/// Whether an operator is a cast to a structure or an array that the module defines.
+fn is_collected_cast(operator: &Operator<'_>, module: &Module<'_>) -> bool {
+    parse::cast_target(operator).is_some_and(|(ty, _)| match module.heap_type(ty) {
+        HeapType::Concrete(composite, _) => composite != Composite::Func,
+        _ => false,
+    })
 }
 
 fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
@@ -188,7 +200,9 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
         | Operator::BrOnNull { relative_depth }
-        | Operator::BrOnNonNull { relative_depth } => branch(*relative_depth).unwrap_or(0),
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => branch(*relative_depth).unwrap_or(0),
         Operator::BrTable { targets } => {
             branch(targets.default()).unwrap_or(0).saturating_mul(u64::from(targets.len()) + 1)
         }

@@ -186,10 +186,37 @@ pub(crate) fn used(operator: &Operator<'_>) -> Result<Option<WasmFeature>, &'sta
         "function_references" => WasmFeature::FunctionReferences,
         "threads" => WasmFeature::Threads,
         "wide_arithmetic" => WasmFeature::WideArithmetic,
+        // References that are not collected are told apart without a collector, by what is declared with these types.
+        "gc" if is_uncollected_cast(operator) => WasmFeature::FunctionReferences,
         "gc" => WasmFeature::Gc,
         other => return Err(if other.is_empty() { "unknown" } else { other }),
     };
     if NOT_YET.contains(&feature) { Err(feature.name()) } else { Ok(Some(feature)) }
+}
+
+/// What a cast or a test is to, and whether to null.
+pub(crate) fn cast_target(operator: &Operator<'_>) -> Option<(wasmparser::HeapType, bool)> {
+    match *operator {
+        Operator::RefTestNonNull { hty } | Operator::RefCastNonNull { hty } => Some((hty, false)),
+        Operator::RefTestNullable { hty } | Operator::RefCastNullable { hty } => Some((hty, true)),
+        Operator::BrOnCast { to_ref_type: ty, .. } | Operator::BrOnCastFail { to_ref_type: ty, .. } => {
+            Some((ty.heap_type(), ty.is_nullable()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an operator is a cast or a test of a function, a host value or an exception. Of a type that a module defines, it
+/// is not known here which kind it is of.
+fn is_uncollected_cast(operator: &Operator<'_>) -> bool {
+    use wasmparser::{AbstractHeapType as Type, HeapType};
+    match cast_target(operator) {
+        Some((HeapType::Abstract { shared: false, ty }, _)) => {
+            matches!(ty, Type::Func | Type::NoFunc | Type::Extern | Type::NoExtern | Type::Exn | Type::NoExn)
+        }
+        Some((HeapType::Concrete(_), _)) => true,
+        _ => false,
+    }
 }
 
 /// The refusal of an operator, by the proposal that [`used`] gave.

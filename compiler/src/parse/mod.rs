@@ -11,7 +11,7 @@ mod features;
 
 pub(crate) use declared::with_foundations;
 pub use features::WasmFeatures;
-pub(crate) use features::{FEATURES, NOT_YET, refusal, used};
+pub(crate) use features::{FEATURES, NOT_YET, cast_target, refusal, used};
 
 use crate::error::{CompileError, Result};
 use crate::module::{
@@ -447,6 +447,17 @@ impl Module<'_> {
                 self.definitions.get(*index as usize).map_or(Composite::Func, |definition| definition.composite);
         }
         ty
+    }
+
+    /// What a reference of a body is to.
+    pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
+        match heap_type(ty) {
+            HeapType::Concrete(_, index) => {
+                let composite = self.definitions.get(index as usize).map(|definition| definition.composite);
+                HeapType::Concrete(composite.unwrap_or(Composite::Func), index)
+            }
+            other => other,
+        }
     }
 
     fn ref_type(&self, ty: wasmparser::RefType) -> ValType {

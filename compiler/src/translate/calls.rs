@@ -197,10 +197,7 @@ impl Translator<'_, '_> {
     /// Traps if the function of a record is not of this type. Only for a type that others may be subtypes of is there a
     /// second question, which the loader answers.
     fn check_type(&mut self, type_index: u32, record: Value) {
-        let canonical = self.env.facts.canonical[type_index as usize];
-        let type_id = self.layout().type_id(canonical);
-        let expected = self.load_fixed(I32, self.context, type_id);
-        let found = self.load(I32, Region::Funcrefs, record, FUNCREF_TYPE);
+        let (found, expected) = self.found_and_expected(type_index, record);
         if self.env.module.definitions[type_index as usize].is_final {
             let differs = self.builder.ins().icmp(IntCC::NotEqual, found, expected);
             return self.trap_if(differs, TrapCode::BadSignature);
@@ -219,6 +216,14 @@ impl Translator<'_, '_> {
         self.builder.ins().jump(matches, &[]);
         self.builder.seal_block(matches);
         self.builder.switch_to_block(matches);
+    }
+
+    /// The group's ids of the type of a record's function, and of a type of the module.
+    pub(super) fn found_and_expected(&mut self, type_index: u32, record: Value) -> (Value, Value) {
+        let canonical = self.env.facts.canonical[type_index as usize];
+        let type_id = self.layout().type_id(canonical);
+        let expected = self.load_fixed(I32, self.context, type_id);
+        (self.load(I32, Region::Funcrefs, record, FUNCREF_TYPE), expected)
     }
 
     /// Pops a reference: the function that it is to, whose type the reference's type says.

@@ -27,6 +27,7 @@ mod atomic;
 mod bounds;
 mod bulk;
 mod calls;
+mod casts;
 mod control;
 mod env;
 mod exceptions;
@@ -301,6 +302,16 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::RefAsNonNull => self.ref_as_non_null(),
             Operator::BrOnNull { relative_depth } => self.br_on_null(*relative_depth),
             Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(*relative_depth),
+            Operator::RefTestNonNull { hty } => self.ref_test(*hty, false),
+            Operator::RefTestNullable { hty } => self.ref_test(*hty, true),
+            Operator::RefCastNonNull { hty } => self.ref_cast(*hty, false),
+            Operator::RefCastNullable { hty } => self.ref_cast(*hty, true),
+            Operator::BrOnCast { relative_depth, to_ref_type, .. } => {
+                self.br_on_cast(*relative_depth, *to_ref_type, true);
+            }
+            Operator::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+                self.br_on_cast(*relative_depth, *to_ref_type, false);
+            }
 
             Operator::TableGet { table } => self.table_get(*table),
             Operator::TableSet { table } => self.table_set(*table),

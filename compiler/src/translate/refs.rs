@@ -102,7 +102,7 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on in a block to which there is a jump with a reference that is not null, which is pushed.
-    fn go_on_with(&mut self, next: cranelift_codegen::ir::Block, reference: Value) {
+    pub(super) fn go_on_with(&mut self, next: cranelift_codegen::ir::Block, reference: Value) {
         let tested = self.builder.append_block_param(next, I64);
         if self.exceptions.has(reference) {
             self.note_exception(tested);

@@ -187,7 +187,7 @@ fn main() -> ExitCode {
             .map(|count| count.load(Ordering::Relaxed));
     println!(
         "{} s on {}: {modules} modules, {calls} calls, of which {returned} returned and {thrown} threw, {different} differences, \
-         {wrong} modules that wasmi gets wrong",
+         {wrong} modules in which wasmi alone differs",
         begun.elapsed().as_secs(),
         std::env::consts::ARCH,
     );

@@ -69,11 +69,14 @@ const WORDS: &[(&str, &str)] = &[
     ("integer representation too long", "resizable limits flags"),
     ("integer representation too long", "invalid memory limits flags"),
     ("integer representation too long", "invalid leading byte (0xe0) for type"),
+    // A number of 33 bits where a type may stand.
+    ("integer representation", "invalid value type"),
     ("malformed memop flags", "malformed memop: reserved flags bits set"),
     ("illegal opcode ff", "illegal opcode: 0xff"),
     ("i32 constant", "invalid var_u32: integer too large"),
     // Rules of validation.
     ("memory size must be at most 65536 pages (4GiB)", "memory size must be at most 0x10000 65536-byte pages"),
+    ("unknown type", "type index greater than implementation limits"),
     ("invalid lane index", "SIMD index out of bounds"),
     ("immutable global", "global is immutable"),
     ("immutable array", "array is immutable"),
