@@ -14,6 +14,8 @@ const MAX_OPERANDS: u32 = 1_000_000;
 const MAX_PASSED: u64 = 8_000_000;
 /// See [`MAX_PASSED`].
 const MAX_PASSED_PER_BYTE: u64 = 8;
+/// As how many values a clause of a `try_table` counts for each call that it is in force for.
+const CLAUSE: u64 = 4;
 
 /// What bodies do to the module's entities. Each list is in no order, but where it says so, and may repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,14 +95,20 @@ pub(crate) fn scan(
         // In front of validation, which takes the time that is to be bounded.
         uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
         if calls(&operator) {
-            uses.passed = uses.passed.saturating_add(tries.last().map_or(0, |(_, clauses)| *clauses));
+            let clauses = tries.last().map_or(0, |(_, clauses)| *clauses);
+            uses.passed = uses.passed.saturating_add(clauses.saturating_mul(CLAUSE));
         }
         uses.check(wasm)?;
         validator.op(offset, &operator).map_err(refused)?;
         tries.truncate(tries.partition_point(|&(height, _)| height <= validator.control_stack_height()));
         if let Operator::TryTable { try_table } = &operator {
-            let outer = tries.last().map_or(0, |(_, clauses)| *clauses);
-            tries.push((validator.control_stack_height(), outer + try_table.catches.len() as u64));
+            let all = |catch: &Catch| matches!(catch, Catch::All { .. } | Catch::AllRef { .. });
+            let clauses = match try_table.catches.iter().position(all) {
+                // Nothing gets past this one.
+                Some(last) => last as u64 + 1,
+                None => try_table.catches.len() as u64 + tries.last().map_or(0, |(_, clauses)| *clauses),
+            };
+            tries.push((validator.control_stack_height(), clauses));
         }
         if validator.operand_stack_height() > MAX_OPERANDS {
             let what = format!("function {index} has more operands at one time than that");
