@@ -28,6 +28,8 @@ pub(crate) struct Uses {
     pub grown_tables: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
+    /// Tags that a `throw` names.
+    pub thrown_tags: Vec<u32>,
     /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
     pub calls: Vec<(u32, u32)>,
     /// Indirect calls, through tables and by reference, by caller and type. Those of one caller are in the order of its body.
@@ -48,6 +50,7 @@ impl Uses {
             (&mut self.touched_tables, &other.touched_tables),
             (&mut self.grown_tables, &other.grown_tables),
             (&mut self.ref_funcs, &other.ref_funcs),
+            (&mut self.thrown_tags, &other.thrown_tags),
             (&mut self.calling, &other.calling),
         ] {
             all.extend(more);
@@ -129,6 +132,7 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
     match *operator {
         Operator::GlobalSet { global_index } => add(&mut uses.set_globals, global_index),
         Operator::RefFunc { function_index } => add(&mut uses.ref_funcs, function_index),
+        Operator::Throw { tag_index } => add(&mut uses.thrown_tags, tag_index),
         Operator::TableGet { table }
         | Operator::TableSet { table }
         | Operator::TableFill { table }
