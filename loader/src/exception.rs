@@ -10,7 +10,7 @@
 use crate::activation::GroupRecord;
 use crate::error::Error;
 use crate::frames::frames;
-use crate::group::{AsGroup, Inner, inner};
+use crate::group::{AsGroup, Inner, Refused, inner};
 use crate::host::HostError;
 use crate::tag::Tag;
 use crate::trap::Backtrace;
@@ -254,6 +254,10 @@ impl Inner {
             let roots = self.references(tag, &values)?;
             self.collect(roots)?;
             if beyond(self, limits) {
+                self.refused = Some(match self.exceptions.live >= limits.0 {
+                    true => Refused::Exceptions(limits.0 as u64),
+                    false => Refused::ExceptionBytes(limits.1),
+                });
                 return Err(Error::trap(TrapCode::LimitExceeded));
             }
         }

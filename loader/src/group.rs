@@ -61,7 +61,8 @@ impl Default for GroupConfig {
     }
 }
 
-/// A limit of [`GroupConfig`] that a guest's `memory.grow` or `table.grow` ran into. The guest only sees that it failed.
+/// A limit of [`GroupConfig`] that a guest ran into. It only sees that its `memory.grow` or `table.grow` failed; of one
+/// exception too many it sees nothing, since that is a trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -69,6 +70,10 @@ pub enum Refused {
     MemoryBytes(u64),
     /// [`GroupConfig::max_table_elements`].
     TableElements(u64),
+    /// [`GroupConfig::max_exceptions`].
+    Exceptions(u64),
+    /// [`GroupConfig::max_exception_bytes`].
+    ExceptionBytes(u64),
 }
 
 /// Linked instances, and all that they hold: memories, tables, globals, host functions, one guest stack.
@@ -118,7 +123,7 @@ pub(crate) struct Inner {
     pub exceptions: Exceptions,
     pub externs: Vec<Box<dyn Any + Send>>,
     pub interrupt: Arc<Interrupt>,
-    /// The last limit of the configuration that a guest's growth ran into.
+    /// The last limit of the configuration that a guest ran into.
     pub refused: Option<Refused>,
     /// Why a host function or builtin refused; taken by whoever entered.
     pub pending: Option<HostError>,
@@ -246,7 +251,7 @@ impl Group {
         InterruptHandle { interrupt: unsafe { self.inner.as_ref() }.interrupt.clone() }
     }
 
-    /// The last limit of the configuration that a guest's growth ran into, if any did.
+    /// The last limit of the configuration that a guest ran into, if any did.
     pub fn refused(&self) -> Option<Refused> {
         // SAFETY: as in `inner`, shared.
         unsafe { self.inner.as_ref() }.refused

@@ -1,4 +1,4 @@
-//! Limits on what a guest may take: by `GroupConfig`, and by `--max-memory`, `--max-stack` and `--max-table`.
+//! Limits on what a guest may take: by `GroupConfig`, and by `--max-memory`, `--max-stack`, `--max-table` and `--max-exceptions`.
 
 mod common;
 
@@ -225,6 +225,31 @@ fn a_table_that_may_not_grow_fails_to_and_a_note_names_the_option() {
     place.run(&["--max-table", "100", text(&app)]).with(8).silently();
     place.run(&[text(&app)]).with(8).silently();
     place.run(&["--max-table", "9", text(&app)]).with(1).says(&["app.wat", "max_table"]);
+}
+
+/// One more than may be reached is a trap; those that nobody can reach do not count.
+#[test]
+fn exceptions_that_are_kept_have_a_limit_and_a_note_names_the_option() {
+    let place = Place::new();
+    let keep = |name: &str, count: u32, index: &str| {
+        let wat = format!(
+            r#"(module (tag $e) (table $t 1000 exnref)
+                (func (export "_start") (local $i i32)
+                    (loop $l
+                        (table.set $t {index}
+                            (block $h (result exnref) (try_table (catch_all_ref $h) (throw $e)) unreachable))
+                        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                        (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))))"#
+        );
+        place.file(name, wat)
+    };
+    let kept = keep("kept.wat", 100, "(local.get $i)");
+    place.run(&[text(&kept)]).with(0).silently();
+    place.run(&["--max-exceptions", "100", text(&kept)]).with(0).silently();
+    place.run(&["--max-exceptions", "99", text(&kept)]).with(134).says(&["resource limit", "note", "--max-exceptions"]);
+    let forgotten = keep("forgotten.wat", 10_000, "(i32.const 0)");
+    place.run(&["--max-exceptions", "2", text(&forgotten)]).with(0).silently();
+    place.run(&["--max-exceptions", "-1", text(&kept)]).with(2).says(&["--max-exceptions"]);
 }
 
 #[test]

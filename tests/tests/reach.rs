@@ -531,3 +531,27 @@ fn a_call_of_a_type_may_find_a_subtype_and_an_import_of_a_supertype() {
     expect(reach("(return_call_indirect $t (type $c) (i32.const 0))"), &["a", "b", "c"]);
     expect(reach("(call_indirect $t (type $other) (i32.const 7) (i32.const 0))"), &["other"]);
 }
+
+/// Whoever has the tag catches what is thrown, and whoever calls the module sees what it carries, whoever has the tag.
+#[test]
+fn what_exceptions_carry_is_handed_out() {
+    let kinds = [r#"(tag $e (import "m" "tag") (param funcref))"#, r#"(tag $e (export "tag") (param funcref))"#];
+    for tag in kinds.into_iter().chain(["(tag $e (param i32 funcref))", "(tag $e (param (ref $t)))"]) {
+        let number = if tag.contains("i32") { "(i32.const 0)" } else { "" };
+        let wat = format!(
+            r#"(module (type $t (func)) (import "m" "a" (func $a)) (import "m" "b" (func $b)) {tag}
+                (elem declare func $f) (func $f (call $a)) (func $never (call $b))
+                (func (export "run") (throw $e {number} (ref.func $f))))"#
+        );
+        let found = reaches(&binary(&wat));
+        let how = |name: &str| found.iter().find(|(known, _)| known == name).map(|(_, how)| how.as_str());
+        assert_eq!((how("a"), how("b")), (Some("reference f a"), Some("no")), "{tag}");
+    }
+    // Numbers hand out nothing, nor does a tag by which nothing is thrown.
+    check(
+        "a",
+        r#"(tag $e (param i32)) (tag (export "other") (param funcref)) (elem declare func $f) (func $f (call $a))
+           (func $run (export "run") (drop (ref.func $f)) (throw $e (i32.const 0)))"#,
+        &[("a", "no")],
+    );
+}

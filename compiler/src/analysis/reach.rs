@@ -8,8 +8,10 @@
 //!   reference is made to; and an imported one of a supertype, since what it is linked to may be of any subtype of what it
 //!   was declared to be. References are made by `ref.func`, element segments and initial values; a segment that only
 //!   declares makes none.
-//! * by others: they see the tables and globals that are imported or exported, and what is passed to imports and returned
-//!   by exports. If code may put a reference where they see it, they may call every function that a reference is made to.
+//! * by others: they see the tables and globals that are imported or exported, what is passed to imports and returned
+//!   by exports, and what is thrown: whoever uses the module sees what an exception carries that it does not catch, though
+//!   nobody else has its tag. If code may put a reference where they see it, they may call every function that a reference
+//!   is made to.
 //!
 //! Time and space are linear in the module: each type's functions are walked once, when the first indirect call of the
 //! type is found to run.
@@ -189,11 +191,13 @@ impl<'a> Search<'a> {
         let returned = self.queue.iter().any(|&function| has_functions(&module.function_type(function).results));
         let imported = 0..module.imported_functions;
         let passed = imported.into_iter().any(|function| has_functions(&module.function_type(function).params));
+        let thrown =
+            uses.thrown_tags.iter().any(|&tag| has_functions(&module.types[module.tags[tag as usize] as usize].params));
         let is_function = ValType::is_function;
         let stored =
             uses.touched_tables.iter().any(|&i| table_seen(i) && is_function(module.tables[i as usize].element_type))
                 || uses.set_globals.iter().any(|&i| global_seen(i) && is_function(module.globals[i as usize].val_type));
-        if returned || passed || stored {
+        if returned || passed || thrown || stored {
             for i in 0..self.referenced.items.len() {
                 self.add_root(self.referenced.items[i], Root::Reference, NONE);
             }

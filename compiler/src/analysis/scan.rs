@@ -14,6 +14,8 @@ const MAX_OPERANDS: u32 = 1_000_000;
 const MAX_PASSED: u64 = 8_000_000;
 /// See [`MAX_PASSED`].
 const MAX_PASSED_PER_BYTE: u64 = 8;
+/// As how many values a clause of a `try_table` counts for each call that it is in force for.
+const CLAUSE: u64 = 4;
 
 /// What bodies do to the module's entities. Each list is in no order, but where it says so, and may repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(crate) struct Uses {
     pub grown_tables: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
+    /// Tags that a `throw` names.
+    pub thrown_tags: Vec<u32>,
     /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
     pub calls: Vec<(u32, u32)>,
     /// Indirect calls, through tables and by reference, by caller and type. Those of one caller are in the order of its body.
@@ -46,6 +50,7 @@ impl Uses {
             (&mut self.touched_tables, &other.touched_tables),
             (&mut self.grown_tables, &other.grown_tables),
             (&mut self.ref_funcs, &other.ref_funcs),
+            (&mut self.thrown_tags, &other.thrown_tags),
             (&mut self.calling, &other.calling),
         ] {
             all.extend(more);
@@ -93,14 +98,20 @@ pub(crate) fn scan(
         // In front of validation, which takes the time that is to be bounded.
         uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
         if calls(&operator) {
-            uses.passed = uses.passed.saturating_add(tries.last().map_or(0, |(_, clauses)| *clauses));
+            let clauses = tries.last().map_or(0, |(_, clauses)| *clauses);
+            uses.passed = uses.passed.saturating_add(clauses.saturating_mul(CLAUSE));
         }
         uses.check(wasm)?;
         validator.op(offset, &operator).map_err(refused)?;
         tries.truncate(tries.partition_point(|&(height, _)| height <= validator.control_stack_height()));
         if let Operator::TryTable { try_table } = &operator {
-            let outer = tries.last().map_or(0, |(_, clauses)| *clauses);
-            tries.push((validator.control_stack_height(), outer + try_table.catches.len() as u64));
+            let all = |catch: &Catch| matches!(catch, Catch::All { .. } | Catch::AllRef { .. });
+            let clauses = match try_table.catches.iter().position(all) {
+                // Nothing gets past this one.
+                Some(last) => last as u64 + 1,
+                None => try_table.catches.len() as u64 + tries.last().map_or(0, |(_, clauses)| *clauses),
+            };
+            tries.push((validator.control_stack_height(), clauses));
         }
         if validator.operand_stack_height() > MAX_OPERANDS {
             let what = format!("function {index} has more operands at one time than that");
@@ -133,6 +144,7 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
     match *operator {
         Operator::GlobalSet { global_index } => add(&mut uses.set_globals, global_index),
         Operator::RefFunc { function_index } => add(&mut uses.ref_funcs, function_index),
+        Operator::Throw { tag_index } => add(&mut uses.thrown_tags, tag_index),
         Operator::TableGet { table }
         | Operator::TableSet { table }
         | Operator::TableFill { table }

@@ -307,6 +307,9 @@ fn needed(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Opt
 }
 
 #[cfg(test)]
+mod operators;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

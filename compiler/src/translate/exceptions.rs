@@ -4,6 +4,9 @@
 //! address, which only a throw reads. A handler is entered with the exception in one register and the address of what
 //! it carries in another, and goes on as a branch to its label. `throw` is a call itself.
 //!
+//! What it does cost is registers: none survives a throw. A function with such a call saves on entry all that its caller
+//! keeps, and has what it needs after the call in its frame.
+//!
 //! Exceptions are collected, so the loader must find every reference to one that a function still needs while it calls:
 //! values are declared to the code generator, which keeps them in the frame across calls and says where.
 
@@ -27,6 +30,13 @@ use wasmparser::{Catch, TryTable};
 /// References to exceptions in a function, times its calls and blocks: how much the code generator may have to write
 /// down, each reference for each of them.
 const MAX_STACK_MAPS: u64 = 32 << 20;
+
+/// Handlers of a function, counted once for each call that has them: the code generator takes hundreds of bytes for each.
+const MAX_HANDLERS: u64 = 1 << 20;
+
+/// What a function may have of these, and of places that they lead to, and still be optimised: of the latter, the
+/// allocator of registers takes the square.
+const OPTIMISED: (u64, u64) = (50_000, 2000);
 
 /// A clause of a `try_table`.
 pub(super) struct Clause {
@@ -53,12 +63,21 @@ pub(super) struct Exceptions {
     calls: u64,
     /// How many entries these have for locals on the stack.
     entries: u64,
+    /// How many handlers these have.
+    handlers: u64,
+    /// How many places handlers lead to.
+    landings: u64,
 }
 
 impl Exceptions {
     /// Whether a value is a reference to an exception.
     pub fn has(&self, value: Value) -> bool {
         self.noted.contains(&value)
+    }
+
+    /// Whether there are more handlers than optimisation should see.
+    pub fn many(&self) -> bool {
+        self.handlers > OPTIMISED.0 || self.landings > OPTIMISED.1
     }
 
     /// Refuses a function that would take too much memory.
@@ -72,6 +91,10 @@ impl Exceptions {
             let what =
                 format!("function {function} has more references to exceptions, times calls and blocks, than that");
             return Err(CompileError::Limit { what, limit: MAX_STACK_MAPS });
+        }
+        if self.handlers > MAX_HANDLERS {
+            let what = format!("the calls of function {function} have more handlers of exceptions than that");
+            return Err(CompileError::Limit { what, limit: MAX_HANDLERS });
         }
         Ok(())
     }
@@ -126,6 +149,10 @@ impl Translator<'_, '_> {
     /// The handlers of a call at this place, the innermost first, and the block in which it returns; `None` if it has
     /// none.
     pub(super) fn handlers(&mut self, signature: SigRef) -> Option<(ExceptionTable, Block)> {
+        if self.exceptions.handlers > MAX_HANDLERS {
+            // The function will be refused.
+            return None;
+        }
         let mut items = Vec::new();
         let mut seen = HashSet::new();
         let clauses = self.frames.iter_mut().rev().filter_map(|frame| match &mut frame.kind {
@@ -142,6 +169,7 @@ impl Translator<'_, '_> {
                 builder.append_block_param(block, I64);
                 builder.append_block_param(block, I64);
                 builder.set_cold_block(block);
+                self.exceptions.landings += 1;
                 block
             });
             let args = [BlockArg::TryCallExn(0), BlockArg::TryCallExn(1)];
@@ -157,6 +185,7 @@ impl Translator<'_, '_> {
         if items.is_empty() {
             return None;
         }
+        self.exceptions.handlers += items.len() as u64;
         // The loader tells by the context which instance's tags these are.
         items.insert(0, ExceptionTableItem::Context(self.context));
         let types: Vec<_> =

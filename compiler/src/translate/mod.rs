@@ -196,6 +196,7 @@ impl<'a, 'f> Translator<'a, 'f> {
                 || dfg.num_blocks() > full::BLOCKS
                 || self.stack.len() > full::OPERANDS
                 || self.locals.many()
+                || self.exceptions.many()
         };
         let crowded = || self.loops > full::NESTED_LOOPS || self.locals.crowded(dfg.num_blocks());
         dfg.num_values() > MAX_VALUES

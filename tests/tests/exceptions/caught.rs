@@ -1,8 +1,8 @@
 //! Which handler gets an exception, and with what.
 
 use super::{Guest, artifacts, each};
-use bailiwick_compiler::{Options, compile, emit_clif};
-use bailiwick_loader::{Error, Group, GroupConfig, Imports, TrapCode, Val};
+use bailiwick_compiler::{CompileError, Options, compile, emit_asm, emit_clif, parse_target};
+use bailiwick_loader::{Artifact, Error, Group, GroupConfig, Imports, TrapCode, Val};
 use bailiwick_runtime_abi::format::Table;
 use bailiwick_tests::compile::{artifact, artifact_bytes, binary};
 
@@ -322,6 +322,78 @@ fn a_try_table_costs_nothing_where_nothing_is_thrown() {
     assert!(without.view().handler_sites().is_empty() && without.view().root_sites().is_empty());
     let artifact = compile(&binary(with), &Options::default()).unwrap();
     assert_eq!(bailiwick_loader::Artifact::from_bytes(&artifact, "t").unwrap().view().handlers().len(), 1);
+}
+
+/// Instructions from the entry of a function to its first return, but for jumps, which may go to what follows, and for moves
+/// among registers and the frame; and how many notes there are of registers that are saved because the caller keeps them.
+fn instructions(asm: &str, name: &str) -> (usize, usize) {
+    let start = asm.find(&format!(";; {name}\n")).unwrap_or_else(|| panic!("no {name}: {asm}"));
+    let lines = asm[start..].lines().skip(1).map(str::trim);
+    let hot: Vec<&str> = lines.take_while(|line| !line.starts_with("ret")).collect();
+    let counts = |line: &str| {
+        let none = ["unwind", "block", "jmp ", "b label", "sequence_point"].iter().any(|what| line.starts_with(what));
+        let frame = ["%rsp", " sp", "[sp"].iter().any(|what| line.contains(what));
+        let moves = line.starts_with("mov") && !line.contains('(');
+        !none && !frame && !moves
+    };
+    let saved = hot.iter().filter(|line| line.starts_with("unwind SaveReg")).count();
+    (hot.iter().filter(|line| counts(line)).count(), saved)
+}
+
+/// The same instructions as without, whatever is called, and on both architectures. What it does cost is registers: none
+/// survives a throw, so those that the caller keeps are saved on entry, and what is needed after a call is in the frame.
+#[test]
+fn a_try_table_adds_no_instructions_but_moves() {
+    let wat = r#"(module
+        (tag $e (param i32)) (import "a" "f" (func $f (param i32) (result i32)))
+        (table $t (export "t") 9 funcref) (type $t (func (param i32) (result i32))) (memory 1)
+        (func $own (param i32) (result i32) (i32.load (local.get 0)))
+        (func $with (param i32 i32) (result i32)
+            (block $h (result i32)
+                (try_table (result i32) (catch $e $h)
+                    (i32.add (call $own (local.get 0)) (call $f (local.get 1)))
+                    (call_indirect $t (type $t) (local.get 0)))))
+        (func $without (param i32 i32) (result i32)
+            (block $h (result i32)
+                (block (result i32)
+                    (i32.add (call $own (local.get 0)) (call $f (local.get 1)))
+                    (call_indirect $t (type $t) (local.get 0))))))"#;
+    for (triple, callee_saved) in [("x86_64-unknown-linux-gnu", 5), ("aarch64-unknown-linux-gnu", 18)] {
+        let options = Options { target: parse_target(triple).unwrap(), ..Options::default() };
+        let asm = emit_asm(&binary(wat), &options).unwrap();
+        let ((with, saved), (without, _)) = (instructions(&asm, "with"), instructions(&asm, "without"));
+        assert!(with == without && with > 10, "{triple}: {with}, {without}: {asm}");
+        assert_eq!(saved, callee_saved, "{triple}: {asm}");
+    }
+}
+
+/// Every call has a record of each handler that it may go to: a small module could have any number of them.
+#[test]
+fn more_handlers_than_are_compiled_are_refused_and_many_are_compiled_with_less_effort() {
+    let module = |tags: usize, calls: usize, all: &str| {
+        let declared: String = (0..tags).map(|i| format!("(tag $e{i})")).collect();
+        let clauses: String = (0..tags).map(|i| format!("(catch $e{i} $h)")).collect();
+        let wat = format!(
+            r#"(module {declared} (func $f (throw $e{})) (func (export "run")
+                (block $h (try_table {clauses} {} unreachable))))"#,
+            tags - 1,
+            format!("(try_table {all} (call $f))").repeat(calls)
+        );
+        binary(&wat)
+    };
+    for (tags, calls) in [(10_000, 780), (1000, 8000), (1_000, 2200)] {
+        match compile(&module(tags, calls, ""), &Options::default()) {
+            Err(CompileError::Limit { .. }) => {}
+            other => panic!("{tags} tags, {calls} calls: {:?}", other.map(|bytes| bytes.len())),
+        }
+    }
+    // One clause that gets everything hides all others.
+    compile(&module(1000, 8000, "(catch_all 0)"), &Options::default()).unwrap();
+    for (tags, calls) in [(10_000, 3), (100, 1000)] {
+        let artifact = Artifact::from_bytes(&compile(&module(tags, calls, ""), &Options::default()).unwrap(), "many");
+        let mut guest = Guest::of(&artifact.unwrap(), &Imports::new(), GroupConfig::default());
+        guest.call("run", &[]).unwrap();
+    }
 }
 
 /// A damaged table is a typed error, however it was damaged: the checksum is compared before it is used.

@@ -199,3 +199,46 @@ fn locals_on_the_stack_are_found() {
     );
     each(&wat, |guest| assert_eq!(guest.value("run", &[Val::I32(1)]), Val::I32(11)));
 }
+
+/// What only the frames of guests that wait for others hold, while the innermost of them has the store collected: in locals
+/// and operands of all these, and as what one has passed on.
+#[test]
+fn what_waiting_activations_hold_survives() {
+    let wat = r#"(module
+        (import "host" "down" (func $down (param i32)))
+        (tag $e (param i32))
+        (func $catch (param i32) (result exnref)
+            (block $h (result exnref)
+                (try_table (catch_all_ref $h) (throw $e (local.get 0)))
+                unreachable))
+        (func $number (param exnref) (result i32)
+            (block $h (result i32) (try_table (catch $e $h) (throw_ref (local.get 0))) unreachable))
+        (func $many (param i32)
+            (loop $l
+                (drop (call $catch (local.get 0)))
+                (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+        (func $inside (param exnref i32) (result i32)
+            (call $down (i32.sub (local.get 1) (i32.const 1)))
+            (call $number (local.get 0)))
+        ;; Its own depth, three times, by exceptions that were made on the way down and are read on the way up.
+        (func (export "run") (param $depth i32) (result i32) (local $x exnref)
+            (if (i32.eqz (local.get $depth)) (then (call $many (i32.const 10000)) (return (i32.const 0))))
+            (local.set $x (call $catch (local.get $depth)))
+            (call $catch (local.get $depth))
+            (call $inside (call $catch (local.get $depth)) (local.get $depth))
+            (local.set $depth)
+            (call $number)
+            (call $number (local.get $x))
+            (i32.add)
+            (i32.add (local.get $depth))))"#;
+    for artifact in artifacts(wat) {
+        let mut imports = Imports::new();
+        imports.func("host", "down", |caller: &mut Caller<'_>, depth: i32| {
+            let run = caller.export("run").expect("an export");
+            assert_eq!(run.call(caller, &[Val::I32(depth)])?, [Val::I32(3 * depth)]);
+            Ok(())
+        });
+        let mut guest = Guest::of(&artifact, &imports, small());
+        assert_eq!(guest.value("run", &[Val::I32(50)]), Val::I32(150));
+    }
+}

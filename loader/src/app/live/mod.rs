@@ -412,5 +412,8 @@ fn config_of(limits: &super::limits::Limits) -> GroupConfig {
     if let Some(elements) = limits.table {
         config.max_table_elements = elements;
     }
+    if let Some(exceptions) = limits.exceptions {
+        config.max_exceptions = usize::try_from(exceptions).unwrap_or(usize::MAX);
+    }
     config
 }
