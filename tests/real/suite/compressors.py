@@ -86,6 +86,16 @@ def round_trips(program, levels):
     return check
 
 
+def with_vectors(program, levels):
+    """The same as loops that the compiler has made of vectors."""
+    def check(run):
+        features = run.features(program)
+        if "simd" not in features:
+            raise Failure(f"the build has no vectors: {features}")
+        return round_trips(program, levels)(run)
+    return check
+
+
 def damage(program):
     def check(run):
         twins = Twins(run, program, f"{program}-damage")
@@ -116,4 +126,6 @@ CASES = [
     Case("zlib: damage", ["zlib"], damage("zlib"), True),
     Case("zstd: round trips", ["zstd"], round_trips("zstd", [1, 3, 9, 19]), True),
     Case("zstd: damage", ["zstd"], damage("zstd"), True),
+    Case("zlib with vectors: round trips", ["zlib-vectors"], with_vectors("zlib-vectors", [6]), True),
+    Case("zstd with vectors: round trips", ["zstd-vectors"], with_vectors("zstd-vectors", [3]), True),
 ]
