@@ -30,6 +30,8 @@ class Build(NamedTuple):
     """What WebAssembly's build has besides."""
     stack: int = 1
     """MiB of stack in the guest's memory."""
+    native: bool = True
+    """Whether it is built natively too. If not, another program's native build is there to compare with."""
 
 
 # Parts of WASI's C library that must be asked for.
@@ -80,9 +82,10 @@ BUILDS = {
 }
 
 # The same with what WebAssembly has had since: vectors, which the compiler makes of loops, and all that Clang 19 knows.
-BUILDS["zstd-vectors"] = BUILDS["zstd"]._replace(wasm=["-O3", "-msimd128", "-mrelaxed-simd"])
-BUILDS["zlib-vectors"] = BUILDS["zlib"]._replace(wasm=["-O3", "-msimd128", "-mrelaxed-simd"])
-BUILDS["qjs-newest"] = BUILDS["qjs"]._replace(wasm=[*BUILDS["qjs"].wasm, "-mcpu=bleeding-edge"])
+VECTORS = ["-O3", "-msimd128", "-mrelaxed-simd"]
+BUILDS["zstd-vectors"] = BUILDS["zstd"]._replace(wasm=VECTORS, native=False)
+BUILDS["zlib-vectors"] = BUILDS["zlib"]._replace(wasm=VECTORS, native=False)
+BUILDS["qjs-newest"] = BUILDS["qjs"]._replace(wasm=[*BUILDS["qjs"].wasm, "-mcpu=bleeding-edge"], native=False)
 
 COMMON = ["-O2", "-w"]
 WASM = ["clang-19", "--target=wasm32-wasi", "--sysroot=/usr"]
@@ -139,7 +142,7 @@ def step(program, command, **options):
 
 
 def build(cache, program, package_folder):
-    """The folder with PROGRAM (native) and PROGRAM.wasm."""
+    """The folder with PROGRAM.wasm and, natively, PROGRAM."""
     require_compilers()
     recipe = BUILDS[program]
     root = package_folder / recipe.folder
@@ -158,8 +161,9 @@ def build(cache, program, package_folder):
                 [*[word for word in recipe.wasm if word.startswith("-l")],
                  # The stack lies lowest, so that it overflows into a trap and not into data.
                  f"-Wl,--stack-first,-z,stack-size={recipe.stack << 20}"]),
-            made / program: ([*NATIVE, *COMMON, *recipe.options], NATIVE_LIBRARIES),
         }
+        if recipe.native:
+            sides[made / program] = ([*NATIVE, *COMMON, *recipe.options], NATIVE_LIBRARIES)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects, jobs = {}, []
             for output, (command, _) in sides.items():
