@@ -203,6 +203,34 @@ fn a_function_whose_values_are_too_many_is_refused() {
     refused(&module(&[UNIT.to_vec()], &table, &[body]), "computes more values than that");
 }
 
+/// A module with a function `f` that takes nothing, `h` that takes an exception, a global of one, and these bodies.
+fn with_exceptions(bodies: &[&str]) -> Vec<u8> {
+    let functions: Vec<String> = bodies.iter().map(|body| format!("(func {body})")).collect();
+    let imports = r#"(import "" "f" (func $f)) (import "" "h" (func $h (param exnref)))"#;
+    let text = format!("(module {imports} (global $e (mut exnref) (ref.null exn)) {})", functions.concat());
+    binary(text.as_bytes()).unwrap().into_owned()
+}
+
+#[test]
+fn references_to_exceptions_are_counted_where_they_are_needed() {
+    // As destructors of C++ are: thousands of handlers, each of which calls and throws again.
+    let handler = "(block $next
+        (block $out (result exnref) (try_table (catch_all_ref $out) (call $f)) (br $next))
+        (local.set 0) (call $f) (throw_ref (local.get 0)))";
+    compiles(&with_exceptions(&[&format!("(local exnref) {}", handler.repeat(4000))]));
+    // Thousands across each of thousands of calls.
+    let many = ["(global.get $e)", "(call $f)", "(call $h)"].map(|code| code.repeat(6000)).concat();
+    refused(&with_exceptions(&[&many]), "the references to exceptions of function 2, for each call");
+}
+
+#[test]
+fn a_refused_function_leaves_nothing_behind_for_the_next() {
+    // The larger one comes first, and its error is the only one.
+    let many = ["(global.get $e)", "(call $f)", "(call $h)"].map(|code| code.repeat(6000)).concat();
+    let small = "(local i32) (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))";
+    refused(&with_exceptions(&[small, &many]), "of function 3");
+}
+
 #[test]
 fn many_of_everything() {
     let empty = [0, 0x0b].to_vec();

@@ -13,6 +13,7 @@
 use super::Translator;
 use super::control::Kind;
 use super::env::{Region, clif_type, trap_code};
+use super::stack_maps;
 use crate::error::{CompileError, Result};
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::convention::VALUE_SIZE;
@@ -20,15 +21,14 @@ use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::{HeapType, Hierarchy, RefType, ValType};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
-    Block, BlockArg, BlockCall, ExceptionTable, ExceptionTableData, ExceptionTableItem, ExceptionTag, Inst,
+    Block, BlockArg, BlockCall, ExceptionTable, ExceptionTableData, ExceptionTableItem, ExceptionTag, Function, Inst,
     InstBuilder, MemFlagsData, SigRef, StackSlot, StackSlotData, StackSlotKind, UserStackMapEntry, Value,
 };
 use cranelift_codegen::isa::CallConv;
 use std::collections::HashSet;
 use wasmparser::{Catch, TryTable};
 
-/// References to exceptions in a function, times its calls and blocks: how much the code generator may have to write
-/// down, each reference for each of them.
+/// Of a function: how much the code generator may have to write down of where references to exceptions are, in entries.
 const MAX_STACK_MAPS: u64 = 32 << 20;
 
 /// Handlers of a function, counted once for each call that has them: the code generator takes hundreds of bytes for each.
@@ -80,23 +80,30 @@ impl Exceptions {
         self.handlers > OPTIMISED.0 || self.landings > OPTIMISED.1
     }
 
-    /// Refuses a function that would take too much memory.
-    pub fn check(&self, function: u32, blocks: usize) -> Result<()> {
+    /// Refuses a function, which is whole, that would take too much memory.
+    pub fn check(&self, index: u32, function: &Function) -> Result<()> {
+        if self.handlers > MAX_HANDLERS {
+            let what = format!("the calls of function {index} have more handlers of exceptions than that");
+            return Err(CompileError::Limit { what, limit: MAX_HANDLERS });
+        }
         // A map has a bit for each byte of the cells, too.
         let references = match self.noted.len() as u64 {
             0 => 0,
             noted => noted + u64::from(self.cells),
         };
-        if references.saturating_mul(self.calls + blocks as u64).saturating_add(self.entries) > MAX_STACK_MAPS {
-            let what =
-                format!("function {function} has more references to exceptions, times calls and blocks, than that");
-            return Err(CompileError::Limit { what, limit: MAX_STACK_MAPS });
+        let places = self.calls + function.dfg.num_blocks() as u64;
+        if references.saturating_mul(places).saturating_add(self.entries) <= MAX_STACK_MAPS {
+            return Ok(());
         }
-        if self.handlers > MAX_HANDLERS {
-            let what = format!("the calls of function {function} have more handlers of exceptions than that");
-            return Err(CompileError::Limit { what, limit: MAX_HANDLERS });
+        // Each of them in each place would be too much.
+        let limit = MAX_STACK_MAPS * stack_maps::ENTRY;
+        let entries = self.entries * stack_maps::ENTRY;
+        if entries <= limit && entries + stack_maps::bytes(function, &self.noted, self.cells, limit) <= limit {
+            return Ok(());
         }
-        Ok(())
+        let what =
+            format!("the references to exceptions of function {index}, for each call, take more bytes than that");
+        Err(CompileError::Limit { what, limit })
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
 //! | [`atomic`] | atomic accesses, fences, waiting and notifying |
 //! | [`exceptions`] | `try_table`, `throw`, and which references a collection must find |
+//! | [`stack_maps`] | how much it takes to say where these are |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
 //! | [`simd`] | vectors |
@@ -40,6 +41,7 @@ mod numeric;
 mod poll;
 mod refs;
 mod simd;
+mod stack_maps;
 mod tables;
 mod wide;
 
@@ -99,14 +101,21 @@ pub(crate) fn translate(
         let done = translator.body(index, body).map_err(|error| CompileError::Internal {
             message: format!("a validated body can't be read: {error}"),
             function: Some(index),
-        })?;
-        translator.exceptions.check(index, translator.builder.func.dfg.num_blocks())?;
-        if done {
+        });
+        let done = done.and_then(|done| {
+            if done {
+                translator.exceptions.check(index, translator.builder.func)?;
+            }
+            Ok(done)
+        });
+        if done == Ok(true) {
             translator.builder.finalize(env.frontend_config);
             return Ok(effort);
         }
+        // Given up: what the builder has kept of it must not be there for the next function.
         *builder_context = FunctionBuilderContext::new();
         *function = Function::new();
+        done?;
     }
     Err(CompileError::Limit {
         what: format!("the code of function {index} computes more values than that"),
