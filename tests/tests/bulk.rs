@@ -109,3 +109,80 @@ fn few_bytes_are_filled_or_none() {
         }
     }
 }
+
+#[test]
+fn where_a_few_bytes_are_is_a_number_without_a_sign() {
+    // Above 2 GiB, where compiled code must not take an index of 32 bits for a negative one.
+    let mut guest = bailiwick_tests::guest::Guest::new(
+        "(module (memory (export \"memory\") 65536)
+           (func (export \"run\") (param i32) (result i32)
+             (memory.fill (local.get 0) (i32.const 7) (i32.const 8))
+             (memory.copy (i32.const 16) (local.get 0) (i32.const 8))
+             (memory.copy (local.get 0) (i32.const 12) (i32.const 4))
+             (i32.add (i32.load (local.get 0)) (i32.load offset=16 (i32.const 0)))))",
+    );
+    for at in [0x7fff_fff8, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8_u32] {
+        let memory = guest.instance.memory(&mut guest.group, "memory").unwrap();
+        let bytes = memory.bytes(&mut guest.group).unwrap();
+        bytes[..32].fill(0);
+        bytes[at as usize..][..8].fill(0);
+        assert_eq!(guest.call("run", &[Val::I32(at.cast_signed())]).unwrap(), [Val::I32(0x0707_0707)], "{at:#x}");
+    }
+    for at in [0xffff_fff9, u32::MAX] {
+        assert_eq!(guest.trap_code("run", &[Val::I32(at.cast_signed())]), TrapCode::MemoryOutOfBounds, "{at:#x}");
+    }
+}
+
+#[test]
+fn a_number_of_bytes_with_few_in_its_low_half_is_not_few() {
+    for many in ["0x100000000", "0x100000004", "-0x8000000000000000", "-1"] {
+        let mut guest = bailiwick_tests::guest::Guest::new(&format!(
+            "(module (memory i64 1)
+               (func (export \"copy\") (memory.copy (i64.const 0) (i64.const 8) (i64.const {many})))
+               (func (export \"fill\") (memory.fill (i64.const 0) (i32.const 1) (i64.const {many})))
+               (func (export \"sum\") (result i64) (i64.or (i64.load (i64.const 0)) (i64.load (i64.const 8)))))"
+        ));
+        for name in ["copy", "fill"] {
+            assert_eq!(guest.trap_code(name, &[]), TrapCode::MemoryOutOfBounds, "{name} {many}");
+        }
+        assert_eq!(guest.call("sum", &[]).unwrap(), [Val::I64(0)], "{many}");
+    }
+}
+
+#[test]
+fn accesses_in_front_and_behind_see_what_was_copied_between_memories() {
+    // No load may be given what was stored before the copy, in neither memory, nor a store dropped for one behind it.
+    let text = |memories: &str| {
+        format!(
+            "(module {memories}
+               (func (export \"run\") (result i32) (local i32)
+                 (i32.store $a (i32.const 0) (i32.const 1))
+                 (i32.store $b (i32.const 0) (i32.const 20))
+                 (memory.copy $a $b (i32.const 0) (i32.const 0) (i32.const 4))
+                 (local.set 0 (i32.load $a (i32.const 0)))
+                 (i32.store $b (i32.const 0) (i32.const 300))
+                 (memory.copy $b $a (i32.const 0) (i32.const 0) (i32.const 4))
+                 (local.set 0 (i32.add (local.get 0) (i32.load $b (i32.const 0))))
+                 (memory.fill $b (i32.const 0) (i32.const 1) (i32.const 4))
+                 (i32.add (local.get 0) (i32.load $b (i32.const 0)))))"
+        )
+    };
+    let mut guest = bailiwick_tests::guest::Guest::new(&text("(memory $a 1) (memory $b 1)"));
+    assert_eq!(guest.i32("run"), 20 + 20 + 0x0101_0101);
+    // Of imported ones it is not even known whether they are two.
+    let mut group = Group::new().unwrap();
+    let mut imports = Imports::new();
+    for name in ["a", "b"] {
+        imports.define("m", name, Memory::new(&mut group, MemoryType::new(1, None)).unwrap());
+    }
+    let module = artifact(&text("(memory $a (import \"m\" \"a\") 1) (memory $b (import \"m\" \"b\") 1)"));
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let run = instance.typed_func::<(), i32>(&mut group, "run").unwrap();
+    assert_eq!(run.call(&mut group, ()).unwrap(), 20 + 20 + 0x0101_0101);
+    let both = Memory::new(&mut group, MemoryType::new(1, None)).unwrap();
+    let mut imports = Imports::new();
+    imports.define("m", "a", both).define("m", "b", both);
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let run = instance.typed_func::<(), i32>(&mut group, "run").unwrap();
+    assert_eq!(run.call(&mut group, ()).unwrap(), 20 + 300 + 0x0101_0101);
+}

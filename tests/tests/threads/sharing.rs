@@ -78,6 +78,43 @@ fn one_of_other_indices_and_pages_is_shared_likewise() {
     assert_eq!(bytes.size(), 100);
 }
 
+#[test]
+fn loops_on_a_shared_memory_are_held_to_its_length_and_see_it_grow() {
+    // The definition of a shared memory has no length, but the address of one, which would be taken for a large one.
+    let bytes = SharedMemory::new(MemoryType { page_size_log2: 0, ..MemoryType::shared(7, 100) }).unwrap();
+    let wide =
+        SharedMemory::new(MemoryType { page_size_log2: 0, index64: true, ..MemoryType::shared(7, 100) }).unwrap();
+    let module = artifact(
+        "(module (memory $b (import \"env\" \"b\") 7 100 shared (pagesize 1))
+           (memory $w (import \"env\" \"w\") i64 7 100 shared (pagesize 1)) (memory $own 7 100 shared (pagesize 1))
+           (func (export \"b\") (param $i i32) (param $end i32)
+             (loop $l (i32.store8 $b (local.get $i) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"w\") (param $i i32) (param $end i32)
+             (loop $l (i32.store8 $w (i64.extend_i32_u (local.get $i)) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"own\") (param $i i32) (param $end i32)
+             (loop $l (i32.atomic.store8 $own (local.get $i) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"grow\") (drop (memory.grow $own (i32.const 3)))))",
+    );
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "b", &bytes).shared_memory("env", "w", &wide);
+    let mut group = Group::new().unwrap();
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    for end in [7, 10] {
+        for name in ["b", "w", "own"] {
+            assert_eq!(guest.trap_code(name, &[Val::I32(end), Val::I32(end)]), TrapCode::MemoryOutOfBounds, "{name}");
+            guest.call(name, &[Val::I32(0), Val::I32(end)]).unwrap();
+            assert_eq!(guest.trap_code(name, &[Val::I32(0), Val::I32(end + 1)]), TrapCode::MemoryOutOfBounds, "{name}");
+        }
+        bytes.grow(3).unwrap();
+        wide.grow(3).unwrap();
+        guest.call("grow", &[]).unwrap();
+    }
+}
+
 /// The words of the link error that a module gets which imports a memory of type `wanted`.
 fn mismatch(wanted: &str, memory: &SharedMemory) -> String {
     let mut imports = Imports::new();
