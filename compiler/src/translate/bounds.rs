@@ -144,7 +144,11 @@ mod tests {
             let twelve = c.ins().iconst(I64, 12);
             c.ins().imul(wide, twelve)
         });
-        for divide in [|c: &mut FuncCursor<'_>, a, b| c.ins().udiv(a, b), |c, a, b| c.ins().urem(a, b)] {
+        for opcode in [Opcode::Udiv, Opcode::Urem] {
+            let divide = |c: &mut FuncCursor<'_>, dividend, divisor| match opcode {
+                Opcode::Udiv => c.ins().udiv(dividend, divisor),
+                _ => c.ins().urem(dividend, divisor),
+            };
             check(u64::from(u32::MAX), |c, wide, narrow| {
                 let dividend = c.ins().uextend(I64, narrow);
                 divide(c, dividend, wide)
