@@ -186,3 +186,65 @@ fn accesses_in_front_and_behind_see_what_was_copied_between_memories() {
     let run = instance.typed_func::<(), i32>(&mut group, "run").unwrap();
     assert_eq!(run.call(&mut group, ()).unwrap(), 20 + 300 + 0x0101_0101);
 }
+
+#[test]
+fn many_bytes_that_overlap_are_copied_as_if_by_way_of_a_buffer() {
+    // The loader copies a mebibyte at a time: more than two of them, from the end where the target begins in the source.
+    const MANY: usize = (5 << 20) / 2;
+    let text = |limits: &str| {
+        format!(
+            "(module (memory (export \"memory\") {limits})
+               (func (export \"copy\") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2))))"
+        )
+    };
+    let mut own = bailiwick_tests::guest::Guest::new(&text("64"));
+    let mut shared = bailiwick_tests::guest::Guest::new(&text("64 64 shared"));
+    let shared_memory = shared.instance.memory(&mut shared.group, "memory").unwrap();
+    let shared_memory = shared_memory.shared(&mut shared.group).unwrap().unwrap();
+    let first: Vec<u8> = (0..64 << 16).map(|i: usize| (i * 7 + i / 251) as u8).collect();
+    for (to, from) in
+        [(1, 0), (0, 1), (8, 0), (0, 8), (1 << 20, 0), (0, 1 << 20), ((1 << 20) + 3, 3), (3, (1 << 20) + 9)]
+    {
+        let mut expected = first.clone();
+        expected.copy_within(from..from + MANY, to);
+        let arguments = [to, from, MANY].map(|number| Val::I32(number as i32));
+        let memory = own.instance.memory(&mut own.group, "memory").unwrap();
+        memory.bytes(&mut own.group).unwrap().copy_from_slice(&first);
+        own.call("copy", &arguments).unwrap();
+        assert!(memory.bytes(&mut own.group).unwrap() == expected, "{to} from {from}");
+        shared_memory.write(0, &first).unwrap();
+        shared.call("copy", &arguments).unwrap();
+        let mut found = vec![0; first.len()];
+        shared_memory.read(0, &mut found).unwrap();
+        assert!(found == expected, "shared, {to} from {from}");
+    }
+}
+
+#[test]
+fn many_elements_that_overlap_are_copied_as_if_by_way_of_a_buffer() {
+    const LENGTH: i32 = 300_000;
+    let mut guest = bailiwick_tests::guest::Guest::new(&format!(
+        "(module (table $t {LENGTH} externref)
+           (func (export \"set\") (param i32 externref) (table.set $t (local.get 0) (local.get 1)))
+           (func (export \"get\") (param i32) (result externref) (table.get $t (local.get 0)))
+           (func (export \"copy\") (param i32 i32 i32) (table.copy $t $t (local.get 0) (local.get 1) (local.get 2))))"
+    ));
+    let marks = [0, 1, 65_535, 65_536, 100_000, 131_072, 199_999];
+    for (to, from) in [(1, 0), (0, 1), (65_536, 0), (0, 65_536), (70_001, 5), (5, 70_001)] {
+        let mut model = vec![None; LENGTH as usize];
+        for i in 0..LENGTH {
+            if marks.contains(&(i - from)) {
+                model[i as usize] = Some(guest.group.extern_ref(i).unwrap());
+            }
+        }
+        for (i, value) in model.iter().enumerate() {
+            guest.call("set", &[Val::I32(i as i32), Val::ExternRef(*value)]).unwrap();
+        }
+        model.copy_within(from as usize..from as usize + 200_000, to as usize);
+        guest.call("copy", &[Val::I32(to), Val::I32(from), Val::I32(200_000)]).unwrap();
+        for (i, value) in model.iter().enumerate() {
+            let found = guest.call("get", &[Val::I32(i as i32)]).unwrap();
+            assert_eq!(found, [Val::ExternRef(*value)], "{i}, {to} from {from}");
+        }
+    }
+}
