@@ -248,3 +248,30 @@ fn many_elements_that_overlap_are_copied_as_if_by_way_of_a_buffer() {
         }
     }
 }
+
+#[test]
+fn ranges_that_end_behind_the_last_number_do_not_begin_again_at_0() {
+    for limits in ["i64 1", "i64 1 1 shared", "i64 65531 (pagesize 1)", "i64 65531 65531 shared (pagesize 1)"] {
+        let mut guest = bailiwick_tests::guest::Guest::new(&format!(
+            "(module (memory {limits}) (data $d \"some bytes\")
+               (func (export \"fill\") (param i64 i64) (memory.fill (local.get 0) (i32.const 1) (local.get 1)))
+               (func (export \"to\") (param i64 i64) (memory.copy (local.get 0) (i64.const 0) (local.get 1)))
+               (func (export \"from\") (param i64 i64) (memory.copy (i64.const 0) (local.get 0) (local.get 1)))
+               (func (export \"init\") (param i64 i64)
+                 (memory.init $d (local.get 0) (i32.const 0) (i32.wrap_i64 (local.get 1))))
+               (func (export \"size\") (result i64) (memory.size)))"
+        ));
+        for start in [-1, -8, i64::MIN, -4096] {
+            for len in [1, 8, 9, 4096, 4100, 65_536, start.wrapping_neg(), start.wrapping_neg().wrapping_add(4)] {
+                for name in ["fill", "to", "from", "init"] {
+                    if name == "init" && len as u32 > 10 {
+                        continue;
+                    }
+                    let code = guest.trap_code(name, &[Val::I64(start), Val::I64(len)]);
+                    assert_eq!(code, TrapCode::MemoryOutOfBounds, "{limits} {name} {start} {len}");
+                }
+            }
+        }
+        assert!(guest.call("size", &[]).is_ok());
+    }
+}

@@ -220,6 +220,37 @@ fn a_module_that_defines_one_can_be_asked_for_it() {
 }
 
 #[test]
+fn it_grows_no_further_than_whoever_made_it_may_whatever_others_may() {
+    let module = |memory: &str| {
+        artifact(&format!(
+            "(module {memory} (export \"memory\" (memory 0))
+               (func (export \"grow\") (param i64) (result i64) (memory.grow (local.get 0))))"
+        ))
+    };
+    // Address space for what its maker's limit allows is all that there is.
+    let mut maker = Group::new().unwrap();
+    let made = maker.instantiate(&module("(memory i64 1 1000000 shared)"), &Imports::new()).unwrap();
+    let memory = made.memory(&mut maker, "memory").unwrap().shared(&mut maker).unwrap().unwrap();
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "memory", &memory);
+    let mut config = GroupConfig::default();
+    config.max_memory = 1 << 40;
+    let mut group = Group::with_config(config).unwrap();
+    let user = module("(import \"env\" \"memory\" (memory i64 1 1000000 shared))");
+    let instance = group.instantiate(&user, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    assert_eq!(guest.call("grow", &[Val::I64(65_536)]).unwrap(), [Val::I64(-1)]);
+    assert_eq!(memory.grow(65_536), None);
+    assert_eq!(guest.call("grow", &[Val::I64(65_535)]).unwrap(), [Val::I64(1)]);
+    assert_eq!(memory.size(), 4 << 30);
+
+    for pages in [(1 << 24) + 1, 1 << 47, 1 << 48] {
+        let ty = MemoryType { index64: true, ..MemoryType::shared(pages, pages) };
+        assert!(matches!(SharedMemory::new(ty), Err(Error::Limit { limit, .. }) if limit == 1 << 40), "{pages}");
+    }
+}
+
+#[test]
 fn nobody_borrows_its_bytes() {
     let memory = memory(1, 2);
     let module = artifact("(module (memory (export \"memory\") (import \"env\" \"memory\") 1 2 shared))");
@@ -254,7 +285,14 @@ fn one_memory_under_two_names_is_one() {
              (i32.load $a (i32.const 0)))
            (func (export \"copy\") (param $n i32) (memory.copy $b $a (i32.const 4) (i32.const 0) (local.get $n))))",
     );
-    let mut guest = guest(&module, &memory);
+    // It counts once.
+    let mut config = GroupConfig::default();
+    config.max_total_memory = memory.size();
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "memory", &memory);
+    let mut group = Group::with_config(config).unwrap();
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let mut guest = Guest { group, instance };
     assert_eq!(guest.i32("run"), 2);
     memory.write(0, b"abcdefgh").unwrap();
     guest.call("copy", &[Val::I32(8)]).unwrap();
