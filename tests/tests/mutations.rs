@@ -489,6 +489,10 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         Ok(())
                     }),
                     Some(Kind::Memory) => instance.memory(&mut group, name).and_then(|memory| {
+                        // An export that a mutation made one.
+                        if let Some(shared) = memory.shared(&mut group)? {
+                            return shared.read(0, &mut vec![0; shared.size() as usize]);
+                        }
                         let bytes = memory.bytes(&mut group)?;
                         bytes.iter().step_by(4096).for_each(|b| _ = std::hint::black_box(*b));
                         Ok(())
