@@ -273,3 +273,24 @@ fn limits_hold_for_preloaded_modules_too() {
     place.run(&["--preload", &preload, text(&app)]).with(0).silently();
     place.run(&["--max-memory", "1MiB", "--preload", &preload, text(&app)]).with(1).says(&["lib.wat", "max_memory"]);
 }
+
+#[test]
+fn all_memories_together_grow_to_their_limit_and_no_further() {
+    let mut guest = limited(
+        "(module (memory $a 1) (memory $b 1) (memory $c i64 0 100 (pagesize 1))
+           (func (export \"a\") (param i32) (result i32) (memory.grow $a (local.get 0)))
+           (func (export \"b\") (param i32) (result i32) (memory.grow $b (local.get 0)))
+           (func (export \"c\") (param i32) (result i32)
+             (i32.wrap_i64 (memory.grow $c (i64.extend_i32_u (local.get 0))))))",
+        |config| config.max_total_memory = 5 * PAGE + 50,
+    )
+    .unwrap();
+    for (name, delta, old) in
+        [("a", 4, -1), ("a", 2, 1), ("b", 2, -1), ("b", 1, 1), ("a", 1, -1), ("c", 51, -1), ("c", 50, 0), ("c", 1, -1)]
+    {
+        assert_eq!(guest.call(name, &[Val::I32(delta)]).unwrap(), [Val::I32(old)], "{name} by {delta}");
+        if old == -1 {
+            assert!(matches!(guest.group.refused(), Some(Refused::MemoryBytes(_))), "{name} by {delta}");
+        }
+    }
+}

@@ -153,6 +153,62 @@ const TYPED: &str = r#"(module $typed
             (i32.add (call_indirect $t (type $b) (local.get 0) (i32.const 0))
                 (call_ref $a (local.get 0) (global.get $g))))))"#;
 
+/// Memories and tables of every kind, of which what is damaged says how large they are and where segments lie.
+const WIDE: &str = r#"(module $wide
+    (memory $a (export "memory") i64 2 30)
+    (memory $b 70001 90000 (pagesize 1))
+    (memory $c i64 9 20 shared (pagesize 1))
+    (memory $d 1 4 shared)
+    (table $t (export "t") i64 20 60 funcref)
+    (table $fixed i64 5 funcref)
+    (global $at i64 (i64.add (i64.const 3) (i64.const 4)))
+    (global $sum (mut i64) (i64.const 0))
+    (global $vector (export "vector") (mut v128) (v128.const i64x2 1 2))
+    (data (memory $a) (i64.const 65530) "over two pages")
+    (data (memory $a) (global.get $at) "behind a global")
+    (data (memory $b) (i32.const 100) "an image")
+    (data (memory $b) (i32.const 69990) "its end")
+    (data (memory $c) (i64.const 0) "nine byte")
+    (data (memory $d) (i32.const 8) "\01\00\00\00")
+    (data $late "later and later")
+    (elem (table $t) (i64.const 2) func $one $two)
+    (elem (table $t) (i64.mul (global.get $at) (i64.const 2)) func $two $one)
+    (elem (table $fixed) (i64.const 1) func $one $two)
+    (elem $passive func $two $one $two)
+    (func $one (result i32) (i32.const 1))
+    (func $two (result i32) (i32.const 2))
+    (func (export "bulk") (result i32)
+        (memory.init $a $late (i64.const 70000) (i32.const 2) (i32.const 10))
+        (memory.init $c $late (i64.const 1) (i32.const 1) (i32.const 8))
+        (memory.copy $b $a (i32.const 69991) (i64.const 70000) (i32.const 10))
+        (memory.copy $a $d (i64.const 131000) (i32.const 100) (i32.const 72))
+        (memory.fill $c (i64.const 0) (i32.const 7) (i64.const 9))
+        (data.drop $late)
+        (i32.load $b offset=69000 (i32.const 991)))
+    (func (export "tables") (result i32)
+        (table.init $t $passive (i64.const 17) (i32.const 0) (i32.const 3))
+        (drop (table.grow $t (ref.func $one) (i64.const 3)))
+        (table.fill $t (i64.const 5) (ref.func $two) (i64.const 6))
+        (table.copy $t $t (i64.const 6) (i64.const 1) (i64.const 10))
+        (i32.add (call_indirect $t (result i32) (i64.const 22)) (call_indirect $fixed (result i32) (i64.const 2))))
+    (func (export "loops") (result i64) (local $i i64)
+        (loop $l
+            (global.set $sum (i64.add (global.get $sum) (i64.load8_u $c (i64.rem_u (local.get $i) (i64.const 9)))))
+            (global.set $sum (i64.add (global.get $sum) (i64.load $a offset=65520 (local.get $i))))
+            (br_if $l (i64.lt_u (local.tee $i (i64.add (local.get $i) (i64.const 1))) (i64.const 1000))))
+        (global.set $vector (v128.load $b (i32.const 69985)))
+        (global.get $sum))
+    (func (export "atomics") (result i32)
+        (drop (i32.atomic.rmw.add $d (i32.const 8) (i32.const 1)))
+        (drop (memory.atomic.notify $d (i32.const 8) (i32.const 1)))
+        (i32.add (memory.atomic.wait32 $d (i32.const 8) (i32.const 2) (i64.const 1000))
+            (memory.atomic.wait64 $c (i64.const 0) (i64.const 5) (i64.const 1000))))
+    (func (export "grow") (result i64)
+        (drop (memory.grow $b (i32.const 5000))) (drop (memory.grow $c (i64.const 11))) (drop (memory.grow $d (i32.const 1)))
+        (i64.store8 $c (i64.const 19) (i64.const 1)) (i32.store8 $b (i32.const 75000) (i32.const 1))
+        (memory.grow $a (i64.const 1)))
+    (func (export "stop") (result i64) (i64.atomic.load $c (i64.const 4))))"#;
+
 /// Many functions, types and sites.
 fn many() -> String {
     let mut wat = String::from("(module $many (memory (export \"memory\") 1)");
@@ -172,7 +228,7 @@ fn many() -> String {
 
 /// The artifacts that are mutated.
 fn artifacts() -> Vec<Vec<u8>> {
-    [EVERYTHING, IMAGE, TABLES, TYPED, &many()].map(artifact_bytes).to_vec()
+    [EVERYTHING, IMAGE, TABLES, TYPED, WIDE, &many()].map(artifact_bytes).to_vec()
 }
 
 fn header(bytes: &[u8]) -> Header {
@@ -433,6 +489,10 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         Ok(())
                     }),
                     Some(Kind::Memory) => instance.memory(&mut group, name).and_then(|memory| {
+                        // An export that a mutation made one.
+                        if let Some(shared) = memory.shared(&mut group)? {
+                            return shared.read(0, &mut vec![0; shared.size() as usize]);
+                        }
                         let bytes = memory.bytes(&mut group)?;
                         bytes.iter().step_by(4096).for_each(|b| _ = std::hint::black_box(*b));
                         Ok(())
@@ -677,6 +737,9 @@ fn a_crash_would_be_seen_and_attributed() {
 fn what_nobody_mutated_runs() {
     let deadline = Deadline::new();
     let found: Vec<String> = artifacts().iter().map(|bytes| run(bytes, &deadline)).collect();
-    // Every export does what it is for: of `$image` those that trap, too.
-    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran", "ran"]);
+    // Every export does what it is for: of `$image` and `$wide` those that trap, too.
+    assert_eq!(
+        found,
+        ["ran", "stopped: trap: call stack exhausted", "ran", "ran", "stopped: trap: unaligned atomic", "ran"]
+    );
 }

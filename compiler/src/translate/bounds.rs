@@ -134,6 +134,33 @@ mod tests {
     }
 
     #[test]
+    fn a_product_has_the_product_of_the_bounds_and_a_quotient_or_remainder_is_not_above_the_dividend() {
+        check(u64::from(u32::MAX) * 12, |c, _, narrow| {
+            let wide = c.ins().uextend(I64, narrow);
+            let twelve = c.ins().iconst(I64, 12);
+            c.ins().imul(wide, twelve)
+        });
+        check(u64::MAX, |c, wide, _| {
+            let twelve = c.ins().iconst(I64, 12);
+            c.ins().imul(wide, twelve)
+        });
+        for opcode in [Opcode::Udiv, Opcode::Urem] {
+            let divide = |c: &mut FuncCursor<'_>, dividend, divisor| match opcode {
+                Opcode::Udiv => c.ins().udiv(dividend, divisor),
+                _ => c.ins().urem(dividend, divisor),
+            };
+            check(u64::from(u32::MAX), |c, wide, narrow| {
+                let dividend = c.ins().uextend(I64, narrow);
+                divide(c, dividend, wide)
+            });
+            check(u64::MAX, |c, wide, _| {
+                let three = c.ins().iconst(I64, 3);
+                divide(c, wide, three)
+            });
+        }
+    }
+
+    #[test]
     fn a_choice_is_at_most_the_larger_one_and_a_union_has_no_higher_bit() {
         check(9, |c, _, narrow| {
             let (a, b) = (c.ins().iconst(I64, 9), c.ins().iconst(I64, 4));

@@ -174,9 +174,11 @@ fn also_in_memories_that_are_imported() {
 
 #[test]
 fn constant_indices_are_checked_too() {
-    for kind in KINDS {
-        let length: u64 = 1 << 16;
-        let indices = [0, 1, length - 8, length - 1, length, u32::MAX.into(), 1 << 32, 1 << 40, 1 << 63, u64::MAX];
+    // Also where a page of the host goes on behind the memory's end.
+    let kinds = KINDS.into_iter().map(|kind| (kind, 1 << 16));
+    for (kind, length) in kinds.chain([(KINDS[2], 65_531), (KINDS[3], 65_531), (KINDS[3], 9)]) {
+        let mut indices = vec![0, 1, 2, length - 8, length - 7, length - 1, length];
+        indices.extend([u32::MAX.into(), 1 << 32, 1 << 40, 1 << 63, u64::MAX]);
         let memory = kind.text(&(length >> kind.page_size_log2).to_string());
         let mut wat = format!("(module (memory {memory})");
         for (i, index) in indices.iter().enumerate() {
@@ -193,7 +195,50 @@ fn constant_indices_are_checked_too() {
                 let result = guest.call(&format!("{i} {offset}"), &[]);
                 let code = result.as_ref().err().and_then(Error::trap_code);
                 let expected = (end > length.into()).then_some(TrapCode::MemoryOutOfBounds);
-                assert_eq!(code, expected, "{kind:?}: {index:#x} + {offset:#x}: {result:?}");
+                assert_eq!(code, expected, "{kind:?} of {length}: {index:#x} + {offset:#x}: {result:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_index_of_a_known_bound_is_checked_if_the_memory_ends_a_byte_too_early() {
+    // Each with its greatest index, and one byte of the access too much, none, or room for one more.
+    for kind in [KINDS[2], KINDS[3]] {
+        let ty = kind.index();
+        for (index, most) in [
+            ("({ty}.and (local.get 0) ({ty}.const 0xff))", 0xff),
+            ("({ty}.shr_u (local.get 0) ({ty}.const 24))", if kind.index64 { 0xff_ffff_ffff } else { 0xff }),
+            ("({ty}.rem_u (local.get 0) ({ty}.const 3))", 2),
+            ("({ty}.add ({ty}.and (local.get 0) ({ty}.const 7)) ({ty}.const 9))", 16),
+            ("({ty}.mul ({ty}.and (local.get 0) ({ty}.const 7)) ({ty}.const 9))", 63),
+            ("({ty}.shl ({ty}.and (local.get 0) ({ty}.const 7)) ({ty}.const 3))", 56),
+            ("({ty}.or ({ty}.and (local.get 0) ({ty}.const 9)) ({ty}.const 6))", 15),
+            ("({ty}.xor ({ty}.and (local.get 0) ({ty}.const 9)) ({ty}.const 6))", 15),
+            ("(select ({ty}.const 5) ({ty}.const 77) (i32.const 0))", 77),
+        ]
+        .map(|(index, most): (&str, u64)| (index.replace("{ty}", ty), most))
+        .into_iter()
+        .filter(|(_, most)| *most < 1 << 32)
+        {
+            for (offset, length) in [0, 3].into_iter().flat_map(|offset| {
+                let reach = most + offset + 8;
+                [reach - 1, reach, reach + 1].map(|length| (offset, length))
+            }) {
+                let mut guest = Guest::new(&format!(
+                    "(module (memory {}) (func (export \"run\") (param {ty}) (result i64) (i64.load offset={offset} {index})))",
+                    kind.text(&length.to_string())
+                ));
+                let outside = most + offset + 8 > length;
+                // Of those, one makes the greatest index.
+                let greatest = (0..16).chain([0xff, u64::MAX]).filter(|&i| {
+                    let argument = if kind.index64 { Val::I64(i as i64) } else { Val::I32(i as i32) };
+                    let result = guest.call("run", &[argument]);
+                    let code = result.as_ref().err().and_then(Error::trap_code);
+                    assert!(code.is_none_or(|code| outside && code == TrapCode::MemoryOutOfBounds), "{result:?}");
+                    code.is_some()
+                });
+                assert_eq!(greatest.count() > 0, outside, "{index} + {offset} of {length}");
             }
         }
     }

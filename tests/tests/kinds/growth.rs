@@ -2,10 +2,11 @@
 
 use super::{KINDS, Kind, narrowed};
 use bailiwick_loader::{
-    Error, Extern, Group, GroupConfig, Imports, Instance, Memory, MemoryType, Refused, TrapCode, Val,
+    Caller, Error, Extern, Group, GroupConfig, Imports, Instance, Memory, MemoryType, Refused, TrapCode, Val,
 };
 use bailiwick_runtime_abi::limits::{MAX_MEMORY_SIZE, max_pages};
 use bailiwick_tests::compile::artifact;
+use bailiwick_tests::guest::Guest;
 
 /// Functions of numbers of 64 bits, as the index type means them.
 fn module(kind: Kind, memory: &str) -> String {
@@ -158,6 +159,110 @@ fn loops_see_what_was_grown() {
         // Five written bytes at the end of pages of one byte, one of pages of 64 KiB; then one page more, which is zero.
         let expected = if kind.page_size_log2 == 0 { 35 * 1000 + 28 } else { 7 * 1000 };
         assert_eq!(side.number("sums", &[]), expected, "{kind:?}");
+    }
+}
+
+/// Whatever may run other code may make a memory longer, and a loop that does so looks again.
+#[test]
+fn loops_see_what_was_grown_by_what_they_call() {
+    const WAYS: &[&str] = &[
+        "(call $grower)",
+        "(call $host)",
+        "(call_indirect (type $g) (i32.const 0))",
+        "(call_ref $g (ref.func $grower))",
+        "(block $h (try_table (catch_all $h) (call $thrower)))",
+        "(block (block (call $grower)))",
+        "(if (local.get $n) (then (call $grower)))",
+        "(loop $k (call $grower))",
+    ];
+    for kind in KINDS {
+        let ty = kind.index();
+        let write = format!(
+            "(i32.store8 ({ty}.sub ({ty}.mul (memory.size) ({ty}.const {})) ({ty}.const 1)) (i32.const 7))",
+            1u64 << kind.page_size_log2
+        );
+        let again = "(br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))";
+        let mut wat = format!(
+            "(module (type $g (func)) (import \"host\" \"grow\" (func $host)) (memory (export \"memory\") {}) (tag $t)
+               (func $grower (export \"grow\") (type $g) (drop (memory.grow ({ty}.const 1))))
+               (func $thrower (call $grower) (throw $t))
+               (table (export \"table\") funcref (elem $grower))",
+            kind.text("1 100"),
+        );
+        for (i, way) in WAYS.iter().enumerate() {
+            for (name, body) in [
+                // The first write is with the length from in front of the loop.
+                ("behind", format!("(loop $l {write} {way} {write} {again})")),
+                ("around", format!("(loop $l {way} (loop $w {write}) {again})")),
+                (
+                    "in front",
+                    format!("(loop $w {write}) {way} (loop $l {write} (loop $w {write}) {way} {write} {again})"),
+                ),
+            ] {
+                wat += &format!("(func (export \"{name} {i}\") (param $n i32) {body})");
+            }
+        }
+        let module = artifact(&(wat + ")"));
+        for i in 0..WAYS.len() {
+            for (name, pages) in [("behind", 6), ("around", 6), ("in front", 7)] {
+                let mut group = Group::new().unwrap();
+                let mut imports = Imports::new();
+                imports.func("host", "grow", |caller: &mut Caller<'_>| {
+                    let memory = caller.memory_handle().unwrap();
+                    memory.grow(caller, 1).unwrap();
+                    Ok(())
+                });
+                let instance = group.instantiate(&module, &imports).unwrap();
+                let run = instance.typed_func::<i32, ()>(&mut group, &format!("{name} {i}")).unwrap();
+                run.call(&mut group, 5).unwrap_or_else(|e| panic!("{kind:?} {name} {}: {e}", WAYS[i]));
+                let memory = instance.memory(&mut group, "memory").unwrap();
+                let page = 1usize << kind.page_size_log2;
+                let bytes = memory.bytes(&mut group).unwrap();
+                assert_eq!(bytes.len(), pages * page, "{kind:?} {name} {}", WAYS[i]);
+                let first = usize::from(name == "around");
+                let written = (first..pages).all(|i| bytes[(i + 1) * page - 1] == 7);
+                assert!(written, "{kind:?} {name} {}: {:?}", WAYS[i], bytes.iter().step_by(page).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+/// What a loop has loaded in front of it is known there only: the code behind it may be reached past it.
+#[test]
+fn what_a_loop_knows_of_a_length_is_not_used_behind_it() {
+    for kind in [KINDS[1], KINDS[2], KINDS[3]] {
+        let ty = kind.index();
+        let at = narrowed(kind.index64, "(local.get $at)");
+        let load = format!("(i32.load8_u {at})");
+        let mut guest = Guest::new(&format!(
+            "(module (memory {})
+               (func (export \"after\") (param $at i64) (param $enter i32) (result i32)
+                 (if (local.get $enter) (then (loop $l (drop {load}) (br_if $l (i32.const 0)))))
+                 {load})
+               (func (export \"left\") (param $at i64) (param $enter i32) (result i32)
+                 (block $b (br_if $b (i32.eqz (local.get $enter))) (loop $l (drop {load}) (br $b)))
+                 {load})
+               (func (export \"second\") (param $at i64) (param $enter i32) (result i32)
+                 (if (local.get $enter) (then (loop $l (drop {load}) (br_if $l (i32.const 0)))))
+                 (loop $l (result i32) {load}))
+               (func (export \"grown\") (param $at i64) (param $enter i32) (result i32)
+                 (if (local.get $enter) (then (loop $l (drop (i32.load8_u ({ty}.const 0))))))
+                 (drop (memory.grow ({ty}.const 1)))
+                 {load}))",
+            kind.text("3 5")
+        ));
+        let page = 1 << kind.page_size_log2;
+        for name in ["after", "left", "second", "grown"] {
+            for enter in [0, 1] {
+                for (at, there) in [(3 * page - 1, true), (6 * page, false), (3 * page, name == "grown")] {
+                    let result = guest.call(name, &[Val::I64(at), Val::I32(enter)]);
+                    assert_eq!(result.is_ok(), there, "{kind:?} {name} {at} {enter}: {result:?}");
+                }
+                if name == "grown" {
+                    break;
+                }
+            }
+        }
     }
 }
 

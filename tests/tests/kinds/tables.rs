@@ -232,3 +232,20 @@ fn an_element_segment_that_does_not_fit_traps() {
         assert_eq!(code, Some(TrapCode::TableOutOfBounds), "{wat}");
     }
 }
+
+#[test]
+fn a_table_of_other_indices_is_not_what_a_module_imports() {
+    for wanted in [false, true] {
+        let index = if wanted { "i64 " } else { "" };
+        let module = artifact(&format!("(module (import \"m\" \"t\" (table {index}1 funcref)))"));
+        for given in [false, true] {
+            let mut group = Group::new().unwrap();
+            let ty = TableType { index64: given, ..TableType::new(ValType::FUNCREF, 1, None) };
+            let mut imports = Imports::new();
+            imports.define("m", "t", Table::new(&mut group, ty).unwrap());
+            let result = group.instantiate(&module, &imports);
+            assert_eq!(result.is_ok(), wanted == given, "{wanted} {given}: {result:?}");
+            assert!(wanted == given || matches!(result, Err(Error::Link(_))), "{result:?}");
+        }
+    }
+}

@@ -209,6 +209,33 @@ fn sizes() -> impl Iterator<Item = (String, u32)> {
 }
 
 #[test]
+fn memories_that_end_inside_of_a_hosts_page_end_there() {
+    // There no guard stops what goes beyond: each width is compared with the length.
+    const LENGTH: u32 = 65_531;
+    for index64 in [false, true] {
+        for offset in [0, 5] {
+            let memory = format!("(memory {}{LENGTH} (pagesize 1))", if index64 { "i64 " } else { "" });
+            let index = if index64 { "(param i64" } else { "(param i32" };
+            let wat = accesses(&memory, offset).replace("(param i32", index);
+            for way in ways() {
+                let mut guest = Guest::new(&wat, way);
+                for (name, size) in sizes() {
+                    for at in LENGTH - 17..LENGTH + 2 {
+                        let index = at - offset;
+                        let argument = if index64 { Val::I64(index.into()) } else { Val::I32(index as i32) };
+                        let done = guest.call(&name, &[argument]);
+                        match at + size > LENGTH {
+                            true => assert!(outside(done), "{memory} {name} at {at} with {offset}, {way:?}"),
+                            false => assert!(done.is_ok(), "{memory} {name} at {at} with {offset}, {way:?}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn offsets_up_to_four_gigabytes_are_outside_of_a_small_memory() {
     // Around the width of the guard, at 2 GiB, and up to the end.
     for offset in [0x7dff_ffef, 0x7dff_fff0, 0x7e00_0000, 0x7fff_fff0, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, u32::MAX]

@@ -239,14 +239,25 @@ fn what_one_thread_has_grown_another_uses_at_once() {
 
 #[test]
 fn threads_that_grow_at_once_get_pages_of_their_own() {
-    let memory = memory(0, 1000);
-    let wat = "(module (memory (import \"env\" \"memory\") 0 1000 shared)
-      (func (export \"run\") (result i32) (memory.grow (i32.const 1))))";
-    let mut old: Vec<i32> =
-        team(wat, &memory, 4, |_, guest| (0..300).map(|_| run(guest, &[])).collect::<Vec<_>>()).concat();
-    old.sort_unstable();
-    // Of 1200 that asked, 1000 got one.
-    assert_eq!(old, [vec![-1; 200], (0..1000).collect()].concat());
+    const MOST: i64 = 40_000;
+    let memory = memory(0, MOST as u64);
+    // How often it got a page, and the sum of those that it got.
+    let wat = "(module (memory (import \"env\" \"memory\") 0 40000 shared)
+      (func (export \"run\") (param $n i32) (result i64 i64) (local $old i32) (local $count i64) (local $sum i64)
+        (loop $l
+          (if (i32.ne (local.tee $old (memory.grow (i32.const 1))) (i32.const -1)) (then
+            (local.set $count (i64.add (local.get $count) (i64.const 1)))
+            (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_u (local.get $old))))))
+          (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $count) (local.get $sum)))";
+    let results = team(wat, &memory, 4, |_, guest| match guest.call("run", &[Val::I32(11_000)]).unwrap()[..] {
+        [Val::I64(count), Val::I64(sum)] => (count, sum),
+        ref other => panic!("{other:?}"),
+    });
+    // Of 44000 that asked, 40000 got one each: no page was given twice.
+    assert_eq!(results.iter().map(|(count, _)| count).sum::<i64>(), MOST);
+    assert_eq!(results.iter().map(|(_, sum)| sum).sum::<i64>(), MOST * (MOST - 1) / 2);
+    assert_eq!(memory.size() >> 16, MOST as u64);
 }
 
 #[test]

@@ -78,6 +78,43 @@ fn one_of_other_indices_and_pages_is_shared_likewise() {
     assert_eq!(bytes.size(), 100);
 }
 
+#[test]
+fn loops_on_a_shared_memory_are_held_to_its_length_and_see_it_grow() {
+    // The definition of a shared memory has no length, but the address of one, which would be taken for a large one.
+    let bytes = SharedMemory::new(MemoryType { page_size_log2: 0, ..MemoryType::shared(7, 100) }).unwrap();
+    let wide =
+        SharedMemory::new(MemoryType { page_size_log2: 0, index64: true, ..MemoryType::shared(7, 100) }).unwrap();
+    let module = artifact(
+        "(module (memory $b (import \"env\" \"b\") 7 100 shared (pagesize 1))
+           (memory $w (import \"env\" \"w\") i64 7 100 shared (pagesize 1)) (memory $own 7 100 shared (pagesize 1))
+           (func (export \"b\") (param $i i32) (param $end i32)
+             (loop $l (i32.store8 $b (local.get $i) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"w\") (param $i i32) (param $end i32)
+             (loop $l (i32.store8 $w (i64.extend_i32_u (local.get $i)) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"own\") (param $i i32) (param $end i32)
+             (loop $l (i32.atomic.store8 $own (local.get $i) (i32.const 1))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $end)))))
+           (func (export \"grow\") (drop (memory.grow $own (i32.const 3)))))",
+    );
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "b", &bytes).shared_memory("env", "w", &wide);
+    let mut group = Group::new().unwrap();
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    for end in [7, 10] {
+        for name in ["b", "w", "own"] {
+            assert_eq!(guest.trap_code(name, &[Val::I32(end), Val::I32(end)]), TrapCode::MemoryOutOfBounds, "{name}");
+            guest.call(name, &[Val::I32(0), Val::I32(end)]).unwrap();
+            assert_eq!(guest.trap_code(name, &[Val::I32(0), Val::I32(end + 1)]), TrapCode::MemoryOutOfBounds, "{name}");
+        }
+        bytes.grow(3).unwrap();
+        wide.grow(3).unwrap();
+        guest.call("grow", &[]).unwrap();
+    }
+}
+
 /// The words of the link error that a module gets which imports a memory of type `wanted`.
 fn mismatch(wanted: &str, memory: &SharedMemory) -> String {
     let mut imports = Imports::new();
@@ -183,6 +220,37 @@ fn a_module_that_defines_one_can_be_asked_for_it() {
 }
 
 #[test]
+fn it_grows_no_further_than_whoever_made_it_may_whatever_others_may() {
+    let module = |memory: &str| {
+        artifact(&format!(
+            "(module {memory} (export \"memory\" (memory 0))
+               (func (export \"grow\") (param i64) (result i64) (memory.grow (local.get 0))))"
+        ))
+    };
+    // Address space for what its maker's limit allows is all that there is.
+    let mut maker = Group::new().unwrap();
+    let made = maker.instantiate(&module("(memory i64 1 1000000 shared)"), &Imports::new()).unwrap();
+    let memory = made.memory(&mut maker, "memory").unwrap().shared(&mut maker).unwrap().unwrap();
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "memory", &memory);
+    let mut config = GroupConfig::default();
+    config.max_memory = 1 << 40;
+    let mut group = Group::with_config(config).unwrap();
+    let user = module("(import \"env\" \"memory\" (memory i64 1 1000000 shared))");
+    let instance = group.instantiate(&user, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    assert_eq!(guest.call("grow", &[Val::I64(65_536)]).unwrap(), [Val::I64(-1)]);
+    assert_eq!(memory.grow(65_536), None);
+    assert_eq!(guest.call("grow", &[Val::I64(65_535)]).unwrap(), [Val::I64(1)]);
+    assert_eq!(memory.size(), 4 << 30);
+
+    for pages in [(1 << 24) + 1, 1 << 47, 1 << 48] {
+        let ty = MemoryType { index64: true, ..MemoryType::shared(pages, pages) };
+        assert!(matches!(SharedMemory::new(ty), Err(Error::Limit { limit, .. }) if limit == 1 << 40), "{pages}");
+    }
+}
+
+#[test]
 fn nobody_borrows_its_bytes() {
     let memory = memory(1, 2);
     let module = artifact("(module (memory (export \"memory\") (import \"env\" \"memory\") 1 2 shared))");
@@ -217,7 +285,14 @@ fn one_memory_under_two_names_is_one() {
              (i32.load $a (i32.const 0)))
            (func (export \"copy\") (param $n i32) (memory.copy $b $a (i32.const 4) (i32.const 0) (local.get $n))))",
     );
-    let mut guest = guest(&module, &memory);
+    // It counts once.
+    let mut config = GroupConfig::default();
+    config.max_total_memory = memory.size();
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "memory", &memory);
+    let mut group = Group::with_config(config).unwrap();
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let mut guest = Guest { group, instance };
     assert_eq!(guest.i32("run"), 2);
     memory.write(0, b"abcdefgh").unwrap();
     guest.call("copy", &[Val::I32(8)]).unwrap();

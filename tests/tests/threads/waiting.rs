@@ -2,7 +2,7 @@
 
 use crate::common::{Place, eventually};
 use crate::{guest, memory, soon};
-use bailiwick_loader::{Artifact, SharedMemory, TrapCode, Val};
+use bailiwick_loader::{Artifact, Group, Imports, MemoryType, SharedMemory, TrapCode, Val};
 use bailiwick_tests::compile::artifact;
 use bailiwick_tests::guest::Guest;
 use std::sync::mpsc::channel;
@@ -193,4 +193,37 @@ fn a_program_that_waits_ends_when_its_time_is_over() {
     let ended = place.run(&["--timeout", "200ms", module.to_str().unwrap()]);
     assert!(begun.elapsed() < Duration::from_secs(30), "{ended:?}");
     ended.with(124);
+}
+
+#[test]
+fn an_address_above_2_gib_has_no_sign() {
+    let memory = SharedMemory::new(MemoryType::shared(65_536, 65_536)).unwrap();
+    let artifact = artifact(
+        "(module (memory (import \"env\" \"memory\") 65536 65536 shared)
+           (func (export \"wait32\") (param i32) (result i32)
+             (memory.atomic.wait32 offset=8 (local.get 0) (i32.const -2) (i64.const 1000000)))
+           (func (export \"wait64\") (param i32) (result i32)
+             (memory.atomic.wait64 offset=8 (local.get 0) (i64.const 0xfffffffe) (i64.const 1000000)))
+           (func (export \"notify\") (param i32) (result i32)
+             (memory.atomic.notify offset=8 (local.get 0) (i32.const -1))))",
+    );
+    let mut imports = Imports::new();
+    imports.shared_memory("env", "memory", &memory);
+    let mut group = Group::new().unwrap();
+    let instance = group.instantiate(&artifact, &imports).unwrap();
+    let mut guest = Guest { group, instance };
+    for at in [0x7fff_fff8, 0x8000_0000, 0xffff_fff0_u32] {
+        memory.write(u64::from(at) + 8, &0xffff_fffe_u64.to_le_bytes()).unwrap();
+        for (name, expected) in [("wait32", 2), ("wait64", 2), ("notify", 0)] {
+            assert_eq!(
+                guest.call(name, &[Val::I32(at.cast_signed())]).unwrap(),
+                [Val::I32(expected)],
+                "{name} {at:#x}"
+            );
+        }
+    }
+    // Not at the beginning either.
+    for name in ["wait32", "wait64", "notify"] {
+        assert_eq!(guest.trap_code(name, &[Val::I32(-8)]), TrapCode::MemoryOutOfBounds, "{name}");
+    }
 }
