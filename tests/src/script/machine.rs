@@ -26,6 +26,7 @@ pub const TRAP_MESSAGES: &[(&str, TrapCode)] = &[
     ("indirect call type mismatch", TrapCode::BadSignature),
     ("call stack exhausted", TrapCode::StackOverflow),
     ("null", TrapCode::NullReference),
+    ("cast failure", TrapCode::CastFailure),
     ("unaligned atomic", TrapCode::HeapMisaligned),
     ("expected shared memory", TrapCode::ExpectedShared),
 ];
