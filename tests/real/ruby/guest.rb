@@ -42,7 +42,8 @@ numbers.each { |n| counts[n.to_s[-2, 2]] += 1 }
 puts counts.size, counts.max_by { |k, v| [v, k] }.inspect, counts.values.sum, counts.sort.first(3).inspect
 puts (1..Float::INFINITY).lazy.select { |n| (2..Math.sqrt(n)).none? { |d| (n % d).zero? } }.first(12).inspect
 puts [1, [2, [3, [4]]]].flatten.inspect, (1..5).each_slice(2).to_a.inspect, %w[a b c].each_with_index.to_a.inspect
-puts [1, 2, 3].permutation.to_a.length, [1, 2, 3, 4].combination(2).to_a.inspect, [3, 1, 2].pack("n*").unpack("n*").inspect
+puts [1, 2, 3].permutation.to_a.length, [1, 2, 3, 4].combination(2).to_a.inspect
+puts [3, 1, 2].pack("n*").unpack("n*").inspect
 puts Set[1, 2, 3].superset?(Set[1, 3]), (Set[1, 2] ^ Set[2, 3]).to_a.sort.inspect
 
 section "strings"

@@ -1,5 +1,6 @@
-;; Ruby's package is a library. This is a program of it: it loads /script/guest.rb, and ends with Ruby's verdict on that,
-;; 0 if nothing was raised. What Ruby reads of memory is memory that it gave, so all texts go through `cabi_realloc`.
+;; Ruby's package is a library. This is a program of it: it loads /script/guest.rb, and ends with Ruby's verdict on
+;; that, 0 if nothing was raised. What Ruby reads of memory is memory that it gave, so all texts go through
+;; `cabi_realloc`.
 (module
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (import "ruby" "memory" (memory 1))

@@ -115,8 +115,8 @@ def compiler_version(command):
 
 
 def kept(cache, name, decides, make):
-    """The folder that `make(scratch, folder)` fills, from the cache if it is there. `decides` is everything that decides
-    what comes out, so that a folder of the same name has the same programs."""
+    """The folder that `make(scratch, folder)` fills, from the cache if it is there. `decides` is everything that
+    decides what comes out, so that a folder of the same name has the same programs."""
     key = hashlib.sha256(repr(decides).encode()).hexdigest()
     folder = cache / f"built-{name}-{key[:16]}"
     if folder.is_dir():

@@ -16,9 +16,9 @@ TAG = HERE / "cpp/tag.s"
 
 # Of LLVM's libc++abi, all that has to do with exceptions.
 PARTS = [
-    "abort_message", "cxa_aux_runtime", "cxa_default_handlers", "cxa_exception", "cxa_exception_storage", "cxa_handlers",
-    "cxa_personality", "cxa_vector", "cxa_virtual", "fallback_malloc", "private_typeinfo", "stdlib_exception",
-    "stdlib_stdexcept", "stdlib_typeinfo",
+    "abort_message", "cxa_aux_runtime", "cxa_default_handlers", "cxa_exception", "cxa_exception_storage",
+    "cxa_handlers", "cxa_personality", "cxa_vector", "cxa_virtual", "fallback_malloc", "private_typeinfo",
+    "stdlib_exception", "stdlib_stdexcept", "stdlib_typeinfo",
 ]
 WASM = ["--target=wasm32-wasip1", "-fwasm-exceptions", "-mllvm", "-wasm-use-legacy-eh=false", "-O2", "-w", "-DNDEBUG",
         "-nostdinc", "-nostdinc++"]

