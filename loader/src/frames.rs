@@ -24,8 +24,8 @@ pub(crate) struct Frame<'a> {
     pub offset: u32,
     /// Its frame pointer: the two words from there on lie on the guest's stack.
     pub fp: usize,
-    /// Where the stack begins that it may use.
-    low: usize,
+    /// Where the guest's stack ends.
+    lowest: usize,
 }
 
 impl Frame<'_> {
@@ -34,7 +34,9 @@ impl Frame<'_> {
     /// # Errors
     /// If the table is damaged: it would not lie on the guest's stack.
     pub fn sp(&self, frame_offset: u32) -> Result<usize, Error> {
-        let sp = self.fp.checked_sub(frame_offset as usize).filter(|&sp| sp >= self.low && sp.is_multiple_of(16));
+        // It may be below where the next frame ends: that one was called in place of another whose arguments took more of
+        // this one.
+        let sp = self.fp.checked_sub(frame_offset as usize).filter(|&sp| sp >= self.lowest && sp.is_multiple_of(16));
         sp.ok_or(damaged("frames", "a frame is larger than the stack").into())
     }
 
@@ -63,7 +65,7 @@ pub(crate) fn frames(group: &GroupRecord, pc: usize, fp: usize) -> impl Iterator
         if !fp.is_multiple_of(16) || fp < low || fp.saturating_add(16) > group.stack.end {
             return None;
         }
-        let frame = Frame { code, offset: (pc - code.text.start) as u32, fp, low };
+        let frame = Frame { code, offset: (pc - code.text.start) as u32, fp, lowest: group.stack.start };
         // SAFETY: the two words lie on the guest's stack, which is readable and which nobody runs on now.
         let [outer, ret] = unsafe { std::ptr::read(fp as *const [usize; 2]) };
         low = fp + 16;

@@ -223,29 +223,34 @@ fn many_bytes_that_overlap_are_copied_as_if_by_way_of_a_buffer() {
 #[test]
 fn many_elements_that_overlap_are_copied_as_if_by_way_of_a_buffer() {
     const LENGTH: i32 = 300_000;
+    const MANY: i32 = 200_000;
     let mut guest = bailiwick_tests::guest::Guest::new(&format!(
         "(module (table $t {LENGTH} externref)
+           (func (export \"clear\") (table.fill $t (i32.const 0) (ref.null extern) (i32.const {LENGTH})))
            (func (export \"set\") (param i32 externref) (table.set $t (local.get 0) (local.get 1)))
            (func (export \"get\") (param i32) (result externref) (table.get $t (local.get 0)))
-           (func (export \"copy\") (param i32 i32 i32) (table.copy $t $t (local.get 0) (local.get 1) (local.get 2))))"
+           (func (export \"count\") (result i32) (local $i i32) (local $n i32)
+             (loop $l
+               (local.set $n (i32.add (local.get $n) (i32.eqz (ref.is_null (table.get $t (local.get $i))))))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {LENGTH}))))
+             (local.get $n))
+           (func (export \"copy\") (param i32 i32)
+             (table.copy $t $t (local.get 0) (local.get 1) (i32.const {MANY}))))"
     ));
-    let marks = [0, 1, 65_535, 65_536, 100_000, 131_072, 199_999];
+    let marks = [0, 1, 65_535, 65_536, 100_000, 131_072, MANY - 1];
+    let values = marks.map(|mark| Val::ExternRef(Some(guest.group.extern_ref(mark).unwrap())));
     for (to, from) in [(1, 0), (0, 1), (65_536, 0), (0, 65_536), (70_001, 5), (5, 70_001)] {
-        let mut model = vec![None; LENGTH as usize];
-        for i in 0..LENGTH {
-            if marks.contains(&(i - from)) {
-                model[i as usize] = Some(guest.group.extern_ref(i).unwrap());
-            }
+        guest.call("clear", &[]).unwrap();
+        for (mark, value) in marks.into_iter().zip(values) {
+            guest.call("set", &[Val::I32(from + mark), value]).unwrap();
         }
-        for (i, value) in model.iter().enumerate() {
-            guest.call("set", &[Val::I32(i as i32), Val::ExternRef(*value)]).unwrap();
+        guest.call("copy", &[Val::I32(to), Val::I32(from)]).unwrap();
+        for (mark, value) in marks.into_iter().zip(values) {
+            assert_eq!(guest.call("get", &[Val::I32(to + mark)]).unwrap(), [value], "{mark}, {to} from {from}");
         }
-        model.copy_within(from as usize..from as usize + 200_000, to as usize);
-        guest.call("copy", &[Val::I32(to), Val::I32(from), Val::I32(200_000)]).unwrap();
-        for (i, value) in model.iter().enumerate() {
-            let found = guest.call("get", &[Val::I32(i as i32)]).unwrap();
-            assert_eq!(found, [Val::ExternRef(*value)], "{i}, {to} from {from}");
-        }
+        // And there are no others, but for those that the copy did not reach.
+        let left = marks.into_iter().filter(|mark| !(to..to + MANY).contains(&(from + mark))).count();
+        assert_eq!(guest.i32("count"), (marks.len() + left) as i32, "{to} from {from}");
     }
 }
 

@@ -153,3 +153,27 @@ impl SharedMemory {
         woken as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryType;
+
+    #[test]
+    fn nobody_waits_where_as_many_wait_as_may() {
+        let memory = SharedMemory::new(MemoryType::shared(1, 1)).unwrap();
+        let interrupt = Interrupt::default();
+        // SAFETY: the address is a multiple of eight and lies in the memory.
+        let wait = |expected, timeout| unsafe { memory.wait(8, expected, timeout, &interrupt) };
+        memory.waiting().count = MAX_WAITERS;
+        assert_eq!(wait(Expected::Word(0), 1_000_000), Waited::TooMany);
+        assert_eq!(wait(Expected::Double(0), -1), Waited::TooMany);
+        // Who would not begin to wait is told as always.
+        assert_eq!(wait(Expected::Word(1), -1), Waited::NotEqual);
+        assert_eq!(wait(Expected::Word(0), 0), Waited::TimedOut);
+        assert!(memory.waiting().queues.is_empty());
+        memory.waiting().count = MAX_WAITERS - 1;
+        assert_eq!(wait(Expected::Word(0), 1000), Waited::TimedOut);
+        assert_eq!((memory.waiters(), memory.waiting().queues.len()), (MAX_WAITERS - 1, 0));
+    }
+}

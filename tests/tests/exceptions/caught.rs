@@ -324,6 +324,42 @@ fn a_try_table_costs_nothing_where_nothing_is_thrown() {
     assert_eq!(bailiwick_loader::Artifact::from_bytes(&artifact, "t").unwrap().view().handlers().len(), 1);
 }
 
+/// A function with many arguments makes way for one with few, whose frame then ends within what the caller's frame has for
+/// the arguments; and the other way round. Handlers and references of the caller are found.
+#[test]
+fn frames_of_functions_that_are_called_in_place_of_others_with_other_arguments() {
+    let many = "i64 ".repeat(60);
+    let zeros = "(i64.const 0) ".repeat(60);
+    let wat = format!(
+        r#"(module
+            (tag $e (param i32))
+            (func $catch (result exnref)
+                (block $h (result exnref) (try_table (catch_all_ref $h) (throw $e (i32.const 7))) unreachable))
+            (func $collect (param i32)
+                (loop $l
+                    (drop (call $catch))
+                    (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+            (func $throw (call $collect (i32.const 3000)) (throw $e (i32.const 5)))
+            (func $throw_many (param {many}) (call $collect (i32.const 3000)) (throw $e (i32.const 6)))
+            (func $to_few (param {many}) (return_call $throw))
+            (func $to_many (return_call $throw_many {zeros}))
+            (func $number (param exnref) (result i32)
+                (block $h (result i32) (try_table (catch $e $h) (throw_ref (local.get 0))) unreachable))
+            (func (export "few") (result i32) (local $x exnref)
+                (local.set $x (call $catch))
+                (block $h (result i32) (try_table (catch $e $h) (call $to_few {zeros})) unreachable)
+                (i32.add (i32.mul (i32.const 10)) (call $number (local.get $x))))
+            (func (export "many") (result i32) (local $x exnref)
+                (local.set $x (call $catch))
+                (block $h (result i32) (try_table (catch $e $h) (call $to_many)) unreachable)
+                (i32.add (i32.mul (i32.const 10)) (call $number (local.get $x)))))"#
+    );
+    each(&wat, |guest| {
+        assert_eq!(guest.value("few", &[]), Val::I32(57));
+        assert_eq!(guest.value("many", &[]), Val::I32(67));
+    });
+}
+
 /// Instructions from the entry of a function to its first return, but for jumps, which may go to what follows, and for moves
 /// among registers and the frame; and how many notes there are of registers that are saved because the caller keeps them.
 fn instructions(asm: &str, name: &str) -> (usize, usize) {

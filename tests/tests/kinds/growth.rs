@@ -203,7 +203,7 @@ fn loops_see_what_was_grown_by_what_they_call() {
             }
         }
         let module = artifact(&(wat + ")"));
-        for i in 0..WAYS.len() {
+        for (i, way) in WAYS.iter().enumerate() {
             for (name, pages) in [("behind", 6), ("around", 6), ("in front", 7)] {
                 let mut group = Group::new().unwrap();
                 let mut imports = Imports::new();
@@ -214,14 +214,14 @@ fn loops_see_what_was_grown_by_what_they_call() {
                 });
                 let instance = group.instantiate(&module, &imports).unwrap();
                 let run = instance.typed_func::<i32, ()>(&mut group, &format!("{name} {i}")).unwrap();
-                run.call(&mut group, 5).unwrap_or_else(|e| panic!("{kind:?} {name} {}: {e}", WAYS[i]));
+                run.call(&mut group, 5).unwrap_or_else(|e| panic!("{kind:?} {name} {}: {e}", way));
                 let memory = instance.memory(&mut group, "memory").unwrap();
                 let page = 1usize << kind.page_size_log2;
                 let bytes = memory.bytes(&mut group).unwrap();
-                assert_eq!(bytes.len(), pages * page, "{kind:?} {name} {}", WAYS[i]);
+                assert_eq!(bytes.len(), pages * page, "{kind:?} {name} {}", way);
                 let first = usize::from(name == "around");
                 let written = (first..pages).all(|i| bytes[(i + 1) * page - 1] == 7);
-                assert!(written, "{kind:?} {name} {}: {:?}", WAYS[i], bytes.iter().step_by(page).collect::<Vec<_>>());
+                assert!(written, "{kind:?} {name} {}: {:?}", way, bytes.iter().step_by(page).collect::<Vec<_>>());
             }
         }
     }

@@ -249,3 +249,19 @@ fn a_table_of_other_indices_is_not_what_a_module_imports() {
         }
     }
 }
+
+#[test]
+fn an_imported_table_has_the_length_that_it_has_not_the_least_that_was_asked_for() {
+    let module = artifact(
+        "(module (import \"m\" \"t\" (table $t 1 externref))
+           (func (export \"run\") (param i32) (result i32)
+             (drop (table.get $t (local.get 0))) (table.set $t (local.get 0) (ref.null extern)) (table.size $t)))",
+    );
+    let mut group = Group::new().unwrap();
+    let mut imports = Imports::new();
+    imports.define("m", "t", Table::new(&mut group, TableType::new(ValType::EXTERNREF, 5, None)).unwrap());
+    let instance = group.instantiate(&module, &imports).unwrap();
+    let run = instance.typed_func::<i32, i32>(&mut group, "run").unwrap();
+    assert_eq!(run.call(&mut group, 4).unwrap(), 5);
+    assert_eq!(run.call(&mut group, 5).unwrap_err().trap_code(), Some(TrapCode::TableOutOfBounds));
+}
