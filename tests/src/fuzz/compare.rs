@@ -9,6 +9,7 @@ use bailiwick_compiler::OptLevel;
 use bailiwick_loader::{Artifact, Extern, Group, GroupConfig, Imports, TrapCode, Val};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is compared with.
@@ -74,12 +75,12 @@ pub fn settings(sample: &Sample, opt_level: OptLevel) -> Settings {
 pub fn compare(sample: &Sample, settings: &Settings, counts: &Counts) -> Result<(), String> {
     match sample.engine {
         Engine::Wasmi => {
-            let result = compare_with::<Wasmi>(sample, settings, counts);
-            // What wasmi is known for: guards that it leaves out, and NaNs of `f32.demote_f64`, whose bits deterministic code
-            // makes canonical.
+            let compared = || compare_with::<Wasmi>(sample, settings, counts);
+            let result = catch_unwind(AssertUnwindSafe(compared)).unwrap_or_else(|_| Err("a panic".into()));
+            // wasmi 2.0.0 leaves guards out, goes on with other values, panics (1 of 600 modules); and deterministic code has
+            // canonical NaNs where it has not.
             #[cfg(feature = "wasmtime")]
             if result.is_err()
-                && (sample.guarded || settings.deterministic)
                 && compare_with::<super::wasmtime::Wasmtime>(sample, settings, &Counts::default()).is_ok()
             {
                 counts.wrong_there.fetch_add(1, Ordering::Relaxed);
