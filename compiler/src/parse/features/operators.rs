@@ -1,6 +1,6 @@
 //! Each operator that the parser knows, held against the validator: what refuses it is the feature that we say it is of.
 
-use super::{FEATURES, REFUSED, used, validated};
+use super::{FEATURES, REFUSED, is_uncollected_cast, used, validated};
 use bailiwick_runtime_abi::types::WasmFeature;
 use std::collections::BTreeMap;
 use wasmparser::{
