@@ -171,18 +171,25 @@ fn a_store_that_traps_has_written_nothing() {
                 fill(&mut guest);
                 let done = guest.call(&i.to_string(), &[Val::I32(at as i32), Val::V128(value)]);
                 let lane: u32 = operator.rsplit(' ').next().unwrap().parse().unwrap_or(0);
+                let from = (lane * size) as usize;
                 let mut expected: Vec<u8> = (PAGE - 32..PAGE).map(byte).collect();
                 if at + size > PAGE {
                     assert!(outside(done), "{operator} at {at:#x}");
                 } else {
                     done.unwrap();
-                    let from = (lane * size) as usize;
                     expected[(at - (PAGE - 32)) as usize..][..size as usize]
                         .copy_from_slice(&value.to_le_bytes()[from..][..size as usize]);
                 }
                 let memory = guest.instance.memory(&mut guest.group, "memory").unwrap();
-                let bytes = memory.bytes(&mut guest.group).unwrap();
-                assert_eq!(bytes[PAGE as usize - 32..], expected, "{operator} at {at:#x}, {way:?}");
+                let bytes = &memory.bytes(&mut guest.group).unwrap()[PAGE as usize - 32..];
+                // An aarch64 processor may write a part of an unaligned store that faults (Arm ARM B2.2.1): those bytes that
+                // are within the memory, and no others.
+                let torn = cfg!(target_arch = "aarch64") && at + size > PAGE;
+                let within = (at - (PAGE - 32)) as usize..32;
+                for (i, (&found, &old)) in bytes.iter().zip(&expected).enumerate() {
+                    let new = torn && within.contains(&i) && found == value.to_le_bytes()[from + i - within.start];
+                    assert!(found == old || new, "byte {i}: {operator} at {at:#x}, {way:?}");
+                }
             }
         }
     }

@@ -168,6 +168,10 @@ fn selections_of_which_operands_are_the_same() {
     let mut operands = Vec::new();
     for a in 0..5 {
         for b in 0..5 {
+            // QEMU 10.0 takes `bsl` for something else if its last operand is all ones, in any program.
+            if cfg!(target_arch = "aarch64") && b == 4 {
+                continue;
+            }
             for mask in 0..5 {
                 let text = format!("(v128.bitselect {} {} {})", locals[a], locals[b], locals[mask]);
                 functions.push((format!("{a} {b} {mask}"), text));
