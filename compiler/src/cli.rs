@@ -1,6 +1,6 @@
 //! The command line: what it accepts. `main.rs` does what it says.
 
-use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, WasmFeatures, parse_target, triple};
+use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, Optimisations, WasmFeatures, parse_target, triple};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -110,6 +110,9 @@ pub struct Shape {
     /// What to optimise for
     #[arg(short = 'O', long = "opt-level", value_enum, default_value_t = Optimise::Speed, value_name = "LEVEL")]
     pub optimise: Optimise,
+    /// What is done for speed beyond the level: default, all or none, then names, -NAME to leave one out
+    #[arg(long, value_name = "LIST", default_value = "default", allow_hyphen_values = true, value_parser = parse_optimisations)]
+    pub optimisations: Optimisations,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -158,6 +161,10 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
 }
 
 fn parse_features(text: &str) -> Result<WasmFeatures, CompileError> {
+    text.parse()
+}
+
+fn parse_optimisations(text: &str) -> Result<Optimisations, CompileError> {
     text.parse()
 }
 

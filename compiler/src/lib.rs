@@ -36,6 +36,7 @@ mod error;
 mod frames;
 mod link;
 mod module;
+mod optimisations;
 mod options;
 mod parallel;
 mod parse;
@@ -48,6 +49,7 @@ mod wit;
 pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};
 pub use bailiwick_runtime_abi::wit::bundle::Source;
 pub use error::{CompileError, Result, WorldProblem};
+pub use optimisations::{Optimisation, Optimisations};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
 pub use parse::WasmFeatures;
 pub use wit::Wit;
@@ -202,7 +204,7 @@ impl<'a> Front<'a> {
                 function: None,
             });
         }
-        let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
+        let facts = Facts::new(&module, &uses, options)?;
         Ok(Front { module, bodies, facts, adapters, world: encoded })
     }
 

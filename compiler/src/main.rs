@@ -68,6 +68,7 @@ fn options<'a>(shape: &Shape) -> Options<'a> {
         target: shape.target,
         cpu: shape.cpu.clone(),
         opt_level: shape.optimise.into(),
+        optimisations: shape.optimisations,
         wasm_features: shape.wasm_features,
         interruptible: shape.interruptible,
         deterministic: shape.deterministic,

@@ -4,6 +4,7 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::optimisations::Optimisations;
 use crate::parse::WasmFeatures;
 use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
@@ -19,6 +20,8 @@ pub struct Options<'a> {
     pub cpu: Cpu,
     /// What to optimise for.
     pub opt_level: OptLevel,
+    /// What is done for speed beyond that.
+    pub optimisations: Optimisations,
     /// Which parts of the language the module may use.
     pub wasm_features: WasmFeatures,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
@@ -40,6 +43,7 @@ impl Default for Options<'_> {
             target: Arch::host().unwrap_or(Arch::X86_64),
             cpu: Cpu::default(),
             opt_level: OptLevel::Speed,
+            optimisations: Optimisations::default(),
             wasm_features: WasmFeatures::default(),
             interruptible: true,
             deterministic: false,
@@ -56,6 +60,7 @@ impl fmt::Debug for Options<'_> {
             .field("target", &self.target)
             .field("cpu", &self.cpu)
             .field("opt_level", &self.opt_level)
+            .field("optimisations", &self.optimisations)
             .field("wasm_features", &self.wasm_features)
             .field("interruptible", &self.interruptible)
             .field("deterministic", &self.deterministic)
@@ -103,8 +108,12 @@ impl Options<'_> {
             WasmFeatures::ALL => String::new(),
             some => format!(" --wasm-features {some}"),
         };
+        let optimisations = match self.optimisations {
+            o if o == Optimisations::default() => String::new(),
+            other => format!(" --optimisations {other}"),
+        };
         Ok(format!(
-            "--target {} --cpu {cpu} -O {}{polls}{deterministic}{features}{wit}",
+            "--target {} --cpu {cpu} -O {}{optimisations}{polls}{deterministic}{features}{wit}",
             triple(self.target),
             self.opt_level
         ))

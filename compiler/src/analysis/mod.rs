@@ -27,9 +27,10 @@ pub(crate) use scan::{Uses, scan};
 
 use crate::error::{CompileError, Result};
 use crate::module::{Entity, Module};
+use crate::optimisations::Optimisation;
+use crate::options::Options;
 use bailiwick_runtime_abi::context::{Counts, Layout};
 use bailiwick_runtime_abi::limits::poll_distance;
-use bailiwick_runtime_abi::types::Arch;
 
 /// What is known of the whole module.
 pub(crate) struct Facts {
@@ -63,10 +64,19 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Decides all facts.
-    pub fn new(module: &Module<'_>, uses: &Uses, arch: Arch, interruptible: bool) -> Result<Facts> {
+    pub fn new(module: &Module<'_>, uses: &Uses, options: &Options<'_>) -> Result<Facts> {
+        let arch = options.target;
+        let made = |optimisation| options.optimisations.has(optimisation);
         let canonical = module.definitions.iter().map(|definition| definition.canonical).collect::<Vec<_>>();
         let exported = Exported::new(module);
-        let call_tables = tables::call_tables(module, uses, &exported);
+        let call_tables = match made(Optimisation::CallTables) {
+            true => tables::call_tables(module, uses, &exported),
+            false => vec![None; module.tables.len()],
+        };
+        let (table_lengths, constants) = match made(Optimisation::Facts) {
+            true => (tables::constant_lengths(module, uses, &exported), globals::constants(module, uses, &exported)),
+            false => (vec![None; module.tables.len()], vec![None; module.globals.len()]),
+        };
         let escapes = escapes::escapes(module, uses, &call_tables);
         let canonical_of = |function: u32| canonical[module.functions[function as usize] as usize];
         let sorted = |mut items: Vec<u32>| {
@@ -95,15 +105,15 @@ impl Facts {
             limit: u64::from(Layout::MAX_SIZE),
         })?;
         Ok(Facts {
-            table_lengths: tables::constant_lengths(module, uses, &exported),
-            constants: globals::constants(module, uses, &exported),
+            table_lengths,
+            constants,
             thunks: sorted(thunks),
             entry_types: sorted(escapes.iter().map(|&f| canonical_of(f)).collect()),
             exit_types: sorted((0..module.imported_functions).map(canonical_of).collect()),
             images: Images::new(module, &call_tables, arch),
             reaches: reach::reach(module, uses, &canonical, &exported),
             calling: uses.calling.clone(),
-            polls: interruptible.then_some(poll_distance(arch) as u32),
+            polls: options.interruptible.then_some(poll_distance(arch) as u32),
             canonical,
             call_tables,
             escapes,

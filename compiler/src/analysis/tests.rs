@@ -3,6 +3,7 @@
 use super::images::Run;
 use super::{Facts, Uses, scan};
 use crate::module::Module;
+use crate::options::Options;
 use crate::parse;
 use bailiwick_runtime_abi::types::Arch;
 use wasmparser::FuncValidatorAllocations;
@@ -15,7 +16,7 @@ fn with<R>(wat: &str, arch: Arch, f: impl FnOnce(&Module<'_>, &Facts) -> R) -> R
     for body in bodies {
         scan(&wasm, &module, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();
     }
-    let facts = Facts::new(&module, &uses, arch, true).unwrap();
+    let facts = Facts::new(&module, &uses, &Options { target: arch, ..Options::default() }).unwrap();
     f(&module, &facts)
 }
 
