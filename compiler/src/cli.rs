@@ -1,6 +1,6 @@
 //! The command line: what it accepts. `main.rs` does what it says.
 
-use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, parse_target, triple};
+use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, WasmFeatures, parse_target, triple};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ Examples:
                                                        checks the module against a world of the WIT in the folder wit,
                                                        and writes its types into the artifact, so that modules with
                                                        memories of their own can call it with strings, lists, records
+  bailiwickc compile app.wasm --wasm-features all,-threads
+                                                       refuses a module that needs what it leaves out
 
 Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
 An artifact is machine code: who loads one trusts it like an executable.";
@@ -98,6 +100,13 @@ pub struct Shape {
     /// Whether the guest can be interrupted: loops and recursion then read a byte that its owner can make inaccessible
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = parse_yes_no, action = clap::ArgAction::Set)]
     pub interruptible: bool,
+    /// Compute the same on every processor: canonical NaNs, and of relaxed vector instructions the results that the
+    /// specification names for all. Floats become slower
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Which parts of the language a module may use: all or mvp, then names of proposals, -NAME to leave one out
+    #[arg(long, default_value = "all", allow_hyphen_values = true, value_parser = parse_features)]
+    pub wasm_features: WasmFeatures,
     /// What to optimise for
     #[arg(short = 'O', long = "opt-level", value_enum, default_value_t = Optimise::Speed, value_name = "LEVEL")]
     pub optimise: Optimise,
@@ -146,6 +155,10 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
         "no" => Ok(false),
         _ => Err("it wants yes or no".to_owned()),
     }
+}
+
+fn parse_features(text: &str) -> Result<WasmFeatures, CompileError> {
+    text.parse()
 }
 
 fn parse_cpu(text: &str) -> Result<Cpu, CompileError> {

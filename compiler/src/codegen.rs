@@ -7,13 +7,14 @@ use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
 use crate::emit::unit_name;
 use crate::error::{CompileError, Result};
+use crate::frames::{CallFrame, frames};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
-use crate::translate::{Effort, Env, translate};
+use crate::translate::{Effort, Env, Relaxed, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
@@ -57,6 +58,7 @@ pub(crate) struct Unit {
     pub tag: Option<u64>,
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
+    pub frames: Vec<CallFrame>,
     pub unwind: Option<systemv::UnwindInfo>,
 }
 
@@ -168,7 +170,12 @@ impl Input<'_> {
     fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
         worker.context.clear();
         worker.effort = Effort::Full;
-        let env = Env { module: self.module, facts: self.facts, frontend_config: self.target.isa.frontend_config() };
+        let env = Env {
+            module: self.module,
+            facts: self.facts,
+            frontend_config: self.target.isa.frontend_config(),
+            relaxed: Relaxed { isa: &*self.target.isa, deterministic: self.options.deterministic },
+        };
         let function: &mut Function = &mut worker.context.func;
         match symbol {
             Symbol::Function(index) => {
@@ -206,18 +213,19 @@ impl Input<'_> {
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {
-        let (kind, ty) = match symbol {
+        let (kind, canonical) = match symbol {
             Symbol::Function(i) => {
                 self.facts.escape(i)?;
-                (TextKind::Function, self.module.function_type(i))
+                (TextKind::Function, self.facts.function_type(self.module, i))
             }
-            Symbol::Thunk(i) => (TextKind::Thunk, self.module.function_type(i)),
-            Symbol::Entry(i) => (TextKind::Entry, &self.module.types[i as usize]),
-            Symbol::Exit(i) => (TextKind::Exit, &self.module.types[i as usize]),
-            Symbol::Adapter(i) => (TextKind::Adapter, self.module.function_type(i)),
+            Symbol::Thunk(i) => (TextKind::Thunk, self.facts.function_type(self.module, i)),
+            Symbol::Entry(i) => (TextKind::Entry, i),
+            Symbol::Exit(i) => (TextKind::Exit, i),
+            Symbol::Adapter(i) => (TextKind::Adapter, self.facts.function_type(self.module, i)),
             Symbol::Denied | Symbol::CallTable(_) => return None,
         };
-        Some(signature_tag(kind, ty.params.iter().copied(), ty.results.iter().copied()))
+        let ty = &self.module.types[canonical as usize];
+        Some(signature_tag(kind, canonical, ty.params.iter().copied(), ty.results.iter().copied()))
     }
 
     /// Alignment of functions that need no higher one: that of the processor's fetches, or none at all for size.
@@ -263,6 +271,7 @@ impl Input<'_> {
             tag: self.tag(symbol),
             relocations,
             sites: sites(code, start),
+            frames: frames(code)?,
             unwind,
         })
     }

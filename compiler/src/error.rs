@@ -16,7 +16,17 @@ pub enum CompileError {
     /// The input is a component, of which only core modules can be compiled so far.
     #[error("the input is a WebAssembly component, and components are not supported yet; compile a core module")]
     Component,
-    /// The input breaks a rule of the specification.
+    /// The input does not follow the grammar of the binary format.
+    #[error("malformed WebAssembly at offset {offset:#x}{}: {message}", in_function(*function))]
+    Malformed {
+        /// The parser's message.
+        message: String,
+        /// Byte offset in the binary.
+        offset: u64,
+        /// Index of the function in whose body it was found.
+        function: Option<u32>,
+    },
+    /// The input breaks a rule of validation.
     #[error("invalid WebAssembly at offset {offset:#x}{}: {message}", in_function(*function))]
     Invalid {
         /// The validator's message.
@@ -33,6 +43,18 @@ pub enum CompileError {
         feature: &'static str,
         /// The proposal's name in the WebAssembly organisation.
         proposal: &'static str,
+        /// The validator's message.
+        message: String,
+        /// Byte offset in the binary.
+        offset: u64,
+        /// Index of the function in whose body it was found.
+        function: Option<u32>,
+    },
+    /// The input needs a part of the language that the options leave out.
+    #[error("{feature} is left out by --wasm-features, and needed at offset {offset:#x}{}: {message}", in_function(*function))]
+    SwitchedOff {
+        /// The name of the feature.
+        feature: &'static str,
         /// The validator's message.
         message: String,
         /// Byte offset in the binary.

@@ -33,6 +33,7 @@ mod analysis;
 mod codegen;
 mod emit;
 mod error;
+mod frames;
 mod link;
 mod module;
 mod options;
@@ -44,10 +45,11 @@ mod target;
 mod translate;
 mod wit;
 
-pub use bailiwick_runtime_abi::types::Arch;
+pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};
 pub use bailiwick_runtime_abi::wit::bundle::Source;
 pub use error::{CompileError, Result, WorldProblem};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
+pub use parse::WasmFeatures;
 pub use wit::Wit;
 
 use adapters::Adapters;
@@ -177,7 +179,7 @@ struct Front<'a> {
 
 impl<'a> Front<'a> {
     fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
-        let (module, to_scan) = parse::parse(wasm)?;
+        let (mut module, to_scan) = parse::parse(wasm, options.wasm_features)?;
         let (adapters, encoded) = match world_of(&module, options.wit.as_ref())? {
             Some(world) => {
                 let encoded = world.encode()?;
@@ -187,6 +189,19 @@ impl<'a> Front<'a> {
         };
         let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
         let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
+        module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
+        // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
+        let not_yet =
+            |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;
+        if let Some(feature) = parse::NOT_YET.iter().find(not_yet) {
+            return Err(CompileError::Unsupported {
+                feature: "a declaration is",
+                proposal: feature.name(),
+                message: feature.describe().to_owned(),
+                offset: 0,
+                function: None,
+            });
+        }
         let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
         Ok(Front { module, bodies, facts, adapters, world: encoded })
     }

@@ -68,7 +68,9 @@ fn options<'a>(shape: &Shape) -> Options<'a> {
         target: shape.target,
         cpu: shape.cpu.clone(),
         opt_level: shape.optimise.into(),
+        wasm_features: shape.wasm_features,
         interruptible: shape.interruptible,
+        deterministic: shape.deterministic,
         ..Options::default()
     }
 }

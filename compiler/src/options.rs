@@ -4,6 +4,7 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::parse::WasmFeatures;
 use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
 use std::fmt;
@@ -18,8 +19,13 @@ pub struct Options<'a> {
     pub cpu: Cpu,
     /// What to optimise for.
     pub opt_level: OptLevel,
+    /// Which parts of the language the module may use.
+    pub wasm_features: WasmFeatures,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
     pub interruptible: bool,
+    /// Whether results that the specification leaves open, of relaxed vector instructions and in the bits of NaNs, are the
+    /// same on every processor: those of its deterministic profile.
+    pub deterministic: bool,
     /// What the module imports and exports, in WIT.
     pub wit: Option<Wit<'a>>,
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
@@ -34,7 +40,9 @@ impl Default for Options<'_> {
             target: Arch::host().unwrap_or(Arch::X86_64),
             cpu: Cpu::default(),
             opt_level: OptLevel::Speed,
+            wasm_features: WasmFeatures::default(),
             interruptible: true,
+            deterministic: false,
             wit: None,
             jobs: None,
             progress: None,
@@ -48,7 +56,9 @@ impl fmt::Debug for Options<'_> {
             .field("target", &self.target)
             .field("cpu", &self.cpu)
             .field("opt_level", &self.opt_level)
+            .field("wasm_features", &self.wasm_features)
             .field("interruptible", &self.interruptible)
+            .field("deterministic", &self.deterministic)
             .field("wit", &self.wit)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
@@ -86,8 +96,18 @@ impl Options<'_> {
             cpu.push_str("baseline");
         }
         let polls = if self.interruptible { "" } else { " --interruptible=no" };
+        let deterministic = if self.deterministic { " --deterministic" } else { "" };
         let wit = self.wit.map(|wit| wit.canonical()).transpose()?.unwrap_or_default();
-        Ok(format!("--target {} --cpu {cpu} -O {}{polls}{wit}", triple(self.target), self.opt_level))
+        // What a module may use does not shape the code of one that is compiled; a cache must tell it from one that is refused.
+        let features = match self.wasm_features {
+            WasmFeatures::ALL => String::new(),
+            some => format!(" --wasm-features {some}"),
+        };
+        Ok(format!(
+            "--target {} --cpu {cpu} -O {}{polls}{deterministic}{features}{wit}",
+            triple(self.target),
+            self.opt_level
+        ))
     }
 
     pub(crate) fn jobs(&self) -> usize {

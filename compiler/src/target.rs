@@ -24,7 +24,7 @@ pub(crate) struct Target {
 pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
     let isa = |level: OptLevel| {
-        let flags = shared_flags(level).map_err(defect)?;
+        let flags = shared_flags(level, options.deterministic).map_err(defect)?;
         let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
         // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
         for feature in features_of(options.target) {
@@ -40,7 +40,7 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, adapters: isa(for_adapters)?, features })
 }
 
-fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetError> {
+fn shared_flags(level: OptLevel, deterministic: bool) -> std::result::Result<settings::Flags, SetError> {
     let mut flags = settings::builder();
     let opt_level = match level {
         OptLevel::None => "none",
@@ -63,6 +63,8 @@ fn shared_flags(level: OptLevel) -> std::result::Result<settings::Flags, SetErro
         ("probestack_size_log2", step.as_str()),
         // Functions with more results than registers.
         ("enable_multi_ret_implicit_sret", "true"),
+        // Which NaN an operation gives depends on the processor, and on the order of operands that was chosen.
+        ("enable_nan_canonicalization", if deterministic { "true" } else { "false" }),
         ("unwind_info", "true"),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
     ] {

@@ -33,8 +33,7 @@ fn world(artifact: &[u8]) -> World {
 fn importing(wit: Wit<'_>) -> String {
     let empty = binary(format!("(module {NEEDED})").as_bytes()).unwrap().into_owned();
     let world = world(&compile(&empty, &options(wit, Arch::X86_64)).unwrap());
-    let list =
-        |word: &str, types: &[ValType]| types.iter().map(|ty| format!("({word} {})", ty.name())).collect::<String>();
+    let list = |word: &str, types: &[ValType]| types.iter().map(|ty| format!("({word} {})", ty)).collect::<String>();
     let import = |function: &bailiwick_runtime_abi::wit::Function| {
         let core = world.signature(function, Direction::Lower);
         let (params, results) = (list("param", &core.params), list("result", &core.results));

@@ -166,7 +166,7 @@ fn br_table_with_values_writes_each_target_once() {
 fn operators_that_pass_on_many_values_are_bounded_together() {
     let push = b"\x41\x01".repeat(1000);
     let types = [UNIT.to_vec(), many(1000, true)];
-    for operator in [&b"\x02\x01\x0b"[..], b"\x03\x01\x0b", b"\x41\0\x04\x01\x0b", b"\x10\x01"] {
+    for operator in [&b"\x02\x01\x0b"[..], b"\x03\x01\x0b", b"\x41\0\x04\x01\x0b", b"\x10\x01", b"\xd0\x01\x14\x01"] {
         let body = |count| [&b"\0"[..], &push, &operator.repeat(count), &b"\x1a".repeat(1000), b"\x0b"].concat();
         let callee = vec![0, 0, 0x0b];
         let wasm = |count| {
@@ -180,8 +180,10 @@ fn operators_that_pass_on_many_values_are_bounded_together() {
         refused(&wasm(20_000), "more values than a module of this size may");
     }
     // Branches that are taken or not, each with 1000 values.
-    let body = [&b"\0\x02\x01"[..], &push, &b"\x41\0\x0d\0".repeat(20_000), b"\x0b", &b"\x1a".repeat(1000), b"\x0b"];
-    refused(&module(&[UNIT.to_vec(), many(1000, false)], &[], &[body.concat()]), "more values than a module");
+    for branch in [&b"\x41\0\x0d\0"[..], b"\xd0\x70\xd5\0\x1a"] {
+        let body = [&b"\0\x02\x01"[..], &push, &branch.repeat(20_000), b"\x0b", &b"\x1a".repeat(1000), b"\x0b"];
+        refused(&module(&[UNIT.to_vec(), many(1000, false)], &[], &[body.concat()]), "more values than a module");
+    }
 }
 
 #[test]
@@ -199,6 +201,34 @@ fn a_function_whose_values_are_too_many_is_refused() {
     let table = section(4, &[b"\x70\0\x01".to_vec()]);
     let body = [&b"\0"[..], &b"\x41\0\x25\0\x1a".repeat(800_000), b"\x0b"].concat();
     refused(&module(&[UNIT.to_vec()], &table, &[body]), "computes more values than that");
+}
+
+/// A module with a function `f` that takes nothing, `h` that takes an exception, a global of one, and these bodies.
+fn with_exceptions(bodies: &[&str]) -> Vec<u8> {
+    let functions: Vec<String> = bodies.iter().map(|body| format!("(func {body})")).collect();
+    let imports = r#"(import "" "f" (func $f)) (import "" "h" (func $h (param exnref)))"#;
+    let text = format!("(module {imports} (global $e (mut exnref) (ref.null exn)) {})", functions.concat());
+    binary(text.as_bytes()).unwrap().into_owned()
+}
+
+#[test]
+fn references_to_exceptions_are_counted_where_they_are_needed() {
+    // As destructors of C++ are: thousands of handlers, each of which calls and throws again.
+    let handler = "(block $next
+        (block $out (result exnref) (try_table (catch_all_ref $out) (call $f)) (br $next))
+        (local.set 0) (call $f) (throw_ref (local.get 0)))";
+    compiles(&with_exceptions(&[&format!("(local exnref) {}", handler.repeat(4000))]));
+    // Thousands across each of thousands of calls.
+    let many = ["(global.get $e)", "(call $f)", "(call $h)"].map(|code| code.repeat(6000)).concat();
+    refused(&with_exceptions(&[&many]), "the references to exceptions of function 2, for each call");
+}
+
+#[test]
+fn a_refused_function_leaves_nothing_behind_for_the_next() {
+    // The larger one comes first, and its error is the only one.
+    let many = ["(global.get $e)", "(call $f)", "(call $h)"].map(|code| code.repeat(6000)).concat();
+    let small = "(local i32) (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))";
+    refused(&with_exceptions(&[small, &many]), "of function 3");
 }
 
 #[test]

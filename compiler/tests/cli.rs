@@ -128,7 +128,7 @@ fn errors_say_what_and_leave_nothing_behind() {
     for (args, expected_code, expected) in [
         (&["compile", "missing.wasm"][..], 1, "missing.wasm: can't be read: No such file or directory"),
         (&["compile", "."], 1, ".: can't be read: Is a directory"),
-        (&["compile", "bad.wasm"], 1, "bad.wasm: invalid WebAssembly at offset 0x9: unexpected end"),
+        (&["compile", "bad.wasm"], 1, "bad.wasm: malformed WebAssembly at offset 0x9: unexpected end"),
         (&["compile", "bad.wat"], 1, "unknown operator"),
         (&["compile", "add.wat", "-o", "no/such/folder.bwk"], 1, "can't be written: No such file or directory"),
         (&["compile", "add.wat", "-o", "/dev/full"], 1, "can't be written: No space left on device"),

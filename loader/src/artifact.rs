@@ -2,6 +2,7 @@
 
 use crate::cpu;
 use crate::error::Error;
+use crate::language;
 use crate::value::FuncType;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Header, TextKind};
@@ -35,6 +36,8 @@ pub struct Artifact {
 struct Mapped {
     /// Whether the shape was found intact, which is looked at once.
     shape_checked: AtomicBool,
+    /// Whether [`Header::frames_checksum`] was compared.
+    frames_checked: AtomicBool,
     /// Its world, decoded once.
     world: OnceLock<Option<Arc<World>>>,
     /// Borrows `map`, which is declared after it and hence dropped after it.
@@ -56,7 +59,8 @@ impl Artifact {
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read or mapped, [`Error::Format`] if it is no artifact of this version or is
-    /// damaged, [`Error::Architecture`] and [`Error::Features`] if this processor can't run it.
+    /// damaged, [`Error::Architecture`] and [`Error::Features`] if this processor can't run it, [`Error::WasmFeatures`] if this loader
+    /// was built without what it uses.
     ///
     /// # Example
     /// ```no_run
@@ -135,6 +139,10 @@ impl Artifact {
             }
             return Err(Error::Features(names));
         }
+        let missing = language::missing(view.header().wasm_features);
+        if !missing.is_empty() {
+            return Err(Error::WasmFeatures(missing));
+        }
         let text = view.header().text;
         // SAFETY: the bytes of the mapping do not move when the `Mmap` does, and `Mapped` drops the view first.
         let view = unsafe { std::mem::transmute::<View<'_>, View<'static>>(view) };
@@ -155,6 +163,7 @@ impl Artifact {
         Ok(Artifact {
             mapped: Arc::new(Mapped {
                 shape_checked: AtomicBool::new(false),
+                frames_checked: AtomicBool::new(false),
                 world: OnceLock::new(),
                 view,
                 map,
@@ -187,6 +196,20 @@ impl Artifact {
         Ok(())
     }
 
+    /// Checks what is known of the frames of calls, before anything of it is used: once, in time that grows with the code.
+    pub(crate) fn check_frames(&self) -> Result<(), Error> {
+        if !self.mapped.frames_checked.load(Ordering::Relaxed) {
+            let header = self.view().header();
+            if header.frames_checksum(self.bytes()) != header.frames_checksum {
+                return Err(
+                    damaged("frames", "handlers of exceptions, or what frames hold, are not as compiled").into()
+                );
+            }
+            self.mapped.frames_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Its tables.
     pub fn view(&self) -> &View<'_> {
         &self.mapped.view
@@ -214,9 +237,17 @@ impl Artifact {
         start..start + text.len as usize
     }
 
-    /// Address of the code at an offset in the text, which must carry the tag of its kind and type.
-    pub(crate) fn tagged_code(&self, offset: u32, kind: TextKind, ty: &FuncType) -> Result<usize, Error> {
-        let tag = signature_tag(kind, ty.params().iter().copied(), ty.results().iter().copied());
+    /// Address of the code at an offset in the text, which must carry the tag of its kind and type: `type_index` is the
+    /// module's, `ty` the same with the group's ids.
+    pub(crate) fn tagged_code(
+        &self,
+        offset: u32,
+        kind: TextKind,
+        type_index: u32,
+        ty: &FuncType,
+    ) -> Result<usize, Error> {
+        let canonical = self.view().record("types", self.view().types(), type_index)?.canonical;
+        let tag = signature_tag(kind, canonical, ty.params().iter().copied(), ty.results().iter().copied());
         if !self.view().has_tag(offset, tag) {
             return Err(damaged("text", "a code offset does not lead to code of its kind and type").into());
         }

@@ -1,10 +1,13 @@
 //! The runtime functions that compiled code calls, and the way out to host functions. All run on the host's stack.
 
+use crate::activation::GroupRecord;
 use crate::arch::builtin;
 use crate::error::Error;
 use crate::group::Inner;
 use crate::host::{HostError, host_call, panicked};
 use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
+use crate::shared::Expected;
+use crate::value::ExnRef;
 use bailiwick_runtime_abi::builtins::{ALL, Builtin, COUNT};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -12,7 +15,9 @@ use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// What `exit_common` expects: a value, and whether to go back to the guest (0) or to leave the activation.
+/// What `exit_common` expects: a value, and whether to go back to the guest (0), to go on where the
+/// [`Resume`](crate::exception::Resume) says whose address the value is ([`GroupRecord::RESUME`]), or to leave the
+/// activation (all others).
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Returned {
@@ -24,8 +29,7 @@ pub(crate) struct Returned {
 pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, HostError>) -> Returned {
     let refused = |error: HostError| {
         // SAFETY: the group is alive, and `f` with its references is over.
-        unsafe { (*inner.as_ptr()).pending = Some(error) };
-        Returned { value: 0, left: 1 }
+        refused(unsafe { &mut *inner.as_ptr() }, error)
     };
     // Two words are all that goes through the barrier: the error is large, and moving it about where there is none would
     // cost more than the rest of the way.
@@ -34,6 +38,29 @@ pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, Hos
         Err(error) => refused(error),
     }));
     outcome.unwrap_or_else(|panic| refused(panicked(panic)))
+}
+
+/// The guest does not go on behind its call: it goes on in a handler, or not at all.
+#[cold]
+fn refused(inner: &mut Inner, mut error: HostError) -> Returned {
+    if let Some(handle) = inner.thrown_by(&error) {
+        if inner.interrupt.requested() {
+            // No poll may follow in the handler.
+            error = HostError::Trap(TrapCode::Interrupt, None);
+        } else {
+            match inner.handler(handle) {
+                Ok(Some(resume)) => {
+                    inner.exceptions.resume = resume;
+                    let value = &raw const inner.exceptions.resume as u64;
+                    return Returned { value, left: GroupRecord::RESUME };
+                }
+                Ok(None) => {}
+                Err(damage) => error = damage.into(),
+            }
+        }
+    }
+    inner.pending = Some(error);
+    Returned { value: 0, left: 1 }
 }
 
 builtin!(exit_entry => host_call);
@@ -91,13 +118,13 @@ fn pieces(
     inner: &mut Inner,
     len: u64,
     backwards: bool,
-    mut work: impl FnMut(&mut Inner, std::ops::Range<u64>),
+    mut work: impl FnMut(&mut Inner, std::ops::Range<u64>) -> Result<(), Error>,
 ) -> Result<u64, HostError> {
     let mut done = 0;
     while done < len {
         let size = PIECE.min(len - done);
         let start = if backwards { len - done - size } else { done };
-        work(inner, start..start + size);
+        work(inner, start..start + size).map_err(raise)?;
         done += size;
         if done < len && inner.interrupt.requested() {
             return trap(TrapCode::Interrupt);
@@ -159,20 +186,31 @@ define! {
         let backwards = to == from && target.start > source.start;
         pieces(inner, len, backwards, |inner, piece| {
             let (source, target) = (shift(&source, &piece), shift(&target, &piece));
-            if to == from {
-                inner.memories[to as usize].bytes().copy_within(source, target.start);
+            if inner.any_shared(&[to, from]) {
+                // SAFETY: both are pieces of ranges that were checked, of the same length.
+                unsafe { inner.copy_raw(to, &target, from, &source) };
+            } else if to == from {
+                inner.memories[to as usize].bytes()?.copy_within(source, target.start);
             } else {
-                let source: *const [u8] = &raw const inner.memories[from as usize].bytes()[source];
+                let source: *const [u8] = &raw const inner.memories[from as usize].bytes()?[source];
                 // SAFETY: two memories of a group never overlap: each has a range of its own.
-                inner.memories[to as usize].bytes()[target].copy_from_slice(unsafe { &*source });
+                inner.memories[to as usize].bytes()?[target].copy_from_slice(unsafe { &*source });
             }
+            Ok(())
         })
     }
     memory_fill(inner, instance, memory, dst, value, len) {
         let memory = index(&data(inner, instance)?.memories, memory)?;
-        let target = span(dst, len, inner.memories[memory as usize].bytes().len())?;
+        let target = span(dst, len, inner.memories[memory as usize].len() as usize)?;
         pieces(inner, len, false, |inner, piece| {
-            inner.memories[memory as usize].bytes()[shift(&target, &piece)].fill(value as u8);
+            let target = shift(&target, &piece);
+            if inner.any_shared(&[memory]) {
+                // SAFETY: a piece of a range that was checked.
+                unsafe { inner.fill_raw(memory, &target, value as u8) };
+            } else {
+                inner.memories[memory as usize].bytes()?[target].fill(value as u8);
+            }
+            Ok(())
         })
     }
     memory_init(inner, instance, memory, segment, dst, src, len) {
@@ -220,6 +258,34 @@ define! {
         data(inner, instance)?;
         inner.func_reference(instance, function as u32).map_err(raise)
     }
+    throw(inner, instance, tag, values) {
+        let handle = inner.throw(instance, tag, values).map_err(raise)?;
+        Err(HostError::Exception(ExnRef { group: inner.id, handle }))
+    }
+    throw_ref(inner, instance, exception) {
+        data(inner, instance)?;
+        if exception == 0 {
+            return trap(TrapCode::NullReference);
+        }
+        Err(HostError::Exception(ExnRef { group: inner.id, handle: exception }))
+    }
+    atomic_wait32(inner, instance, memory, address, offset, expected, timeout) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        let expected = Expected::Word(expected as u32);
+        inner.atomic_wait(memory, (address, offset), expected, timeout.cast_signed()).or_else(trap)
+    }
+    atomic_wait64(inner, instance, memory, address, offset, expected, timeout) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        let expected = Expected::Double(expected);
+        inner.atomic_wait(memory, (address, offset), expected, timeout.cast_signed()).or_else(trap)
+    }
+    atomic_notify(inner, instance, memory, address, offset, count) {
+        let memory = index(&data(inner, instance)?.memories, memory)?;
+        inner.atomic_notify(memory, (address, offset), count as u32).or_else(trap)
+    }
+    is_subtype(inner, _instance, found, expected) {
+        Ok(u64::from(inner.types.is_subtype(found as u32, expected as u32)))
+    }
 }
 
 /// Code addresses in table order.
@@ -243,6 +309,12 @@ static TABLE: BuiltinTable = {
             Builtin::elem_drop => entry::elem_drop,
             Builtin::table_get_lazy => entry::table_get_lazy,
             Builtin::ref_func => entry::ref_func,
+            Builtin::throw => entry::throw,
+            Builtin::throw_ref => entry::throw_ref,
+            Builtin::atomic_wait32 => entry::atomic_wait32,
+            Builtin::atomic_wait64 => entry::atomic_wait64,
+            Builtin::atomic_notify => entry::atomic_notify,
+            Builtin::is_subtype => entry::is_subtype,
         };
         i += 1;
     }

@@ -1,9 +1,10 @@
 //! Constant expressions: what globals, table elements and segment offsets begin with.
 
 use crate::error::Error;
+use crate::func::Funcref;
 use crate::group::Inner;
 use bailiwick_runtime_abi::format::{ConstOpcode, Range};
-use bailiwick_runtime_abi::types::ValType;
+use bailiwick_runtime_abi::types::{Composite, HeapType, RefType, ValType};
 use bailiwick_runtime_abi::view::damaged;
 
 /// Most values on the stack of a constant expression.
@@ -19,6 +20,13 @@ enum Item {
 }
 
 impl Inner {
+    /// The type of a reference to a function: the address of its record.
+    pub(crate) fn reference_type(&self, reference: u64) -> ValType {
+        // SAFETY: made by `func_reference`, so it is the address of a record in a context of this group.
+        let id = unsafe { (*(reference as *const Funcref)).type_id };
+        ValType::Ref(RefType { nullable: false, heap: HeapType::Concrete(Composite::Func, id) })
+    }
+
     /// Evaluates a constant expression of an instance, which must leave a value that fits `ty`: its low and high 64 bits.
     pub(crate) fn evaluate(&mut self, instance: u32, range: Range, ty: ValType) -> Result<(u64, u64), Error> {
         let artifact = self.instances[instance as usize].artifact.clone();
@@ -39,7 +47,10 @@ impl Inner {
                         _ => Item::Number(raw.0, raw.1),
                     }
                 }
-                ConstOpcode::RefFunc => Item::Reference(ValType::FuncRef, self.func_reference(instance, op.index)?),
+                ConstOpcode::RefFunc => {
+                    let reference = self.func_reference(instance, op.index)?;
+                    Item::Reference(self.reference_type(reference), reference)
+                }
                 ConstOpcode::RefNull => Item::Null,
                 _ => {
                     let (Some(Item::Number(right, _)), Some(Item::Number(left, _))) = (stack.pop(), stack.pop()) else {
@@ -64,8 +75,8 @@ impl Inner {
         }
         match stack[..] {
             [Item::Number(low, high)] if !ty.is_reference() => Ok((low, high)),
-            [Item::Null] if ty.is_reference() => Ok((0, 0)),
-            [Item::Reference(found, raw)] if found == ty => Ok((raw, 0)),
+            [Item::Null] if ty.is_reference() && ty.is_defaultable() => Ok((0, 0)),
+            [Item::Reference(found, raw)] if self.types.matches(found, ty) => Ok((raw, 0)),
             _ => Err(damaged("const_ops", "an expression does not leave one value of its type").into()),
         }
     }

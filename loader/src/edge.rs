@@ -241,11 +241,11 @@ impl EdgeCall<'_> {
         let function = target(inner(callee), parts.function)?;
         let post_return = parts.post_return.map(|f| target(inner(callee), f)).transpose()?;
         let realloc = parts.realloc.map(|f| target(inner(callee), (f, allocator()))).transpose()?;
-        let callee_memory = parts.memory.map(|m| m.data(inner(callee)).map(|m| m.def)).transpose()?;
+        let callee_memory = parts.memory.map(|m| m.data(inner(callee))?.own_def()).transpose()?;
         let caller_realloc =
             parts.caller_realloc.map(|f| target(inner(&mut self.caller), (f, allocator()))).transpose()?;
         let caller_memory = self.caller.memory_handle();
-        let caller_memory = caller_memory.map(|m| m.data(inner(&mut self.caller)).map(|m| m.def)).transpose()?;
+        let caller_memory = caller_memory.map(|m| m.data(inner(&mut self.caller))?.own_def()).transpose()?;
         // SAFETY: the adapter waits, so that nothing else refers to the record.
         let record = unsafe { self.record.as_mut() };
         record.targets = [Some(function), realloc, post_return, caller_realloc].map(|t| t.unwrap_or(NOTHING));

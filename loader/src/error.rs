@@ -1,5 +1,6 @@
 //! What can go wrong, by kind.
 
+use crate::exception::Exception;
 use crate::trap::Trap;
 use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
@@ -35,12 +36,21 @@ pub enum Error {
     /// The artifact's code uses instructions that this processor lacks.
     #[error("this processor lacks {}, which the artifact's code uses; compile with --cpu baseline or --cpu native", .0.join(", "))]
     Features(Vec<&'static str>),
+    /// The artifact uses parts of the language that the loader was built without.
+    #[error("this loader was built without {}, which the artifact needs; run it with another, or compile without", .0.join(", "))]
+    WasmFeatures(Vec<&'static str>),
     /// An import could not be satisfied.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The guest was stopped.
     #[error(transparent)]
     Trap(Box<Trap>),
+    /// The guest threw an exception that nothing caught.
+    #[error(transparent)]
+    Exception(Box<Exception>),
+    /// An exception that the host has given back, and that was collected since, was used.
+    #[error("an exception was used that was released, and is no more")]
+    Released,
     /// The guest ended itself with this status (`proc_exit`).
     #[error("the guest ended with exit status {0}")]
     Exit(i32),
@@ -94,6 +104,11 @@ pub enum Error {
     /// A function, memory, table, global or reference of another group.
     #[error("a {0} of another group was used")]
     WrongGroup(&'static str),
+    /// The bytes of a shared memory were asked for, which other threads may change at any time.
+    #[error(
+        "the memory is shared, so its bytes can't be borrowed: use SharedMemory::read and SharedMemory::write (Memory::shared)"
+    )]
+    SharedMemory,
     /// An index beyond a table or memory that the host itself asked for.
     #[error("{0} out of bounds")]
     OutOfBounds(&'static str),

@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::group::{AsGroup, Inner, enter, inner, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
 use bailiwick_runtime_abi::format::TextKind;
-use bailiwick_runtime_abi::view::damaged;
 use std::marker::PhantomData;
 
 /// The record that references to a function point to, `bailiwick_runtime_abi::context`.
@@ -14,7 +13,8 @@ pub(crate) struct Funcref {
     pub code: usize,
     pub context: *mut u8,
     pub type_id: u32,
-    pub reserved: u32,
+    /// The module's index of the type that `code` was compiled for.
+    pub own_type: u32,
 }
 
 /// A function of a group's instance.
@@ -44,17 +44,18 @@ impl Func {
 
     pub(crate) fn func_type(self, inner: &Inner) -> Result<FuncType, Error> {
         let id = self.funcref(inner)?.type_id;
-        inner.types.get(id as usize).cloned().ok_or(damaged("types", "a function has no type").into())
+        inner.types.function(id).cloned()
     }
 
     pub(crate) fn target(self, inner: &Inner) -> Result<Target, Error> {
         let funcref = self.funcref(inner)?;
         let instance = inner.instance_of(funcref.context)?;
-        let local = instance.local_type(funcref.type_id)?;
         let view = instance.artifact.view();
-        let stub = view.record("types", view.types(), local)?.entry_stub;
-        let ty = inner.types.get(funcref.type_id as usize).ok_or(damaged("types", "a function has no type"))?;
-        let stub = instance.artifact.tagged_code(stub, TextKind::Entry, ty)?;
+        let own = funcref.own_type;
+        let stub = view.record("types", view.types(), own)?.entry_stub;
+        // Of the same shape as a subtype of it.
+        let ty = inner.types.function(*view.record("types", &instance.types, own)?)?;
+        let stub = instance.artifact.tagged_code(stub, TextKind::Entry, own, ty)?;
         Ok(Target { stub, context: funcref.context, code: funcref.code })
     }
 
@@ -67,23 +68,25 @@ impl Func {
     ///
     /// # Errors
     /// [`Error::Type`] if the arguments are not of its parameters' types, [`Error::WrongGroup`]; and whatever ends
-    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Exception`], [`Error::Host`].
     pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
-        let id = inner(group).id;
         let ty = self.func_type(inner(group))?;
-        if !arguments.iter().map(Val::ty).eq(ty.params().iter().copied()) {
+        let mismatch = || {
             let found = FuncType::new(arguments.iter().map(Val::ty), []);
-            return Err(Error::Type { expected: ty.to_string(), found: found.to_string() });
+            Error::Type { expected: ty.to_string(), found: found.to_string() }
+        };
+        if arguments.len() != ty.params().len() {
+            return Err(mismatch());
         }
         let mut cells = vec![RawValue::default(); ty.cells().max(1)];
-        for (cell, argument) in cells.iter_mut().zip(arguments) {
-            cell.0 = argument.to_raw(id)?;
+        for ((cell, argument), &param) in cells.iter_mut().zip(arguments).zip(ty.params()) {
+            *cell = inner(group).lower(param, *argument)?.ok_or_else(mismatch)?;
         }
         let target = self.target(inner(group))?;
         // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
         // group is alive.
         unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
-        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| Val::from_raw(t, c.0, id)).collect())
+        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| inner(group).given(t, *c)).collect())
     }
 
     /// The same function with its types checked once.

@@ -40,11 +40,12 @@ impl Global {
     /// [`Error::WrongGroup`] for a reference of another group; [`Error::Limit`].
     pub fn new(group: &mut impl AsGroup, value: Val, mutable: bool) -> Result<Global, Error> {
         let inner = inner(group);
-        let raw = value.to_raw(inner.id)?;
+        let ty = value.ty();
+        let raw = inner.lower(ty, value)?.ok_or(Error::WrongGroup("reference"))?;
         let cell: *mut RawValue = inner.cell.allocate(0, size_of::<RawValue>(), 16)?.cast();
         // SAFETY: fresh bytes of the group's cell, aligned.
-        unsafe { *cell = RawValue(raw, 0) };
-        inner.globals.push(GlobalData { cell, ty: GlobalType { value: value.ty(), mutable } });
+        unsafe { *cell = raw };
+        inner.globals.push(GlobalData { cell, ty: GlobalType { value: ty, mutable } });
         Ok(Global { group: inner.id, index: inner.globals.len() as u32 - 1 })
     }
 
@@ -63,7 +64,8 @@ impl Global {
         let data = self.data(inner)?;
         // SAFETY: the cell lies in a context of the group, aligned, and no guest code runs.
         let raw = unsafe { *data.cell };
-        Ok(Val::from_raw(data.ty.value, raw.0, inner.id))
+        let ty = data.ty.value;
+        Ok(inner.given(ty, raw))
     }
 
     /// Writes it.
@@ -73,12 +75,12 @@ impl Global {
     pub fn set(self, group: &mut impl AsGroup, value: Val) -> Result<(), Error> {
         let inner = inner(group);
         let data = self.data(inner)?;
-        if !data.ty.mutable || data.ty.value != value.ty() {
+        let raw = if data.ty.mutable { inner.lower(data.ty.value, value)? } else { None };
+        let Some(raw) = raw else {
             return Err(Error::Type { expected: data.ty.to_string(), found: format!("write of type {}", value.ty()) });
-        }
-        let raw = value.to_raw(inner.id)?;
+        };
         // SAFETY: as in `get`; only the bytes of its type are meaningful.
-        unsafe { (*data.cell).0 = raw };
+        unsafe { *data.cell = raw };
         Ok(())
     }
 }

@@ -4,19 +4,21 @@ use crate::activation::{CodeRange, Entered, GroupRecord, Left};
 use crate::artifact::Artifact;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
+use crate::exception::Exceptions;
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
 use crate::interrupt::{Interrupt, InterruptHandle, interrupted};
 use crate::memory::MemoryData;
 use crate::table::TableData;
+use crate::tag::TagData;
 use crate::trap::{Backtrace, Trap};
-use crate::value::{ExternRef, FuncType, RawValue};
+use crate::types::Types;
+use crate::value::{ExternRef, RawValue};
 use bailiwick_runtime_abi::limits::{DEFAULT_STACK_SIZE, MAX_TABLE_ELEMENTS, MEMORY_RESERVATION};
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::view::damaged;
 use std::any::Any;
-use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -27,7 +29,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 pub struct GroupConfig {
     /// Bytes of the guest stack. Default 8 MiB; only touched pages cost memory.
     pub stack_size: usize,
-    /// Most bytes of each linear memory. Default: 4 GiB, the most there can be.
+    /// Most bytes of each linear memory. Default: 4 GiB, the most that one of 32-bit indices can have. One of 64-bit indices
+    /// has address space for as many as this and its type allow, up to 1 TiB.
     pub max_memory: u64,
     /// Most bytes of all linear memories together. Default: no limit but that of each.
     pub max_total_memory: u64,
@@ -37,6 +40,10 @@ pub struct GroupConfig {
     pub max_instances: usize,
     /// Most host values ([`ExternRef`]) that the group holds. Default a million.
     pub max_extern_refs: usize,
+    /// Most exceptions that there are at one time, as far as guests or the host can still reach them. Default a million.
+    pub max_exceptions: usize,
+    /// Most bytes of all these, of which each takes 64 and 16 for each value that it carries. Default 256 MiB.
+    pub max_exception_bytes: u64,
 }
 
 impl Default for GroupConfig {
@@ -48,11 +55,14 @@ impl Default for GroupConfig {
             max_table_elements: MAX_TABLE_ELEMENTS,
             max_instances: 10_000,
             max_extern_refs: 1_000_000,
+            max_exceptions: 1_000_000,
+            max_exception_bytes: 256 << 20,
         }
     }
 }
 
-/// A limit of [`GroupConfig`] that a guest's `memory.grow` or `table.grow` ran into. The guest only sees that it failed.
+/// A limit of [`GroupConfig`] that a guest ran into. It only sees that its `memory.grow` or `table.grow` failed; of one
+/// exception too many it sees nothing, since that is a trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -60,6 +70,10 @@ pub enum Refused {
     MemoryBytes(u64),
     /// [`GroupConfig::max_table_elements`].
     TableElements(u64),
+    /// [`GroupConfig::max_exceptions`].
+    Exceptions(u64),
+    /// [`GroupConfig::max_exception_bytes`].
+    ExceptionBytes(u64),
 }
 
 /// Linked instances, and all that they hold: memories, tables, globals, host functions, one guest stack.
@@ -93,10 +107,10 @@ pub(crate) struct Inner {
     pub record: GroupRecord,
     pub id: u64,
     pub config: GroupConfig,
-    /// Function types by the group's id.
-    pub types: Vec<FuncType>,
-    type_ids: HashMap<FuncType, u32>,
+    pub types: Types,
     pub instances: Vec<InstanceData>,
+    /// Their contexts' addresses, ascending, with their indices.
+    pub by_context: Vec<(u64, u32)>,
     /// Boxed, because slots hold their addresses.
     #[allow(clippy::vec_box, reason = "slots hold their addresses")]
     pub hosts: Vec<Box<HostContext>>,
@@ -105,9 +119,11 @@ pub(crate) struct Inner {
     pub memories: Vec<MemoryData>,
     pub tables: Vec<TableData>,
     pub globals: Vec<GlobalData>,
+    pub tags: Vec<TagData>,
+    pub exceptions: Exceptions,
     pub externs: Vec<Box<dyn Any + Send>>,
     pub interrupt: Arc<Interrupt>,
-    /// The last limit of the configuration that a guest's growth ran into.
+    /// The last limit of the configuration that a guest ran into.
     pub refused: Option<Refused>,
     /// Why a host function or builtin refused; taken by whoever entered.
     pub pending: Option<HostError>,
@@ -188,14 +204,16 @@ impl Group {
             record,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             config,
-            types: Vec::new(),
-            type_ids: HashMap::new(),
+            types: Types::default(),
             instances: Vec::new(),
+            by_context: Vec::new(),
             hosts: Vec::new(),
             edges: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            exceptions: Exceptions::default(),
             externs: Vec::new(),
             interrupt: Arc::new(Interrupt::default()),
             refused: None,
@@ -233,7 +251,7 @@ impl Group {
         InterruptHandle { interrupt: unsafe { self.inner.as_ref() }.interrupt.clone() }
     }
 
-    /// The last limit of the configuration that a guest's growth ran into, if any did.
+    /// The last limit of the configuration that a guest ran into, if any did.
     pub fn refused(&self) -> Option<Refused> {
         // SAFETY: as in `inner`, shared.
         unsafe { self.inner.as_ref() }.refused
@@ -264,17 +282,6 @@ impl Drop for Group {
 }
 
 impl Inner {
-    /// The group's id of a function type. Structural: equal types have equal ids, others never.
-    pub(crate) fn intern(&mut self, ty: FuncType) -> u32 {
-        if let Some(&id) = self.type_ids.get(&ty) {
-            return id;
-        }
-        let id = self.types.len() as u32;
-        self.types.push(ty.clone());
-        self.type_ids.insert(ty, id);
-        id
-    }
-
     pub(crate) fn add_extern(&mut self, value: Box<dyn Any + Send>) -> Result<ExternRef, Error> {
         if self.externs.len() >= self.config.max_extern_refs {
             return Err(Error::Limit { what: "host values in a group", limit: self.config.max_extern_refs as u64 });
@@ -312,7 +319,14 @@ impl Inner {
                     let backtrace = self.backtrace(pc, fp, false);
                     Error::Trap(Box::new(Trap::with(code, message, backtrace)))
                 }
-                Some(HostError::Nested(error)) => *error,
+                Some(HostError::Nested(error)) => {
+                    self.hold(&error);
+                    *error
+                }
+                Some(HostError::Exception(exception)) => {
+                    let backtrace = self.backtrace(pc, fp, false);
+                    self.uncaught(exception, backtrace)
+                }
                 Some(HostError::Other(error)) => {
                     let backtrace = self.backtrace(pc, fp, false);
                     Error::Host(Box::new(HostFailure { error, backtrace }))

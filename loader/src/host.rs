@@ -7,7 +7,8 @@ use crate::group::Inner;
 use crate::instance::{ContextHeader, Instance};
 use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
-use crate::value::{FuncType, RawValue, Val, WasmType, WasmTypes};
+use crate::value::{ExnRef, FuncType, RawValue, Val, WasmType, WasmTypes};
+use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -24,7 +25,9 @@ pub enum HostError {
     Trap(TrapCode, Option<String>),
     /// With an error of the host's own, which [`Error::Host`] carries to whoever called the guest.
     Other(Box<dyn std::error::Error + Send + Sync>),
-    /// With the error of a nested call into a guest.
+    /// By throwing an exception: the guest may catch it.
+    Exception(ExnRef),
+    /// With the error of a nested call into a guest. If that is an exception of the same group, it is thrown on.
     Nested(Box<Error>),
 }
 
@@ -104,7 +107,10 @@ pub(crate) unsafe extern "C" fn host_call(
         (&context.func, Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
     };
     crate::builtins::guarded(caller.inner, || {
+        let mark = crate::group::inner(&mut caller).exceptions.enter();
+        let given = Given { inner: caller.inner, mark };
         (func.dispatch)(&mut caller, cells)?;
+        drop(given);
         // An interrupt that arrived meanwhile ends the guest here, should no poll follow.
         if crate::group::inner(&mut caller).interrupt.requested() {
             return Err(HostError::Trap(TrapCode::Interrupt, None));
@@ -113,11 +119,35 @@ pub(crate) unsafe extern "C" fn host_call(
     })
 }
 
+/// What a host function is given while it is called: dropped when it returns, or panics.
+struct Given {
+    inner: NonNull<Inner>,
+    mark: usize,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        // SAFETY: the group is alive, and the host function with its references is over.
+        unsafe { (*self.inner.as_ptr()).exceptions.leave(self.mark) };
+    }
+}
+
 /// The calling guest, as a host function sees it: the instance that was *granted* the function, in its group.
 pub struct Caller<'a> {
     pub(crate) inner: NonNull<Inner>,
     pub(crate) instance: u32,
     lifetime: PhantomData<&'a mut Inner>,
+}
+
+/// Why host functions find no memory.
+fn no_memory(inner: &Inner, instance: usize) -> &'static str {
+    let export = inner.instances.get(instance).and_then(|i| i.artifact.view().export("memory"));
+    if export.is_some_and(|export| export.kind == Kind::Memory as u32) {
+        "the module calls a host function that needs its memory, but the one that it exports as \"memory\" is shared with \
+         other threads: the system interface and edges to other modules can't use such a memory yet"
+    } else {
+        "the module calls a host function that needs its memory, but exports none as \"memory\""
+    }
 }
 
 impl std::fmt::Debug for Caller<'_> {
@@ -145,11 +175,8 @@ impl Caller<'_> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         match inner.instances.get(instance).and_then(|i| i.exported_memory) {
-            Some(index) => Ok(inner.memories[index as usize].bytes()),
-            None => Err(HostError::Trap(
-                TrapCode::HostError,
-                Some("the module calls a host function that needs its memory, but exports none as \"memory\"".into()),
-            )),
+            Some(index) => Ok(inner.memories[index as usize].bytes()?),
+            None => Err(HostError::Trap(TrapCode::HostError, Some(no_memory(inner, instance).into()))),
         }
     }
 
@@ -160,7 +187,7 @@ impl Caller<'_> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         let index = inner.instances[instance].exported_memory.unwrap_or_default();
-        Ok((inner.memories[index as usize].bytes(), inner.interrupt.flag()))
+        Ok((inner.memories[index as usize].bytes()?, inner.interrupt.flag()))
     }
 
     /// The memory itself, see [`Caller::memory`].
@@ -251,15 +278,17 @@ impl HostFunc {
     ) -> HostFunc {
         let own = ty.clone();
         let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
-            let group = crate::group::inner(caller).id;
+            let inner = crate::group::inner(caller);
             let params =
-                ty.params().iter().zip(&*cells).map(|(&t, c)| Val::from_raw(t, c[0], group)).collect::<Vec<_>>();
+                ty.params().iter().zip(&*cells).map(|(&t, c)| inner.given(t, RawValue(c[0], c[1]))).collect::<Vec<_>>();
             let results = f(caller, &params)?;
-            if !results.iter().map(Val::ty).eq(ty.results().iter().copied()) {
-                return Err(HostError::message(format!("host function returned other types than {ty} says")));
+            let mismatch = || HostError::message(format!("host function returned other types than {ty} says"));
+            if results.len() != ty.results().len() {
+                return Err(mismatch());
             }
-            for (result, cell) in results.into_iter().zip(cells) {
-                *cell = [result.to_raw(group)?, 0];
+            for ((result, &wanted), cell) in results.into_iter().zip(ty.results()).zip(cells) {
+                let raw = crate::group::inner(caller).lower(wanted, result)?.ok_or_else(mismatch)?;
+                *cell = [raw.0, raw.1];
             }
             Ok(())
         };

@@ -8,6 +8,7 @@ use crate::group::{AsGroup, Inner, inner};
 use crate::link::Extern;
 use crate::memory::Memory;
 use crate::table::Table;
+use crate::tag::Tag;
 use crate::value::WasmTypes;
 use bailiwick_runtime_abi::context::{BUILTINS, EXIT, GROUP, HEADER_SIZE, Layout, MAGIC, OWNER};
 use bailiwick_runtime_abi::format::{Kind, TextKind};
@@ -58,6 +59,10 @@ pub(crate) struct InstanceData {
     pub globals: Vec<u32>,
     /// The group's type ids, by the module's.
     pub types: Vec<u32>,
+    /// The group's type ids of what imported functions were linked to: of their types, or of subtypes.
+    pub imported_functions: Vec<u32>,
+    /// The group's tags, by the module's.
+    pub tags: Vec<u32>,
     pub data_dropped: Vec<bool>,
     pub elements_dropped: Vec<bool>,
     /// The group's index of the memory exported as `memory`.
@@ -68,12 +73,6 @@ pub(crate) struct InstanceData {
 pub(crate) const NO_TABLE: u32 = u32::MAX;
 
 impl InstanceData {
-    /// The module's index of a type, by the group's id.
-    pub(crate) fn local_type(&self, id: u32) -> Result<u32, Error> {
-        let found = self.types.iter().position(|&t| t == id);
-        found.map(|i| i as u32).ok_or(damaged("types", "a function's type is not one of its module's").into())
-    }
-
     /// Address of a field of the context.
     ///
     /// The offset is one that `Layout` computed, hence within the context.
@@ -96,22 +95,35 @@ impl Inner {
         }
     }
 
+    /// The instance whose context lies at an address that was found on the guest's stack: nothing is read there.
+    pub(crate) fn instance_at(&self, address: u64) -> Result<&InstanceData, Error> {
+        let found = match self.by_context.binary_search_by_key(&address, |&(context, _)| context) {
+            Ok(i) => self.instances.get(self.by_context[i].1 as usize),
+            Err(_) => None,
+        };
+        found.ok_or(damaged("frames", "a frame does not hold its function's context").into())
+    }
+
     /// The reference to function `index` of an instance: the address of its record, filled in on first use.
     pub(crate) fn func_reference(&mut self, instance: u32, index: u32) -> Result<u64, Error> {
         let data = &self.instances[instance as usize];
         let view = data.artifact.view();
         let function = view.record("functions", view.functions(), index)?;
-        if function.escape >= data.layout.counts().escapes {
+        // Two functions that shared a record would be taken for one another.
+        if view.escapes().get(function.escape as usize) != Some(&index) {
             return Err(damaged("functions", "a reference to a function that has no record").into());
         }
         let record: *mut Funcref = data.field(data.layout.funcref(function.escape));
         // SAFETY: the record lies in the context, aligned to 8; the guest waits.
         unsafe {
             if (*record).code == 0 {
-                let type_id = *data.types.get(function.type_index as usize).ok_or(damaged("functions", "no type"))?;
-                let ty = self.types.get(type_id as usize).ok_or(damaged("functions", "no type"))?;
-                let code = data.artifact.tagged_code(function.text_offset, TextKind::Function, ty)?;
-                *record = Funcref { code, context: data.context, type_id, reserved: 0 };
+                let own_type = function.type_index;
+                let own_id = *data.types.get(own_type as usize).ok_or(damaged("functions", "no type"))?;
+                let ty = self.types.function(own_id)?;
+                let code = data.artifact.tagged_code(function.text_offset, TextKind::Function, own_type, ty)?;
+                // A reference to an imported function has the type of what it was linked to.
+                let type_id = data.imported_functions.get(index as usize).copied().unwrap_or(own_id);
+                *record = Funcref { code, context: data.context, type_id, own_type };
             }
         }
         Ok(record as u64)
@@ -141,6 +153,7 @@ impl Inner {
             Kind::Table => Extern::Table(Table { group, index: at(&data.tables)? }),
             Kind::Memory => Extern::Memory(Memory { group, index: at(&data.memories)? }),
             Kind::Global => Extern::Global(Global { group, index: at(&data.globals)? }),
+            Kind::Tag => Extern::Tag(Tag { group, index: at(&data.tags)? }),
         })
     }
 }

@@ -11,6 +11,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::mm::MprotectFlags;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, Thread};
 
 /// What a group and its handles share.
 #[derive(Debug, Default)]
@@ -30,6 +31,17 @@ struct Pages {
     /// Address of the word that is not 0 while the group is entered; 0 if there is none.
     entered: usize,
     closed: bool,
+    /// The thread that is parked in the group, if it is: `memory.atomic.wait`.
+    parked: Option<Thread>,
+}
+
+/// While it is there, an interrupt wakes the thread that made it.
+pub(crate) struct Parking<'a>(&'a Interrupt);
+
+impl Drop for Parking<'_> {
+    fn drop(&mut self) {
+        self.0.locked().parked = None;
+    }
 }
 
 impl Interrupt {
@@ -88,7 +100,17 @@ impl Interrupt {
         if let Some(signal) = self.signal.get() {
             raise(signal);
         }
+        if let Some(thread) = &pages.parked {
+            thread.unpark();
+        }
         Self::protect(&pages, MprotectFlags::empty())
+    }
+
+    /// Says that this thread is about to park itself in the group: an interrupt that comes from now on wakes it. Whether one
+    /// has come before is to be looked at then.
+    pub(crate) fn parking(&self) -> Parking<'_> {
+        self.locked().parked = Some(thread::current());
+        Parking(self)
     }
 
     /// A descriptor that is readable while somebody wants the guest to end, for host functions to wait on.

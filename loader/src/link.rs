@@ -7,7 +7,9 @@ use crate::group::Inner;
 use crate::host::{Caller, HostError, HostFunc, IntoHostFunc};
 use crate::instance::Instance;
 use crate::memory::Memory;
+use crate::shared::SharedMemory;
 use crate::table::Table;
+use crate::tag::Tag;
 use crate::value::{FuncType, Val};
 use bailiwick_runtime_abi::format::Kind;
 use std::collections::BTreeMap;
@@ -23,6 +25,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global
     Global(Global),
+    /// A tag
+    Tag(Tag),
 }
 
 impl Extern {
@@ -33,6 +37,7 @@ impl Extern {
             Extern::Table(_) => Kind::Table,
             Extern::Memory(_) => Kind::Memory,
             Extern::Global(_) => Kind::Global,
+            Extern::Tag(_) => Kind::Tag,
         }
     }
 }
@@ -44,7 +49,7 @@ macro_rules! from_extern {
         }
     )*};
 }
-from_extern!(Func Table Memory Global);
+from_extern!(Func Table Memory Global Tag);
 
 /// What an import is satisfied with.
 #[derive(Clone, Debug)]
@@ -53,6 +58,8 @@ pub(crate) enum Definition {
     /// A function of any type that refuses every call.
     Refused,
     Extern(Extern),
+    /// A memory of several groups.
+    Shared(SharedMemory),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -120,6 +127,11 @@ impl Imports {
         self.insert(module, name, Definition::Extern(item.into()))
     }
 
+    /// Grants a memory that other groups, on other threads, may be granted too.
+    pub fn shared_memory(&mut self, module: &str, name: &str, memory: &SharedMemory) -> &mut Self {
+        self.insert(module, name, Definition::Shared(memory.clone()))
+    }
+
     /// Grants all exports of an instance of the same group, under a module name: core-WebAssembly linking.
     /// What was granted one by one under that module name goes first.
     pub fn instance(&mut self, module: &str, instance: Instance) -> &mut Self {
@@ -159,19 +171,24 @@ pub(crate) fn describe(inner: &mut Inner, definition: &Definition) -> Result<Str
     Ok(match definition {
         Definition::Host(host) => format!("function {}", host.ty),
         Definition::Refused => "a function that refuses every call".to_owned(),
-        Definition::Extern(Extern::Func(f)) => format!("function {}", f.func_type(inner)?),
-        Definition::Extern(Extern::Memory(m)) => {
-            let data = m.data(inner)?;
-            crate::MemoryType { minimum: data.len() / 65_536, maximum: data.maximum }.to_string()
+        Definition::Shared(memory) => memory.ty().to_string(),
+        Definition::Extern(Extern::Func(f)) => {
+            let id = f.funcref(inner)?.type_id;
+            format!("function {}", inner.types.describe(id)?)
         }
+        Definition::Extern(Extern::Memory(m)) => m.data(inner)?.ty().to_string(),
         Definition::Extern(Extern::Table(t)) => {
-            let data = t.data(inner)?;
-            crate::TableType { element: data.element, minimum: data.len(), maximum: data.maximum }.to_string()
+            let ty = t.data(inner)?.ty();
+            inner.types.with_element(&ty)
         }
         Definition::Extern(Extern::Global(g)) => match inner.globals.get(g.index as usize) {
-            Some(data) if g.group == inner.id => data.ty.to_string(),
+            Some(data) if g.group == inner.id => inner.types.with_value(&data.ty),
             _ => return Err(Error::WrongGroup("global")),
         },
+        Definition::Extern(Extern::Tag(t)) => {
+            let id = t.data(inner)?.type_id;
+            format!("tag {}", inner.types.describe(id)?)
+        }
     })
 }
 

@@ -3,9 +3,10 @@
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::group::{AsGroup, Inner, Refused, inner};
+use crate::shared::SharedMemory;
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
-    FRONT_GUARD_SIZE, GUARD_SIZE, MEMORY_RESERVATION, MEMORY32_MAX_PAGES, WASM_PAGE_SIZE,
+    FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION, WASM_PAGE_SIZE, max_pages,
 };
 
 /// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
@@ -13,6 +14,7 @@ use bailiwick_runtime_abi::limits::{
 #[repr(C)]
 pub(crate) struct MemoryDef {
     pub base: *mut u8,
+    /// In bytes; of a shared memory, where it lies.
     pub length: u64,
 }
 
@@ -22,26 +24,68 @@ pub(crate) struct MemoryData {
     pub def: *mut MemoryDef,
     /// `None`: the cell's own.
     reservation: Option<Reservation>,
-    /// As declared.
-    pub maximum: Option<u64>,
+    /// Bytes that it may grow to: there is address space for them, and for the guard behind.
+    room: u64,
+    /// As declared; `minimum` is that of the beginning.
+    declared: MemoryType,
+    /// Whose bytes they are, if other groups may have them too.
+    shared: Option<SharedMemory>,
 }
 
-/// The limits of a linear memory, in pages of 64 KiB.
+/// The type of a linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryType {
-    /// Initial pages; at most 65 536.
+    /// Initial pages.
     pub minimum: u64,
     /// Most pages, if it says so.
     pub maximum: Option<u64>,
+    /// Base-2 logarithm of the page size in bytes: 16, or 0.
+    pub page_size_log2: u32,
+    /// Whether its indices have 64 bits.
+    pub index64: bool,
+    /// Whether several threads may use it.
+    pub shared: bool,
+}
+
+impl MemoryType {
+    /// A memory of 32-bit indices and pages of 64 KiB.
+    pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType { minimum, maximum, page_size_log2: 16, index64: false, shared: false }
+    }
+
+    /// Most pages that it can ever have.
+    pub(crate) fn most_pages(&self) -> u64 {
+        self.maximum.unwrap_or(u64::MAX).min(max_pages(self.page_size_log2, self.index64))
+    }
+
+    /// Bytes of so many pages, or as many as there can be if it is more.
+    pub(crate) fn bytes(&self, pages: u64) -> u64 {
+        pages.saturating_mul(1 << self.page_size_log2)
+    }
+
+    /// The same, that several threads may use. These have a maximum.
+    pub fn shared(minimum: u64, maximum: u64) -> MemoryType {
+        MemoryType { shared: true, ..MemoryType::new(minimum, Some(maximum)) }
+    }
 }
 
 impl std::fmt::Display for MemoryType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.index64 {
+            f.write_str("64-bit ")?;
+        }
+        if self.shared {
+            f.write_str("shared ")?;
+        }
         write!(f, "memory of {}", self.minimum)?;
         match self.maximum {
-            Some(max) => write!(f, " to {max} pages"),
-            None => write!(f, " pages or more"),
+            Some(max) => write!(f, " to {max} pages")?,
+            None => write!(f, " pages or more")?,
         }
+        if self.page_size_log2 != 16 {
+            write!(f, " of {} byte", 1u64 << self.page_size_log2)?;
+        }
+        Ok(())
     }
 }
 
@@ -53,8 +97,36 @@ pub struct Memory {
 }
 
 impl MemoryData {
+    /// One that other groups may have too, with its definition at `def`.
+    pub(crate) fn of_shared(memory: SharedMemory, def: *mut MemoryDef) -> MemoryData {
+        // Its owner knows how far it may grow.
+        MemoryData { def, reservation: None, room: 0, declared: memory.ty(), shared: Some(memory) }
+    }
+
+    /// The memory that it is, if other groups may have it too.
+    pub(crate) fn shared(&self) -> Option<&SharedMemory> {
+        self.shared.as_ref()
+    }
+
+    /// The definition of a memory that is the group's alone: what adapters of edges copy from and to.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`], because others may write it between a check and a copy.
+    pub(crate) fn own_def(&self) -> Result<*mut MemoryDef, Error> {
+        if self.shared.is_some() { Err(Error::SharedMemory) } else { Ok(self.def) }
+    }
+
+    /// The address of its first byte, which never changes.
+    pub(crate) fn base(&self) -> *mut u8 {
+        // SAFETY: the definition lies in a context, which lives as long as the group.
+        unsafe { (*self.def).base }
+    }
+
     /// Where memory begins in its reservation.
     fn place<'a>(&'a self, cell: &'a Cell) -> (&'a Reservation, usize) {
+        if let Some(shared) = &self.shared {
+            return (shared.reservation(), FRONT_GUARD_SIZE as usize);
+        }
         match &self.reservation {
             Some(own) => (own, FRONT_GUARD_SIZE as usize),
             None => cell.memory(),
@@ -63,30 +135,40 @@ impl MemoryData {
 
     /// Bytes that are accessible.
     pub(crate) fn len(&self) -> u64 {
+        if let Some(shared) = &self.shared {
+            return shared.size();
+        }
         // SAFETY: the definition lies in a context, which lives as long as the group.
         unsafe { (*self.def).length }
     }
 
+    /// Its type, with its size as minimum.
+    pub(crate) fn ty(&self) -> MemoryType {
+        MemoryType { minimum: self.len() >> self.declared.page_size_log2, ..self.declared }
+    }
+
     /// The bytes, as long as nobody runs in the group or grows the memory.
-    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`], because others may run on those of a shared one.
+    pub(crate) fn bytes(&mut self) -> Result<&mut [u8], Error> {
+        if self.shared.is_some() {
+            return Err(Error::SharedMemory);
+        }
         // SAFETY: `length` bytes from `base` on are readable and writable; the exclusive borrow of the group is the proof
         // that no guest code runs. A 64-bit length fits: the reservation is address space.
-        unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) }
+        Ok(unsafe { std::slice::from_raw_parts_mut((*self.def).base, (*self.def).length as usize) })
     }
 }
 
 impl Inner {
     /// Bytes by which memories may still grow together.
-    fn room_for_memory(&self) -> u64 {
+    pub(crate) fn room_for_memory(&self) -> u64 {
         self.config.max_total_memory.saturating_sub(self.memories.iter().map(MemoryData::len).sum())
     }
 
-    /// Makes a memory whose definition will lie at `def`.
-    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
-        if ty.minimum > MEMORY32_MAX_PAGES {
-            return Err(Error::Limit { what: "pages of a memory", limit: MEMORY32_MAX_PAGES });
-        }
-        let bytes = ty.minimum * WASM_PAGE_SIZE;
+    /// Whether the group may have a memory of so many bytes more.
+    pub(crate) fn admit_memory(&self, bytes: u64) -> Result<(), Error> {
         if bytes > self.room_for_memory() {
             return Err(Error::Limit {
                 what: "bytes of all memories together (GroupConfig::max_total_memory)",
@@ -99,20 +181,51 @@ impl Inner {
                 limit: self.config.max_memory,
             });
         }
-        // The first memory has its place in the cell; further ones have reservations of the same shape.
-        let (reservation, range) = if self.cell_memory_used {
-            let own = Reservation::new((FRONT_GUARD_SIZE + MEMORY_RESERVATION + GUARD_SIZE) as usize, "memory")?;
+        Ok(())
+    }
+
+    /// Makes a memory whose definition will lie at `def`.
+    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
+        if ty.shared {
+            self.admit_memory(ty.bytes(ty.minimum))?;
+            let most = self.config.max_memory.min(self.config.max_total_memory);
+            return Ok(self.add_shared(SharedMemory::within(ty, most)?, def));
+        }
+        if !matches!(ty.page_size_log2, 0 | 16) {
+            return Err(Error::Type {
+                expected: "a memory of pages of 64 KiB or 1 byte".into(),
+                found: ty.to_string(),
+            });
+        }
+        let limit = max_pages(ty.page_size_log2, ty.index64);
+        if ty.minimum > limit {
+            return Err(Error::Limit { what: "pages of a memory", limit });
+        }
+        let bytes = ty.bytes(ty.minimum);
+        if bytes > MAX_MEMORY_SIZE {
+            return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
+        }
+        self.admit_memory(bytes)?;
+        // A 64-bit memory that may grow beyond what 32-bit ones have gets the address space at once: its base never moves.
+        let most = ty.bytes(ty.most_pages()).min(self.config.max_memory).min(self.config.max_total_memory);
+        let room = match ty.index64 {
+            true => most.min(MAX_MEMORY_SIZE).max(bytes).next_multiple_of(WASM_PAGE_SIZE).max(MEMORY_RESERVATION),
+            false => MEMORY_RESERVATION,
+        };
+        // The first memory has its place in the cell; further ones, and larger ones, have reservations of the same shape.
+        let (reservation, range) = if self.cell_memory_used || room > MEMORY_RESERVATION {
+            let own = Reservation::new((FRONT_GUARD_SIZE + room + GUARD_SIZE) as usize, "memory")?;
             let range = own.range();
             (Some(own), range)
         } else {
+            self.cell_memory_used = true;
             (None, self.cell.memory_range())
         };
-        let data = MemoryData { def, reservation, maximum: ty.maximum };
+        let data = MemoryData { def, reservation, room, declared: ty, shared: None };
         let (place, offset) = data.place(&self.cell);
         place.commit(offset, bytes as usize, "memory")?;
         // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
         unsafe { *def = MemoryDef { base: place.base().add(offset), length: bytes } };
-        self.cell_memory_used = true;
         self.record.memories.push(range);
         self.memories.push(data);
         Ok(self.memories.len() as u32 - 1)
@@ -121,15 +234,17 @@ impl Inner {
     /// Grows a memory; returns the old size in pages, or `None` if it can't, whatever the reason.
     pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Option<u64> {
         let data = self.memories.get(index as usize)?;
+        if let Some(shared) = data.shared().cloned() {
+            return self.grow_shared(&shared, delta);
+        }
         let old = data.len();
-        let most = data.maximum.unwrap_or(MEMORY32_MAX_PAGES).min(MEMORY32_MAX_PAGES) * WASM_PAGE_SIZE;
-        let new = delta.checked_mul(WASM_PAGE_SIZE)?.checked_add(old)?;
+        let (ty, room) = (data.declared, data.room);
+        let pages = (old >> ty.page_size_log2).checked_add(delta).filter(|&pages| pages <= ty.most_pages())?;
+        let new = ty.bytes(pages);
         let limit = self.config.max_memory.min(self.room_for_memory().saturating_add(old));
-        if new > most.min(limit) {
-            if new <= most {
-                let config = &self.config;
-                self.refused = Some(Refused::MemoryBytes(config.max_memory.min(config.max_total_memory)));
-            }
+        if new > limit.min(room) {
+            let limit = self.config.max_memory.min(self.config.max_total_memory);
+            self.refused = Some(Refused::MemoryBytes(limit.min(room)));
             return None;
         }
         let data = self.memories.get(index as usize)?;
@@ -137,7 +252,7 @@ impl Inner {
         place.commit(offset + old as usize, (new - old) as usize, "memory").ok()?;
         // SAFETY: the definition is the group's, and its owner waits for this call.
         unsafe { (*data.def).length = new };
-        Some(old / WASM_PAGE_SIZE)
+        Some(old >> ty.page_size_log2)
     }
 
     /// Maps part of an artifact over the beginning of a fresh memory, copy-on-write.
@@ -176,13 +291,15 @@ impl Memory {
 
     /// Its current size as minimum, and its declared maximum.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<MemoryType, Error> {
-        let data = self.data(inner(group))?;
-        Ok(MemoryType { minimum: data.len() / WASM_PAGE_SIZE, maximum: data.maximum })
+        Ok(self.data(inner(group))?.ty())
     }
 
     /// Its bytes.
+    ///
+    /// # Errors
+    /// [`Error::SharedMemory`] if other threads may have it too; [`Error::WrongGroup`].
     pub fn bytes(self, group: &mut impl AsGroup) -> Result<&mut [u8], Error> {
-        Ok(self.data(inner(group))?.bytes())
+        self.data(inner(group))?.bytes()
     }
 
     /// Grows it by `delta` pages and returns the old size in pages, or `None` if that is more than it may have.

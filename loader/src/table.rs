@@ -7,11 +7,12 @@
 use crate::error::Error;
 use crate::group::{AsGroup, Inner, Refused, inner};
 use crate::sys::Reservation;
-use crate::value::{Val, ValType};
+use crate::value::{HeapType, RawValue, RefType, Val, ValType};
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
-use bailiwick_runtime_abi::format::{NONE, Range};
+use bailiwick_runtime_abi::format::Range;
 use bailiwick_runtime_abi::limits::MAX_TABLE_ELEMENTS;
 use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::view::damaged;
 
 /// The definition that compiled code reads, `bailiwick_runtime_abi::context`.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct TableData {
     /// In its owner's context.
     pub def: *mut TableDef,
     pub element: ValType,
+    pub index64: bool,
     /// As declared.
     pub maximum: Option<u64>,
     /// Elements there is room for.
@@ -41,15 +43,24 @@ pub(crate) struct TableData {
 pub struct TableType {
     /// Type of its elements: a reference type.
     pub element: ValType,
+    /// Whether its indices have 64 bits.
+    pub index64: bool,
     /// Initial elements.
     pub minimum: u64,
     /// Most elements, if it says so.
     pub maximum: Option<u64>,
 }
 
+impl TableType {
+    /// A table of 32-bit indices.
+    pub fn new(element: ValType, minimum: u64, maximum: Option<u64>) -> TableType {
+        TableType { element, index64: false, minimum, maximum }
+    }
+}
+
 impl std::fmt::Display for TableType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "table of {}", self.minimum)?;
+        write!(f, "{}table of {}", if self.index64 { "64-bit " } else { "" }, self.minimum)?;
         if let Some(max) = self.maximum {
             write!(f, " to {max}")?;
         }
@@ -76,6 +87,10 @@ impl TableData {
         unsafe { (*self.def).length }
     }
 
+    pub(crate) fn ty(&self) -> TableType {
+        TableType { element: self.element, index64: self.index64, minimum: self.len(), maximum: self.maximum }
+    }
+
     /// The words, as long as nobody runs in the group or grows the table.
     pub(crate) fn words(&mut self) -> &mut [u64] {
         // SAFETY: `length` words from `base` on are readable and writable, and the group is borrowed exclusively.
@@ -84,7 +99,7 @@ impl TableData {
 
     /// A reference as a word.
     pub(crate) fn encode(&self, reference: u64) -> u64 {
-        if self.element == ValType::FuncRef && reference == 0 { ELEMENT_NULL } else { reference }
+        if self.element.is_function() && reference == 0 { ELEMENT_NULL } else { reference }
     }
 }
 
@@ -120,6 +135,7 @@ impl Inner {
         self.tables.push(TableData {
             def,
             element: ty.element,
+            index64: ty.index64,
             maximum: ty.maximum,
             capacity,
             image: None,
@@ -142,7 +158,7 @@ impl Inner {
     pub(crate) fn table_get(&mut self, index: u32, element: u64) -> Result<u64, Error> {
         let table = self.table(index)?;
         let word = *table.words().get(element as usize).ok_or_else(out_of_bounds)?;
-        if table.element != ValType::FuncRef {
+        if !table.element.is_function() {
             return Ok(word);
         }
         match word {
@@ -150,8 +166,12 @@ impl Inner {
             ELEMENT_LAZY => {
                 let image = table.image.filter(|(_, items)| element < u64::from(items.len));
                 let reference = match image {
-                    Some((instance, items)) => self.image_item(instance, items, element)?,
-                    None => 0,
+                    Some((instance, items)) => {
+                        let ty = table.element;
+                        self.image_item(instance, items, element, ty)?
+                    }
+                    None if table.element.is_defaultable() => 0,
+                    None => return Err(damaged("tables", "an element that can't be null was never written").into()),
                 };
                 let table = self.table(index)?;
                 let word = table.encode(reference);
@@ -162,14 +182,11 @@ impl Inner {
         }
     }
 
-    fn image_item(&mut self, instance: u32, items: Range, element: u64) -> Result<u64, Error> {
+    fn image_item(&mut self, instance: u32, items: Range, element: u64, ty: ValType) -> Result<u64, Error> {
         let artifact = self.instances[instance as usize].artifact.clone();
         let view = artifact.view();
         let items = view.range("element_items", view.element_items(), items)?;
-        match items[element as usize] {
-            NONE => Ok(0),
-            function => self.func_reference(instance, function),
-        }
+        self.element_item(instance, items[element as usize], ty)
     }
 
     /// Writes references from `first` on; nothing if they don't all fit.
@@ -240,11 +257,24 @@ impl Inner {
             }
             return Ok(None);
         }
+        let interrupt = self.interrupt.clone();
         let table = self.table(index)?;
-        // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity` words.
-        unsafe { (*table.def).length = new };
         let word = table.encode(reference);
-        self.fill_words(index, old, new, word)?;
+        // Written before the table is that long: nobody sees elements that an interrupt has left out.
+        let mut at = old;
+        while at < new {
+            let end = new.min(at + PIECE);
+            // SAFETY: the definition is the group's, its owner waits for this call, and there is room for `capacity`
+            // words, which are readable and writable and of which nobody else has a reference.
+            unsafe { std::slice::from_raw_parts_mut((*table.def).base.add(at as usize), (end - at) as usize) }
+                .fill(word);
+            at = end;
+            if interrupt.requested() {
+                return Err(crate::interrupt::interrupted());
+            }
+        }
+        // SAFETY: as above.
+        unsafe { (*table.def).length = new };
         Ok(Some(old))
     }
 }
@@ -253,10 +283,13 @@ impl Table {
     /// A table made by the host, to grant to modules of this group, all elements null.
     ///
     /// # Errors
-    /// [`Error::Limit`], [`Error::AddressSpace`], or [`Error::Type`] if the element type is no reference type.
+    /// [`Error::Limit`], [`Error::AddressSpace`], or [`Error::Type`] if the element type is no reference type, can't be
+    /// null, or is one that a module defines.
     pub fn new(group: &mut impl AsGroup, ty: TableType) -> Result<Table, Error> {
-        if !ty.element.is_reference() {
-            return Err(Error::Type { expected: "a reference type".into(), found: ty.element.to_string() });
+        if !matches!(ty.element, ValType::Ref(RefType { nullable: true, heap }) if !matches!(heap, HeapType::Concrete(..)))
+        {
+            let expected = "a reference type that can be null and that no module defines".into();
+            return Err(Error::Type { expected, found: ty.element.to_string() });
         }
         let inner = inner(group);
         let def = inner.cell.allocate(0, size_of::<TableDef>(), 16)?;
@@ -273,8 +306,7 @@ impl Table {
 
     /// Its current length as minimum, element type and declared maximum.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<TableType, Error> {
-        let data = self.data(inner(group))?;
-        Ok(TableType { element: data.element, minimum: data.len(), maximum: data.maximum })
+        Ok(self.data(inner(group))?.ty())
     }
 
     /// The reference in an element.
@@ -289,7 +321,7 @@ impl Table {
         }
         let ty = data.element;
         let reference = inner.table_get(self.index, element)?;
-        Ok(Val::from_raw(ty, reference, inner.id))
+        Ok(inner.given(ty, RawValue(reference, 0)))
     }
 
     /// Writes an element.
@@ -302,11 +334,10 @@ impl Table {
         if element >= data.len() {
             return Err(Error::OutOfBounds("table element"));
         }
-        if data.element != value.ty() {
-            return Err(Error::Type { expected: data.element.to_string(), found: value.ty().to_string() });
-        }
-        let raw = value.to_raw(inner.id)?;
-        inner.table_write(self.index, element, &[raw])
+        let wanted = data.element;
+        let raw = inner.lower(wanted, value)?;
+        let raw = raw.ok_or_else(|| Error::Type { expected: wanted.to_string(), found: value.ty().to_string() })?;
+        inner.table_write(self.index, element, &[raw.0])
     }
 
     /// Grows it by `delta` elements of `value`; returns the old length, or `None` if that is more than it may have.
@@ -315,11 +346,9 @@ impl Table {
     /// [`Error::Type`], [`Error::WrongGroup`]
     pub fn grow(self, group: &mut impl AsGroup, delta: u64, value: Val) -> Result<Option<u64>, Error> {
         let inner = inner(group);
-        let element = self.data(inner)?.element;
-        if element != value.ty() {
-            return Err(Error::Type { expected: element.to_string(), found: value.ty().to_string() });
-        }
-        let raw = value.to_raw(inner.id)?;
-        inner.table_grow(self.index, delta, raw)
+        let wanted = self.data(inner)?.element;
+        let raw = inner.lower(wanted, value)?;
+        let raw = raw.ok_or_else(|| Error::Type { expected: wanted.to_string(), found: value.ty().to_string() })?;
+        inner.table_grow(self.index, delta, raw.0)
     }
 }

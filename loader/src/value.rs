@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::func::Func;
+use crate::group::Inner;
 use bailiwick_runtime_abi::convention::VALUE_SIZE;
-pub use bailiwick_runtime_abi::types::ValType;
+use bailiwick_runtime_abi::types::{Composite, Hierarchy};
+pub use bailiwick_runtime_abi::types::{HeapType, RefType, ValType};
 use std::fmt;
 
 /// A WebAssembly value. Floats are kept as their bits, so that NaN payloads survive.
@@ -17,10 +19,26 @@ pub enum Val {
     F32(u32),
     /// Bits of a binary64
     F64(u64),
+    /// A vector; its first lane in the lowest bits
+    V128(u128),
     /// A function, or null
     FuncRef(Option<Func>),
     /// A host value, or null
     ExternRef(Option<ExternRef>),
+    /// An exception, or null
+    ExnRef(Option<ExnRef>),
+    /// The null of garbage-collected values, of which there are no others yet
+    NullAny,
+}
+
+/// An exception of a group.
+///
+/// The host holds it: a host function that was given it until it returns, and everybody else until
+/// [`ExnRef::release`]. What nobody holds and no guest can reach is collected, and its use is [`Error::Released`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExnRef {
+    pub(crate) group: u64,
+    pub(crate) handle: u64,
 }
 
 /// A host value of a group, see [`crate::Group::extern_ref`].
@@ -31,55 +49,73 @@ pub struct ExternRef {
 }
 
 impl Val {
-    /// Its type.
+    /// Its type; of a reference, the most general of its kind.
     pub fn ty(&self) -> ValType {
         match self {
             Val::I32(_) => ValType::I32,
             Val::I64(_) => ValType::I64,
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
-            Val::FuncRef(_) => ValType::FuncRef,
-            Val::ExternRef(_) => ValType::ExternRef,
+            Val::FuncRef(_) => ValType::FUNCREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
+            Val::V128(_) => ValType::V128,
+            Val::NullAny => ValType::Ref(RefType { nullable: true, heap: HeapType::Any }),
         }
     }
 
-    /// Zero, or null.
+    /// Zero, or null; `None` for a reference that can't be null.
     pub fn default_for(ty: ValType) -> Option<Val> {
         Some(match ty {
             ValType::I32 => Val::I32(0),
             ValType::I64 => Val::I64(0),
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
-            ValType::FuncRef => Val::FuncRef(None),
-            ValType::ExternRef => Val::ExternRef(None),
-            ValType::V128 => return None,
+            ValType::V128 => Val::V128(0),
+            ValType::Ref(ty) if ty.nullable => match ty.heap.hierarchy() {
+                Hierarchy::Func => Val::FuncRef(None),
+                Hierarchy::Extern => Val::ExternRef(None),
+                Hierarchy::Exn => Val::ExnRef(None),
+                Hierarchy::Any => Val::NullAny,
+            },
+            ValType::Ref(_) => return None,
         })
     }
 
-    /// The low 64 bits that stand for it in a `values` array, after checking that a reference is of this group.
-    pub(crate) fn to_raw(self, group: u64) -> Result<u64, Error> {
-        Ok(match self {
+    /// What stands for it in a `values` array, after checking that a reference is of this group.
+    fn to_raw(self, group: u64) -> Result<RawValue, Error> {
+        let low = match self {
+            Val::V128(v) => return Ok(RawValue(v as u64, (v >> 64) as u64)),
             Val::I32(v) => v as u32 as u64,
             Val::I64(v) => v as u64,
             Val::F32(bits) => bits as u64,
             Val::F64(bits) => bits,
-            Val::FuncRef(None) | Val::ExternRef(None) => 0,
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny => 0,
             Val::FuncRef(Some(f)) if f.group == group => f.record as u64,
             Val::FuncRef(Some(_)) => return Err(Error::WrongGroup("function reference")),
             Val::ExternRef(Some(r)) if r.group == group => r.index as u64 + 1,
             Val::ExternRef(Some(_)) => return Err(Error::WrongGroup("host reference")),
-        })
+            Val::ExnRef(Some(e)) if e.group == group => e.handle,
+            Val::ExnRef(Some(_)) => return Err(Error::WrongGroup("exception")),
+        };
+        Ok(RawValue(low, 0))
     }
 
     /// The value of type `ty` that the bits stand for.
-    pub(crate) fn from_raw(ty: ValType, raw: u64, group: u64) -> Val {
+    pub(crate) fn from_raw(ty: ValType, raw: RawValue, group: u64) -> Val {
+        let RawValue(raw, high) = raw;
         match ty {
             ValType::I32 => Val::I32(raw as i32),
-            ValType::I64 | ValType::V128 => Val::I64(raw as i64),
+            ValType::I64 => Val::I64(raw as i64),
+            ValType::V128 => Val::V128(u128::from(high) << 64 | u128::from(raw)),
             ValType::F32 => Val::F32(raw as u32),
             ValType::F64 => Val::F64(raw),
-            ValType::FuncRef => Val::FuncRef((raw != 0).then_some(Func { group, record: raw as usize })),
-            ValType::ExternRef => Val::ExternRef((raw != 0).then(|| ExternRef { group, index: (raw - 1) as u32 })),
+            ValType::Ref(ty) => match ty.heap.hierarchy() {
+                Hierarchy::Func => Val::FuncRef((raw != 0).then_some(Func { group, record: raw as usize })),
+                Hierarchy::Extern => Val::ExternRef((raw != 0).then(|| ExternRef { group, index: (raw - 1) as u32 })),
+                Hierarchy::Exn => Val::ExnRef((raw != 0).then_some(ExnRef { group, handle: raw })),
+                Hierarchy::Any => Val::NullAny,
+            },
         }
     }
 }
@@ -91,10 +127,42 @@ impl fmt::Display for Val {
             Val::I64(v) => write!(f, "{v}"),
             Val::F32(v) => write!(f, "{}", f32::from_bits(*v)),
             Val::F64(v) => write!(f, "{}", f64::from_bits(*v)),
-            Val::FuncRef(None) | Val::ExternRef(None) => f.write_str("null"),
+            Val::V128(v) => write!(f, "{v:#034x}"),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny => f.write_str("null"),
+            Val::ExnRef(Some(_)) => f.write_str("exnref"),
             Val::FuncRef(Some(_)) => f.write_str("funcref"),
             Val::ExternRef(Some(r)) => write!(f, "externref({})", r.index),
         }
+    }
+}
+
+impl Inner {
+    /// What stands for a value where one of type `ty` is wanted; `None` if it is none.
+    ///
+    /// A host's references are looked at here, each time: compiled code takes for granted that they are what they should
+    /// be.
+    pub(crate) fn lower(&self, ty: ValType, value: Val) -> Result<Option<RawValue>, Error> {
+        let raw = value.to_raw(self.id)?;
+        if let Val::ExnRef(Some(exception)) = value
+            && !self.exceptions.has(exception.handle)
+        {
+            return Err(Error::Released);
+        }
+        let fits = match (value, ty) {
+            (Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::NullAny, ValType::Ref(wanted)) => {
+                wanted.nullable && value.ty().hierarchy() == ty.hierarchy()
+            }
+            (Val::FuncRef(Some(function)), ValType::Ref(_)) => {
+                let id = function.funcref(self)?.type_id;
+                let found = RefType { nullable: false, heap: HeapType::Concrete(Composite::Func, id) };
+                self.types.matches(ValType::Ref(found), ty)
+            }
+            (Val::ExternRef(Some(_)) | Val::ExnRef(Some(_)), ValType::Ref(wanted)) => {
+                matches!(wanted.heap, HeapType::Extern | HeapType::Exn) && value.ty().hierarchy() == ty.hierarchy()
+            }
+            _ => value.ty() == ty,
+        };
+        Ok(fits.then_some(raw))
     }
 }
 

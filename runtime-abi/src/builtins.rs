@@ -57,4 +57,21 @@ builtins! {
     table_get_lazy(table, index);
     /// The reference to a function of this module: the address of its funcref record.
     ref_func(function);
+    /// `throw`: makes an exception of the module's tag, with the values in cells at `values` on the guest's stack
+    /// ([`crate::convention::VALUE_SIZE`] bytes each). Does not return: control goes on in a handler, or the activation
+    /// ends. Traps: LimitExceeded.
+    throw(tag, values);
+    /// `throw_ref`: the same with an exception that there is. Traps: NullReference.
+    throw_ref(exception);
+    /// `memory.atomic.wait32` at `index + offset`: 0 if it was notified, 1 if the memory holds something else, 2 if `timeout`
+    /// (nanoseconds; below 0: none) was over. Traps: MemoryOutOfBounds, HeapMisaligned, ExpectedShared, in this order;
+    /// Interrupt; LimitExceeded if too many wait already.
+    atomic_wait32(memory, index, offset, expected, timeout);
+    /// `memory.atomic.wait64`, likewise.
+    atomic_wait64(memory, index, offset, expected, timeout);
+    /// `memory.atomic.notify` at `index + offset`, at most `count` waiters: how many there were. 0 on a memory that is not
+    /// shared. Traps: MemoryOutOfBounds, HeapMisaligned.
+    atomic_notify(memory, index, offset, count);
+    /// Whether a function's type, by the group's id, is the expected one or was declared its subtype: 1, or 0.
+    is_subtype(found, expected);
 }

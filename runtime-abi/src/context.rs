@@ -16,7 +16,7 @@
 //!       function slots                    Slot { code: u64, context: u64 } for each imported function
 //!       type ids                          u32 each, interned by the loader for the group; padded to 8
 //!       defined globals                   16 bytes each, low bytes used
-//!       funcrefs                          Funcref { code: u64, context: u64, type_id: u32, _: u32 } each
+//!       funcrefs                          Funcref { code: u64, context: u64, type_id: u32, own_type: u32 } each
 //! ```
 //!
 //! A host function's context begins with the same header, so that a slot's pair can name either.
@@ -24,7 +24,9 @@
 //! (and imported ones through their address), and table elements through `base`.
 //!
 //! Invariants that codegen relies on: `base` of a memory and of a table never changes while the instance
-//! lives; addresses of imported definitions and type ids never change. `length` changes by growing. A
+//! lives; addresses of imported definitions and type ids never change. `length` changes by growing. Of a shared memory, which
+//! several threads see through definitions of their own, it is the address of an aligned u64 that holds the length in bytes:
+//! that address never changes, and what lies there is read and written atomically. A
 //! slot's `code` may change at any time (revocation); its `context` may not, so slot loads are never hoisted.
 
 /// First field of every context.
@@ -45,7 +47,7 @@ pub const HEADER_SIZE: u32 = 48;
 pub const MEMORY_DEF_SIZE: u32 = 16;
 /// Offset within a memory definition of its base address.
 pub const MEMORY_BASE: i32 = 0;
-/// Offset within a memory definition of its length in bytes.
+/// Offset within a memory definition of its length in bytes; of a shared memory, of the address of its length.
 pub const MEMORY_LENGTH: i32 = 8;
 
 /// Bytes of a table definition.
@@ -79,7 +81,9 @@ pub const FUNCREF_SIZE: u32 = 24;
 pub const FUNCREF_CODE: i32 = 0;
 /// Offset within a funcref record of the callee's context.
 pub const FUNCREF_CONTEXT: i32 = 8;
-/// Offset within a funcref record of the group's id of the function's type.
+/// Offset within a funcref record of the group's id of the function's type. Behind it is the loader's, which compiled code
+/// never reads: the module's index of the type that the record's code was compiled for. Of a thunk's, that is the type that
+/// the import was declared with, and `type_id` the type of what it was linked to, which may be a subtype.
 pub const FUNCREF_TYPE: i32 = 16;
 
 /// Alignment of a context in bytes: a cache line.
@@ -114,10 +118,14 @@ pub struct Counts {
     pub imported_globals: u32,
     /// Globals that the module defines.
     pub defined_globals: u32,
-    /// Function types.
+    /// Types.
     pub types: u32,
     /// Functions that a reference to can be made: exported, in an element segment, `ref.func`.
     pub escapes: u32,
+    /// Imported tags.
+    pub imported_tags: u32,
+    /// Tags that the module defines. No tag lies in the context.
+    pub defined_tags: u32,
     /// Always 0.
     pub reserved: u32,
 }
@@ -241,6 +249,8 @@ mod tests {
             defined_globals: 4,
             types: 5,
             escapes: 7,
+            imported_tags: 0,
+            defined_tags: 0,
             reserved: 0,
         };
         let l = Layout::new(counts).unwrap();

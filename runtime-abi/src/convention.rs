@@ -28,12 +28,14 @@ pub const VALUE_SIZE: usize = 16;
 pub const TAG_SIZE: usize = 8;
 
 /// The tag that stands, little-endian, in the [`TAG_SIZE`] bytes of text right in front of every entry stub, exit
-/// stub, adapter, thunk and escaping function: what it is, and the types it takes and returns.
+/// stub, adapter, thunk and escaping function: what it is, and the types it takes and returns; and which type of its
+/// module that is, by the first that is the same, since calls by reference trust the types of references in it.
 ///
 /// A record whose offset or type was damaged then leads to an error and not to a call with the wrong shape. It is
 /// FNV-1a, no defence against forgery: text itself is trusted.
 pub fn signature_tag(
     kind: crate::format::TextKind,
+    canonical: u32,
     params: impl ExactSizeIterator<Item = crate::types::ValType>,
     results: impl ExactSizeIterator<Item = crate::types::ValType>,
 ) -> u64 {
@@ -49,8 +51,9 @@ pub fn signature_tag(
     };
     b"bwk-code".iter().for_each(|&byte| add(byte));
     add(kind as u32 as u8);
+    canonical.to_le_bytes().into_iter().for_each(&mut add);
     (params.len() as u32).to_le_bytes().into_iter().for_each(&mut add);
-    params.for_each(|ty| add(ty as u8));
-    results.for_each(|ty| add(ty as u8));
+    params.for_each(|ty| add(ty.shape()));
+    results.for_each(|ty| add(ty.shape()));
     hash
 }

@@ -87,6 +87,8 @@ pub struct Header {
     pub flags: u32,
     /// Bits of [`crate::types::FEATURES`] that the code requires.
     pub features: u64,
+    /// Bits of [`crate::types::WasmFeature`] that the module uses.
+    pub wasm_features: u64,
     /// Length of the part that is mapped, in bytes; a multiple of the segment alignment or the end of the last segment.
     pub loaded_len: u64,
     /// Length of the whole file in bytes.
@@ -101,6 +103,8 @@ pub struct Header {
     pub header_checksum: u64,
     /// [`Header::shape_checksum`] of what the code takes for granted: types, imports, memories, tables, globals, world.
     pub shape_checksum: u64,
+    /// [`Header::frames_checksum`] of what is known of the frames of calls.
+    pub frames_checksum: u64,
     /// SHA-256 of the WebAssembly binary that was compiled.
     pub source_sha256: [u8; 32],
     /// SHA-256 of the whole file with this field and `header_checksum` zero.
@@ -147,6 +151,31 @@ impl Header {
     /// shorter would be read beyond its end. FNV-1a over words of 8 bytes; the loader compares it before the artifact is
     /// first instantiated. As with the other one, it finds damage and is no defence against forgery.
     pub fn shape_checksum(&self, file: &[u8]) -> u64 {
+        let tables = [
+            Table::Types,
+            Table::ValTypes,
+            Table::Imports,
+            Table::Memories,
+            Table::Tables,
+            Table::Globals,
+            Table::Tags,
+            Table::World,
+        ];
+        // Of functions, those that are imported: the others carry the tag of their type in the text.
+        let imported = u64::from(self.counts.imported_functions) * size_of::<FunctionRecord>() as u64;
+        let whole = tables.map(|table| (table, u64::MAX));
+        self.tables_checksum(file, whole.into_iter().chain([(Table::Functions, imported)]))
+    }
+
+    /// Over the tables by which exceptions go from frame to frame: handlers are jumped to, and references found, where
+    /// they say. As the other one; compared before the first of them is used.
+    pub fn frames_checksum(&self, file: &[u8]) -> u64 {
+        let tables = [Table::HandlerSites, Table::Handlers, Table::RootSites, Table::RootSlots, Table::TextMap];
+        self.tables_checksum(file, tables.into_iter().map(|table| (table, u64::MAX)))
+    }
+
+    /// Over tables, of each at most so many bytes.
+    fn tables_checksum(&self, file: &[u8], tables: impl Iterator<Item = (Table, u64)>) -> u64 {
         let mut hash = FNV_BASIS;
         let mut add = |span: Span, len: u64| {
             let start = usize::try_from(span.offset).ok();
@@ -159,20 +188,9 @@ impl Header {
                 hash = (hash ^ u64::from_le_bytes(padded)).wrapping_mul(FNV_PRIME);
             }
         };
-        for table in [
-            Table::Types,
-            Table::ValTypes,
-            Table::Imports,
-            Table::Memories,
-            Table::Tables,
-            Table::Globals,
-            Table::World,
-        ] {
-            add(self.tables[table as usize], u64::MAX);
+        for (table, len) in tables {
+            add(self.tables[table as usize], len);
         }
-        // Of functions, those that are imported: the others carry the tag of their type in the text.
-        let imported = u64::from(self.counts.imported_functions) * size_of::<FunctionRecord>() as u64;
-        add(self.tables[Table::Functions as usize], imported);
         hash
     }
 }
@@ -212,10 +230,10 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Function types in the module's index space.
+    /// Types in the module's index space.
     Types: TypeRecord, types;
-    /// Value types that [`TypeRecord`] refers to, a byte each.
-    ValTypes: u8, val_types;
+    /// Value types that [`TypeRecord`] refers to, see [`crate::types::ValType::encode`].
+    ValTypes: u32, val_types;
     /// Imports in the module's order.
     Imports: ImportRecord, imports;
     /// Exports, sorted by name as bytes.
@@ -237,6 +255,8 @@ tables! {
     Tables: TableRecord, tables;
     /// Globals in the module's index space, imported ones first.
     Globals: GlobalRecord, globals;
+    /// Tags in the module's index space, imported ones first.
+    Tags: TagRecord, tags;
     /// Operators of constant expressions.
     ConstOps: ConstOp, const_ops;
     /// Element segments in the module's index space.
@@ -263,25 +283,51 @@ tables! {
     Reaches: ReachRecord, reaches;
     /// Function indices, and [`NONE`] where some are left out, that [`ReachRecord::path`] refers to.
     ReachPaths: u32, reach_paths;
+    /// Calls that have handlers of exceptions, ascending by the offset that they return to.
+    HandlerSites: HandlerSite, handler_sites;
+    /// What [`HandlerSite::handlers`] refers to.
+    Handlers: Handler, handlers;
+    /// Calls across which references are kept in the frame that collections must find, ascending likewise.
+    RootSites: RootSite, root_sites;
+    /// What [`RootSite::slots`] refers to: bytes above the frame's stack pointer, each of a 64-bit reference.
+    RootSlots: u32, root_slots;
 }
 
-/// A function type.
+/// A type.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TypeRecord {
-    /// Of [`Table::ValTypes`].
+    /// Of [`Table::ValTypes`]: a function's parameters; the storage types of a structure's fields or an array's elements,
+    /// which besides value types are [`STORAGE_I8`] and [`STORAGE_I16`].
     pub params: Range,
-    /// Of [`Table::ValTypes`].
+    /// Of [`Table::ValTypes`]: a function's results; for each field 1 if it is mutable, 0 if not.
     pub results: Range,
-    /// The first type of this module that is structurally equal: the id that private tables compare.
+    /// The first type of this module that is the same: the id that private tables compare.
     pub canonical: u32,
     /// Code offset of the entry stub, or [`NONE`].
     pub entry_stub: u32,
     /// Code offset of the exit stub, or [`NONE`].
     pub exit_stub: u32,
+    /// [`crate::types::Composite`]
+    pub composite: u32,
+    /// [`TYPE_FINAL`]
+    pub flags: u32,
+    /// The type that it is declared a subtype of, in front of it; or [`NONE`].
+    pub supertype: u32,
+    /// The first type of its recursion group. A group's types follow each other, and are the same as another group's if
+    /// all of them are.
+    pub group: u32,
     /// Always 0.
     pub reserved: u32,
 }
+
+/// [`TypeRecord::flags`]: no type can be a subtype of it.
+pub const TYPE_FINAL: u32 = 1;
+
+/// An integer of 8 bits, as a field's storage type.
+pub const STORAGE_I8: u32 = 0x78;
+/// An integer of 16 bits, as a field's storage type.
+pub const STORAGE_I16: u32 = 0x77;
 
 /// What an import or export is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +341,8 @@ pub enum Kind {
     Memory = 2,
     /// A global
     Global = 3,
+    /// A tag
+    Tag = 4,
 }
 
 impl Kind {
@@ -305,6 +353,7 @@ impl Kind {
             1 => Kind::Table,
             2 => Kind::Memory,
             3 => Kind::Global,
+            4 => Kind::Tag,
             _ => return None,
         })
     }
@@ -315,6 +364,7 @@ impl Kind {
             Kind::Table => "table",
             Kind::Memory => "memory",
             Kind::Global => "global",
+            Kind::Tag => "tag",
         }
     }
 }
@@ -403,11 +453,26 @@ pub struct MemoryRecord {
     pub minimum: u64,
     /// Most pages, or [`UNBOUNDED`].
     pub maximum: u64,
-    /// Base-2 logarithm of the page size in bytes: 16.
+    /// Base-2 logarithm of the page size in bytes: 16 or 0.
     pub page_size_log2: u32,
-    /// 0; 64-bit and shared memories will be flags.
+    /// [`MEMORY_64`], [`MEMORY_SHARED`]
     pub flags: u32,
 }
+
+impl MemoryRecord {
+    /// Its initial length in bytes, or as many as there can be if it is more.
+    pub const fn minimum_bytes(&self) -> u64 {
+        match 1u64.checked_shl(self.page_size_log2) {
+            Some(page) => self.minimum.saturating_mul(page),
+            None => u64::MAX,
+        }
+    }
+}
+
+/// [`MemoryRecord::flags`]: its indices have 64 bits.
+pub const MEMORY_64: u32 = 1;
+/// [`MemoryRecord::flags`]: several threads may use it.
+pub const MEMORY_SHARED: u32 = 2;
 
 /// A table.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -415,7 +480,7 @@ pub struct MemoryRecord {
 pub struct TableRecord {
     /// [`crate::types::ValType`] of its elements.
     pub element_type: u32,
-    /// [`TABLE_IMMUTABLE`]
+    /// [`TABLE_IMMUTABLE`], [`TABLE_64`]
     pub flags: u32,
     /// Initial elements.
     pub minimum: u64,
@@ -432,6 +497,8 @@ pub struct TableRecord {
 /// [`TableRecord::flags`]: never written and never visible outside; calls go through its [`CallEntry`] array and
 /// the table does not exist at run time.
 pub const TABLE_IMMUTABLE: u32 = 1;
+/// [`TableRecord::flags`]: its indices have 64 bits.
+pub const TABLE_64: u32 = 2;
 
 /// An element of an immutable table.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -453,6 +520,54 @@ pub struct GlobalRecord {
     pub mutable: u32,
     /// Constant expression; empty for imported ones.
     pub init: Range,
+}
+
+/// A tag, by which exceptions are told apart.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TagRecord {
+    /// Of [`Table::Types`]: a function type whose parameters an exception carries.
+    pub type_index: u32,
+}
+
+/// A call within a `try_table`. Both pointers of a frame are those at the call, in the function that makes it: the frame
+/// pointer addresses the caller's, and the stack pointer is what it is when the call has returned.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct HandlerSite {
+    /// Code offset that the call returns to.
+    pub return_offset: u32,
+    /// Bytes from the frame's stack pointer up to its frame pointer.
+    pub frame_offset: u32,
+    /// Where the function keeps its context: bytes above the stack pointer.
+    pub context_offset: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Of [`Table::Handlers`]: the innermost first. The first that has the exception's tag, or any, is it.
+    pub handlers: Range,
+}
+
+/// Where control goes on if a call throws: with the exception in the first register of results and the address of its
+/// values ([`crate::convention::VALUE_SIZE`] bytes each) in the second.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Handler {
+    /// Of [`Table::Tags`], or [`NONE`]: any exception.
+    pub tag: u32,
+    /// Code offset, in the same function.
+    pub landing: u32,
+}
+
+/// A call across which references are kept that collections must find.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RootSite {
+    /// Code offset that the call returns to.
+    pub return_offset: u32,
+    /// As in [`HandlerSite`].
+    pub frame_offset: u32,
+    /// Of [`Table::RootSlots`].
+    pub slots: Range,
 }
 
 /// Operators of constant expressions: a stack machine of at most 1024 values.

@@ -35,11 +35,11 @@ pub mod view;
 pub mod wit;
 
 /// Version of the artifact's layout in bytes. Raised when [`format`](mod@format) changes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 4;
 
 /// One number that changes whenever a constant of the contract changes, so that a forgotten version
 /// bump is still refused. FNV-1a over the constants; it is no defence against forgery.
@@ -49,6 +49,7 @@ pub const FINGERPRINT: u64 = {
         FORMAT_VERSION as u64,
         ABI_VERSION as u64,
         limits::MEMORY_RESERVATION,
+        limits::MAX_MEMORY_SIZE,
         limits::GUARD_SIZE,
         limits::CELL_SIZE,
         limits::CELL_MEMORY_OFFSET,

@@ -15,14 +15,30 @@
 
 use crate::types::Arch;
 
-/// Bytes in a WebAssembly page of a 32-bit memory.
+/// Bytes in a WebAssembly page, where a memory's type names no other size.
 pub const WASM_PAGE_SIZE: u64 = 64 << 10;
 
 /// Most pages of a 32-bit memory: 4 GiB.
 pub const MEMORY32_MAX_PAGES: u64 = 65_536;
 
-/// Bytes of address space behind a 32-bit memory's base: every index is below it.
+/// Bytes of address space behind any memory's base, at least: every 32-bit index is below it. A 64-bit memory that may
+/// grow beyond has as many as it may grow to.
 pub const MEMORY_RESERVATION: u64 = WASM_PAGE_SIZE * MEMORY32_MAX_PAGES;
+
+/// Most bytes of a memory, whatever its type and the embedder allow: a hundred of them, which a module may have, still
+/// fit the address space of a process. Codegen counts on it.
+pub const MAX_MEMORY_SIZE: u64 = 1 << 40;
+
+/// Most pages of 2^`page_size_log2` bytes that a memory can have: as many as its indices reach, and one less where the
+/// size in pages would be no number of the index type (WebAssembly 3.0, section 3.2.11; the proposal of custom page sizes).
+pub const fn max_pages(page_size_log2: u32, index64: bool) -> u64 {
+    match (index64, page_size_log2) {
+        (false, 0) => u32::MAX as u64,
+        (false, log2) => (1 << 32) >> log2,
+        (true, 0) => u64::MAX,
+        (true, log2) => 1 << (64 - log2),
+    }
+}
 
 /// Least size, in bytes, of the inaccessible range behind [`MEMORY_RESERVATION`].
 ///
@@ -68,6 +84,9 @@ pub const MAX_NESTING: u32 = 200;
 /// Most elements of a table, whatever the module declares.
 pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
+/// Most supertypes above a type (the implementation limit of the JavaScript API).
+pub const MAX_SUBTYPE_DEPTH: u32 = 63;
+
 /// Most parameters, and most results, of a function type (the implementation limit of the JavaScript API).
 pub const MAX_FUNCTION_VALUES: u32 = 1000;
 
@@ -89,6 +108,9 @@ const _: () = {
     // Near 2 GiB, so that every constant offset an x86-64 displacement can hold is folded but the last 32 MiB.
     assert!(GUARD_SIZE == (2 << 30) - (32 << 20));
     assert!(GUARD_SIZE < i32::MAX as u64);
+    assert!(max_pages(16, false) == MEMORY32_MAX_PAGES);
+    assert!(MEMORY_RESERVATION <= MAX_MEMORY_SIZE && MAX_MEMORY_SIZE.is_multiple_of(WASM_PAGE_SIZE));
+    assert!(WASM_PAGE_SIZE.is_multiple_of(segment_alignment(Arch::Aarch64)));
     assert!(STACK_GUARD_SIZE >= STACK_PROBE_STEP);
     assert!(MIN_STACK_SIZE < DEFAULT_STACK_SIZE && DEFAULT_STACK_SIZE <= MAX_STACK_SIZE);
     assert!(FRONT_GUARD_SIZE.is_multiple_of(segment_alignment(Arch::Aarch64)));

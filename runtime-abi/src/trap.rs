@@ -49,6 +49,10 @@ traps! {
     HostError = 10, "host function failed";
     /// A limit on what a guest may make the host hold was reached.
     LimitExceeded = 11, "resource limit exceeded";
+    /// `ref.cast` of a reference to something else.
+    CastFailure = 12, "cast failure";
+    /// `memory.atomic.wait` on a memory that is not shared.
+    ExpectedShared = 15, "expected shared memory";
     /// The guest's stack overflowed into its guard.
     StackOverflow = 251, "call stack exhausted";
     /// Integer division overflowed, or a conversion's result is out of range.

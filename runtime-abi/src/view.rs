@@ -6,7 +6,7 @@
 //! one is an error that names the part. No function here panics, for any bytes.
 
 use crate::format::{HEADER_OFFSET, Header, MAGIC, NONE, Range, Span, TABLE_COUNT, Table};
-use crate::types::{Arch, ValType};
+use crate::types::{Arch, HeapType, RefType, ValType};
 use crate::{ABI_VERSION, FINGERPRINT, FORMAT_VERSION, limits};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -213,7 +213,7 @@ impl<'a> View<'a> {
     /// The context's counts must be those of the tables: compiled code and loader compute offsets from them.
     fn check_counts(&self) -> Result<(), FormatError> {
         let counts = &self.header.counts;
-        let pairs: [(u64, usize, &'static str); 5] = [
+        let pairs: [(u64, usize, &'static str); 6] = [
             (
                 u64::from(counts.imported_memories) + u64::from(counts.defined_memories),
                 self.memories().len(),
@@ -221,6 +221,7 @@ impl<'a> View<'a> {
             ),
             (u64::from(counts.imported_tables) + u64::from(counts.defined_tables), self.tables().len(), "tables"),
             (u64::from(counts.imported_globals) + u64::from(counts.defined_globals), self.globals().len(), "globals"),
+            (u64::from(counts.imported_tags) + u64::from(counts.defined_tags), self.tags().len(), "tags"),
             (u64::from(counts.types), self.types().len(), "types"),
             (u64::from(counts.escapes), self.escapes().len(), "escapes"),
         ];
@@ -303,19 +304,26 @@ impl<'a> View<'a> {
         &self,
         range: Range,
     ) -> Result<impl ExactSizeIterator<Item = ValType> + Clone + 'a, FormatError> {
-        let bytes = self.range("val_types", self.val_types(), range)?;
-        if bytes.len() > limits::MAX_FUNCTION_VALUES as usize {
+        let numbers = self.range("val_types", self.val_types(), range)?;
+        if numbers.len() > limits::MAX_FUNCTION_VALUES as usize {
             return Err(damaged("val_types", "a function type has more than 1000 parameters or results"));
         }
-        if bytes.iter().any(|&b| ValType::from_byte(b).is_none()) {
+        if numbers.iter().any(|&n| self.value_type(n).is_err()) {
             return Err(damaged("val_types", "an unknown value type"));
         }
-        Ok(bytes.iter().map(|&b| ValType::from_byte(b).unwrap_or(ValType::I32)))
+        Ok(numbers.iter().map(|&n| ValType::decode(n).unwrap_or(ValType::I32)))
     }
 
-    /// One value type of a `u32` field.
-    pub fn value_type(&self, field: u32) -> Result<ValType, FormatError> {
-        u8::try_from(field).ok().and_then(ValType::from_byte).ok_or(damaged("val_types", "an unknown value type"))
+    /// The value type of a number; a type that the module defines is one of its types, and of the kind that it says.
+    pub fn value_type(&self, number: u32) -> Result<ValType, FormatError> {
+        let ty = ValType::decode(number).ok_or(damaged("val_types", "an unknown value type"))?;
+        if let ValType::Ref(RefType { heap: HeapType::Concrete(composite, index), .. }) = ty {
+            let record = self.record("types", self.types(), index)?;
+            if record.composite != composite as u32 {
+                return Err(damaged("val_types", "a type is not of the kind that a reference to it says"));
+            }
+        }
+        Ok(ty)
     }
 
     /// What the module imports and exports in WIT's types; `None` if nobody said when it was compiled.
@@ -364,6 +372,20 @@ impl<'a> View<'a> {
     /// The WebAssembly offset of the call that returns to exactly this code offset.
     pub fn call_site(&self, code_offset: u32) -> Option<u32> {
         self.sites(code_offset).find(|&(code, _)| code == crate::trap::CALL_SITE).map(|(_, wasm)| wasm)
+    }
+
+    /// The handlers of the call that returns to exactly this code offset.
+    pub fn handler_site(&self, code_offset: u32) -> Option<&'a crate::format::HandlerSite> {
+        let sites = self.handler_sites();
+        let i = sites.partition_point(|site| site.return_offset < code_offset);
+        sites.get(i).filter(|site| site.return_offset == code_offset)
+    }
+
+    /// The references in the frame of the call that returns to exactly this code offset.
+    pub fn root_site(&self, code_offset: u32) -> Option<&'a crate::format::RootSite> {
+        let sites = self.root_sites();
+        let i = sites.partition_point(|site| site.return_offset < code_offset);
+        sites.get(i).filter(|site| site.return_offset == code_offset)
     }
 
     /// What lies at this code offset.

@@ -1,7 +1,7 @@
 //! Files that are no artifact, or not one for this loader and machine: each has its own error, and none is a crash.
 
-use bailiwick_loader::{Artifact, Error, FormatError, Group, Imports, TrapCode, Val};
-use bailiwick_runtime_abi::format::{HEADER_OFFSET, Header};
+use bailiwick_loader::{Artifact, Error, FormatError, Group, Imports, Memory, MemoryType, TrapCode, Val};
+use bailiwick_runtime_abi::format::{HEADER_OFFSET, Header, ImageRun, NONE, Table};
 use bailiwick_runtime_abi::types::{Arch, FEATURES};
 use bailiwick_runtime_abi::view::View;
 use bailiwick_tests::compile::{artifact_bytes, binary, compile_for, host};
@@ -403,5 +403,62 @@ fn a_corrupt_call_is_not_reached_by_a_wrong_index() {
         [(2, TrapCode::IndirectCallToNull), (3, TrapCode::TableOutOfBounds), (-1, TrapCode::TableOutOfBounds)]
     {
         assert_eq!(guest.trap_code("run", &[Val::I32(index)]), code);
+    }
+}
+
+/// An artifact with other words in one of its tables, from a byte of it on; its checksums are not looked at.
+fn with_words(bytes: &[u8], table: Table, at: usize, words: &[u32]) -> Vec<u8> {
+    let span = header(bytes).tables[table as usize];
+    let mut bytes = bytes.to_vec();
+    for (i, word) in words.iter().enumerate() {
+        bytes[span.offset as usize + at + 4 * i..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn an_element_that_is_not_of_its_tables_type_is_found_before_it_is_called() {
+    // Calls by the type of a table compare nothing.
+    let lazy = artifact_bytes(
+        r#"(module (type $a (func (result i32))) (type $b (func (param i64 f64 i64 f64) (result i64)))
+            (table $t (export "t") 4 (ref null $a))
+            (elem (table $t) (i32.const 0) (ref null $a) (ref.func $f))
+            (func $f (type $a) (i32.const 1))
+            (func $g (export "g") (type $b) (i64.load (local.get 0)))
+            (memory i64 1)
+            (func (export "run") (result i32) (call_indirect $t (type $a) (i32.const 0))))"#,
+    );
+    let passive = artifact_bytes(
+        r#"(module (type $a (func (result i32)))
+            (table $t (export "t") 2 (ref func) (ref.func $f))
+            (elem $p func $f)
+            (func $f (type $a) (i32.const 1))
+            (func (export "run") (result i32)
+                (table.init $t $p (i32.const 0) (i32.const 0) (i32.const 1))
+                (call_ref $a (block $ok (result (ref $a)) (unreachable)))))"#,
+    );
+    for (bytes, item) in [(&lazy, 1), (&passive, NONE)] {
+        let damaged = open(&with_words(bytes, Table::ElementItems, 0, &[item])).unwrap();
+        let mut group = Group::new().unwrap();
+        let instance = group.instantiate(&damaged, &Imports::new()).unwrap();
+        let run = instance.typed_func::<(), i32>(&mut group, "run").unwrap();
+        let error = run.call(&mut group, ()).unwrap_err().to_string();
+        assert!(error.contains("elements: an item for a table of another type"), "{error}");
+    }
+}
+
+#[test]
+fn an_image_is_for_a_memory_that_the_module_defines() {
+    let bytes = artifact_bytes(
+        r#"(module (memory (import "m" "m") 1) (memory 3) (data (memory 1) (i32.const 9000) "an image"))"#,
+    );
+    let at = std::mem::offset_of!(ImageRun, memory);
+    for memory in [0, 2, NONE] {
+        let damaged = open(&with_words(&bytes, Table::ImageRuns, at, &[memory])).unwrap();
+        let mut group = Group::new().unwrap();
+        let mut imports = Imports::new();
+        imports.define("m", "m", Memory::new(&mut group, MemoryType::new(1, None)).unwrap());
+        let error = group.instantiate(&damaged, &imports).unwrap_err().to_string();
+        assert!(error.contains("image_runs: a run is not of a memory that the module defines"), "{error}");
     }
 }

@@ -26,13 +26,28 @@ struct Taken {
     memory_kb: u64,
 }
 
+/// How many mappings `maps` lists. Neighbours that differ in nothing count as one: a kernel joins them, the emulator
+/// lists each page by which the allocator's heap grew.
+fn mappings(maps: &str) -> usize {
+    let (mut count, mut last) = (0, ("", ""));
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (range, rest) = (fields.next().unwrap(), fields.collect::<Vec<_>>());
+        let (start, end) = range.split_once('-').unwrap();
+        let anonymous = rest.len() == 4;
+        count += usize::from(!anonymous || last != (start, rest[0]));
+        last = (end, if anonymous { rest[0] } else { "" });
+    }
+    count
+}
+
 fn taken() -> Taken {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name)).expect(name);
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
-    let mappings = std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+    let mappings = mappings(&std::fs::read_to_string("/proc/self/maps").unwrap());
     Taken { mappings, address_kb: field("VmSize:"), memory_kb: field("VmRSS:") }
 }
 

@@ -225,8 +225,8 @@ fn twenty(group: &mut Group, func: bailiwick_loader::Func) -> Vec<Val> {
 fn twenty_parameters_and_results_of_all_types_cross_in_both_directions() {
     let types: Vec<ValType> = (0..20)
         .map(|i| {
-            use ValType::{ExternRef, F32, F64, FuncRef, I32, I64};
-            [I32, I64, F32, F64, ExternRef, FuncRef][i % 6]
+            use ValType::{F32, F64, I32, I64};
+            [I32, I64, F32, F64, ValType::EXTERNREF, ValType::FUNCREF][i % 6]
         })
         .collect();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -269,8 +269,8 @@ fn each_type_is_its_own_as_the_only_value() {
         (ValType::I64, Val::I64(-2)),
         (ValType::F32, Val::F32(0xffc1_2345)),
         (ValType::F64, Val::F64(0x7ff4_0000_0000_0001)),
-        (ValType::FuncRef, Val::FuncRef(None)),
-        (ValType::ExternRef, Val::ExternRef(None)),
+        (ValType::FUNCREF, Val::FuncRef(None)),
+        (ValType::EXTERNREF, Val::ExternRef(None)),
     ] {
         let mut imports = Imports::new();
         imports.func_untyped("host", "id", FuncType::new([ty], [ty]), |_, values| Ok(values.to_vec()));

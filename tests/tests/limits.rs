@@ -1,4 +1,4 @@
-//! Limits on what a guest may take: by `GroupConfig`, and by `--max-memory`, `--max-stack` and `--max-table`.
+//! Limits on what a guest may take: by `GroupConfig`, and by `--max-memory`, `--max-stack`, `--max-table` and `--max-exceptions`.
 
 mod common;
 
@@ -111,13 +111,13 @@ fn what_the_host_grows_has_the_same_bounds() {
     let mut config = GroupConfig::default();
     config.max_memory = 3 * PAGE;
     let mut group = Group::with_config(config).unwrap();
-    let memory = Memory::new(&mut group, MemoryType { minimum: 1, maximum: Some(9) }).unwrap();
+    let memory = Memory::new(&mut group, MemoryType::new(1, Some(9))).unwrap();
     for delta in [3, 9, 65_536, u64::MAX / PAGE, u64::MAX] {
         assert_eq!(memory.grow(&mut group, delta).unwrap(), None, "{delta}");
     }
     assert_eq!(memory.grow(&mut group, 2).unwrap(), Some(1));
     assert_eq!(memory.bytes(&mut group).unwrap().len() as u64, 3 * PAGE);
-    let error = Memory::new(&mut group, MemoryType { minimum: 4, maximum: None }).unwrap_err().to_string();
+    let error = Memory::new(&mut group, MemoryType::new(4, None)).unwrap_err().to_string();
     assert!(error.contains("max_memory") && error.contains(&(3 * PAGE).to_string()), "{error}");
 }
 
@@ -152,7 +152,7 @@ fn the_limit_of_elements_is_one_for_all_tables_of_a_group() {
     }
     assert_eq!(guest.call("sizes", &[]).unwrap(), [Val::I32(30), Val::I32(20)]);
     // Nor is there any left for a table of another module or of the host.
-    let ty = TableType { element: ValType::FuncRef, minimum: 1, maximum: None };
+    let ty = TableType::new(ValType::FUNCREF, 1, None);
     let error = Table::new(&mut guest.group, ty).unwrap_err().to_string();
     assert!(error.contains("max_table_elements") && error.contains("50"), "{error}");
     let error = guest.group.instantiate(&artifact(TABLES), &Imports::new()).unwrap_err().to_string();
@@ -227,6 +227,31 @@ fn a_table_that_may_not_grow_fails_to_and_a_note_names_the_option() {
     place.run(&["--max-table", "9", text(&app)]).with(1).says(&["app.wat", "max_table"]);
 }
 
+/// One more than may be reached is a trap; those that nobody can reach do not count.
+#[test]
+fn exceptions_that_are_kept_have_a_limit_and_a_note_names_the_option() {
+    let place = Place::new();
+    let keep = |name: &str, count: u32, index: &str| {
+        let wat = format!(
+            r#"(module (tag $e) (table $t 1000 exnref)
+                (func (export "_start") (local $i i32)
+                    (loop $l
+                        (table.set $t {index}
+                            (block $h (result exnref) (try_table (catch_all_ref $h) (throw $e)) unreachable))
+                        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                        (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))))"#
+        );
+        place.file(name, wat)
+    };
+    let kept = keep("kept.wat", 100, "(local.get $i)");
+    place.run(&[text(&kept)]).with(0).silently();
+    place.run(&["--max-exceptions", "100", text(&kept)]).with(0).silently();
+    place.run(&["--max-exceptions", "99", text(&kept)]).with(134).says(&["resource limit", "note", "--max-exceptions"]);
+    let forgotten = keep("forgotten.wat", 10_000, "(i32.const 0)");
+    place.run(&["--max-exceptions", "2", text(&forgotten)]).with(0).silently();
+    place.run(&["--max-exceptions", "-1", text(&kept)]).with(2).says(&["--max-exceptions"]);
+}
+
 #[test]
 fn a_stack_that_overflows_is_a_trap_and_a_note_names_the_option() {
     let place = Place::new();
@@ -247,4 +272,25 @@ fn limits_hold_for_preloaded_modules_too() {
     let preload = format!("lib={}", text(&lib));
     place.run(&["--preload", &preload, text(&app)]).with(0).silently();
     place.run(&["--max-memory", "1MiB", "--preload", &preload, text(&app)]).with(1).says(&["lib.wat", "max_memory"]);
+}
+
+#[test]
+fn all_memories_together_grow_to_their_limit_and_no_further() {
+    let mut guest = limited(
+        "(module (memory $a 1) (memory $b 1) (memory $c i64 0 100 (pagesize 1))
+           (func (export \"a\") (param i32) (result i32) (memory.grow $a (local.get 0)))
+           (func (export \"b\") (param i32) (result i32) (memory.grow $b (local.get 0)))
+           (func (export \"c\") (param i32) (result i32)
+             (i32.wrap_i64 (memory.grow $c (i64.extend_i32_u (local.get 0))))))",
+        |config| config.max_total_memory = 5 * PAGE + 50,
+    )
+    .unwrap();
+    for (name, delta, old) in
+        [("a", 4, -1), ("a", 2, 1), ("b", 2, -1), ("b", 1, 1), ("a", 1, -1), ("c", 51, -1), ("c", 50, 0), ("c", 1, -1)]
+    {
+        assert_eq!(guest.call(name, &[Val::I32(delta)]).unwrap(), [Val::I32(old)], "{name} by {delta}");
+        if old == -1 {
+            assert!(matches!(guest.group.refused(), Some(Refused::MemoryBytes(_))), "{name} by {delta}");
+        }
+    }
 }

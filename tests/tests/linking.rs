@@ -39,8 +39,8 @@ fn what_is_granted_with_another_type_is_a_mismatch_that_says_both() {
     let mut group = Group::new().unwrap();
     let mut imports = Imports::new();
     imports.func("host", "f", |_: &mut Caller<'_>, x: i32| Ok(x));
-    imports.define("host", "m", Memory::new(&mut group, MemoryType { minimum: 1, maximum: Some(2) }).unwrap());
-    let table = TableType { element: ValType::FuncRef, minimum: 2, maximum: None };
+    imports.define("host", "m", Memory::new(&mut group, MemoryType::new(1, Some(2))).unwrap());
+    let table = TableType::new(ValType::FUNCREF, 2, None);
     imports.define("host", "t", Table::new(&mut group, table).unwrap());
     imports.define("host", "g", Global::new(&mut group, Val::I32(1), true).unwrap());
     for (name, import, expected, found) in [
@@ -67,7 +67,7 @@ fn what_is_granted_with_another_type_is_a_mismatch_that_says_both() {
 #[test]
 fn a_link_error_changes_nothing() {
     let mut group = Group::new().unwrap();
-    let memory = Memory::new(&mut group, MemoryType { minimum: 1, maximum: None }).unwrap();
+    let memory = Memory::new(&mut group, MemoryType::new(1, None)).unwrap();
     let mut imports = Imports::new();
     imports.define("host", "m", memory);
     let wat = r#"(module (import "host" "m" (memory 1)) (import "host" "absent" (func)) (data (i32.const 0) "x"))"#;

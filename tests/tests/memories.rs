@@ -136,7 +136,7 @@ fn memory_grows_to_its_maximum_and_no_further() {
     let memory = guest.instance.memory(&mut guest.group, "memory").unwrap();
     assert_eq!(memory.bytes(&mut guest.group).unwrap().len(), 5 * 65536);
     assert_eq!(memory.grow(&mut guest.group, 1).unwrap(), None);
-    assert_eq!(memory.ty(&mut guest.group).unwrap(), MemoryType { minimum: 5, maximum: Some(5) });
+    assert_eq!(memory.ty(&mut guest.group).unwrap(), MemoryType::new(5, Some(5)));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_groups_limit_is_below_a_modules_maximum() {
     let grow = instance.typed_func::<i32, i32>(&mut group, "grow").unwrap();
     assert_eq!(grow.call(&mut group, 1).unwrap(), 1);
     assert_eq!(grow.call(&mut group, 1).unwrap(), -1);
-    assert!(matches!(Memory::new(&mut group, MemoryType { minimum: 3, maximum: None }), Err(Error::Limit { .. })));
+    assert!(matches!(Memory::new(&mut group, MemoryType::new(3, None)), Err(Error::Limit { .. })));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn tables_grow_to_their_maximum_and_no_further() {
 #[test]
 fn a_table_has_to_be_of_references() {
     let mut group = Group::new().unwrap();
-    let ty = TableType { element: ValType::I32, minimum: 1, maximum: None };
+    let ty = TableType::new(ValType::I32, 1, None);
     assert!(matches!(Table::new(&mut group, ty), Err(Error::Type { .. })));
 }
 

@@ -52,6 +52,17 @@ const EVERYTHING: &str = r#"(module $everything
         (global.set $m (i64.add (global.get $m) (i64.const 1)))
         (global.get $ref))
     (func (export "five") (result i32) (call_indirect $t (result i32) (i32.const 1)))
+    (tag $e (param i32))
+    (tag $other)
+    (func $throw (param i32) (throw $e (local.get 0)))
+    (func (export "six") (result i32) (local $x exnref)
+        (block $h (result i32 exnref)
+            (try_table (catch_ref $e $h) (call $throw (i32.const 6)))
+            (return (i32.const 0)))
+        (local.set $x) (drop)
+        (block $h (result i32)
+            (try_table (catch $e $h) (call $throw (i32.const 7)) (throw_ref (local.get $x)))
+            (i32.const 1)))
     (export "out" (table $own)) (export "global" (global $h)) (export "ref" (global $ref)))"#;
 
 /// Memory with an image that is mapped and one that is copied, loops over it, and a start function.
@@ -114,6 +125,90 @@ const TABLES: &str = r#"(module $tables
         (table.fill $x (i32.const 0) (local.get 0) (i32.const 4))
         (ref.is_null (table.get $x (i32.const 2)))))"#;
 
+/// References to functions of a known type, in every place that can hold them, and calls by them.
+const TYPED: &str = r#"(module $typed
+    (type $a (sub (func (param i32) (result i32))))
+    (type $b (sub final $a (func (param i32) (result i32))))
+    (rec (type $r (func (param (ref null $s)) (result i32))) (type $s (func (param (ref null $r)) (result i32))))
+    (table $t (export "t") 5 50 (ref $a) (ref.func $one))
+    (table $n (export "n") 5 (ref null $b))
+    (global $g (export "g") (mut (ref $a)) (ref.func $two))
+    (global $fixed (ref $b) (ref.func $two))
+    (elem (table $n) (i32.const 1) (ref null $b) (ref.func $two) (ref.null $b) (global.get $fixed))
+    (elem (table $t) (i32.const 1) (ref $a) (ref.func $two) (ref.func $one))
+    (elem $passive (ref $a) (ref.func $two) (ref.func $one))
+    (elem declare func $r)
+    (func $one (export "one") (type $a) (i32.add (local.get 0) (i32.const 1)))
+    (func $two (export "two") (type $b) (return_call $one (i32.mul (local.get 0) (i32.const 2))))
+    (func $r (export "r") (type $r)
+        (block $null (return (i32.const 1) (br_on_null $null (local.get 0)) (drop)))
+        (i32.const 0))
+    (func $s (export "s") (type $s) (call_ref $r (ref.null $s) (ref.func $r)))
+    (func (export "tables") (param i32) (result i32)
+        (table.init $t $passive (i32.const 0) (i32.const 0) (i32.const 2))
+        (drop (table.grow $t (ref.func $two) (i32.const 2)))
+        (global.set $g (table.get $t (i32.const 6)))
+        (table.set $n (i32.const 0) (global.get $fixed))
+        (i32.add (call_indirect $n (type $a) (local.get 0) (i32.const 0))
+            (i32.add (call_indirect $t (type $b) (local.get 0) (i32.const 0))
+                (call_ref $a (local.get 0) (global.get $g))))))"#;
+
+/// Memories and tables of every kind, of which what is damaged says how large they are and where segments lie.
+const WIDE: &str = r#"(module $wide
+    (memory $a (export "memory") i64 2 30)
+    (memory $b 70001 90000 (pagesize 1))
+    (memory $c i64 9 20 shared (pagesize 1))
+    (memory $d 1 4 shared)
+    (table $t (export "t") i64 20 60 funcref)
+    (table $fixed i64 5 funcref)
+    (global $at i64 (i64.add (i64.const 3) (i64.const 4)))
+    (global $sum (mut i64) (i64.const 0))
+    (global $vector (export "vector") (mut v128) (v128.const i64x2 1 2))
+    (data (memory $a) (i64.const 65530) "over two pages")
+    (data (memory $a) (global.get $at) "behind a global")
+    (data (memory $b) (i32.const 100) "an image")
+    (data (memory $b) (i32.const 69990) "its end")
+    (data (memory $c) (i64.const 0) "nine byte")
+    (data (memory $d) (i32.const 8) "\01\00\00\00")
+    (data $late "later and later")
+    (elem (table $t) (i64.const 2) func $one $two)
+    (elem (table $t) (i64.mul (global.get $at) (i64.const 2)) func $two $one)
+    (elem (table $fixed) (i64.const 1) func $one $two)
+    (elem $passive func $two $one $two)
+    (func $one (result i32) (i32.const 1))
+    (func $two (result i32) (i32.const 2))
+    (func (export "bulk") (result i32)
+        (memory.init $a $late (i64.const 70000) (i32.const 2) (i32.const 10))
+        (memory.init $c $late (i64.const 1) (i32.const 1) (i32.const 8))
+        (memory.copy $b $a (i32.const 69991) (i64.const 70000) (i32.const 10))
+        (memory.copy $a $d (i64.const 131000) (i32.const 100) (i32.const 72))
+        (memory.fill $c (i64.const 0) (i32.const 7) (i64.const 9))
+        (data.drop $late)
+        (i32.load $b offset=69000 (i32.const 991)))
+    (func (export "tables") (result i32)
+        (table.init $t $passive (i64.const 17) (i32.const 0) (i32.const 3))
+        (drop (table.grow $t (ref.func $one) (i64.const 3)))
+        (table.fill $t (i64.const 5) (ref.func $two) (i64.const 6))
+        (table.copy $t $t (i64.const 6) (i64.const 1) (i64.const 10))
+        (i32.add (call_indirect $t (result i32) (i64.const 22)) (call_indirect $fixed (result i32) (i64.const 2))))
+    (func (export "loops") (result i64) (local $i i64)
+        (loop $l
+            (global.set $sum (i64.add (global.get $sum) (i64.load8_u $c (i64.rem_u (local.get $i) (i64.const 9)))))
+            (global.set $sum (i64.add (global.get $sum) (i64.load $a offset=65520 (local.get $i))))
+            (br_if $l (i64.lt_u (local.tee $i (i64.add (local.get $i) (i64.const 1))) (i64.const 1000))))
+        (global.set $vector (v128.load $b (i32.const 69985)))
+        (global.get $sum))
+    (func (export "atomics") (result i32)
+        (drop (i32.atomic.rmw.add $d (i32.const 8) (i32.const 1)))
+        (drop (memory.atomic.notify $d (i32.const 8) (i32.const 1)))
+        (i32.add (memory.atomic.wait32 $d (i32.const 8) (i32.const 2) (i64.const 1000))
+            (memory.atomic.wait64 $c (i64.const 0) (i64.const 5) (i64.const 1000))))
+    (func (export "grow") (result i64)
+        (drop (memory.grow $b (i32.const 5000))) (drop (memory.grow $c (i64.const 11))) (drop (memory.grow $d (i32.const 1)))
+        (i64.store8 $c (i64.const 19) (i64.const 1)) (i32.store8 $b (i32.const 75000) (i32.const 1))
+        (memory.grow $a (i64.const 1)))
+    (func (export "stop") (result i64) (i64.atomic.load $c (i64.const 4))))"#;
+
 /// Many functions, types and sites.
 fn many() -> String {
     let mut wat = String::from("(module $many (memory (export \"memory\") 1)");
@@ -133,7 +228,7 @@ fn many() -> String {
 
 /// The artifacts that are mutated.
 fn artifacts() -> Vec<Vec<u8>> {
-    [EVERYTHING, IMAGE, TABLES, &many()].map(artifact_bytes).to_vec()
+    [EVERYTHING, IMAGE, TABLES, TYPED, WIDE, &many()].map(artifact_bytes).to_vec()
 }
 
 fn header(bytes: &[u8]) -> Header {
@@ -338,7 +433,7 @@ fn part(error: &Error) -> String {
         Error::Trap(trap) => format!("trap: {}", trap.code()),
         Error::Limit { what, .. } => format!("limit of {what}"),
         Error::AddressSpace { what, .. } => format!("address space for {what}"),
-        Error::Architecture { .. } | Error::Features(_) => "header".into(),
+        Error::Architecture { .. } | Error::Features(_) | Error::WasmFeatures(_) => "header".into(),
         Error::NoExport { kind, .. } => format!("no exported {}", kind.name()),
         Error::Type { .. } => "another type".into(),
         Error::Host(failure) => format!("host: {}", failure.error()),
@@ -350,11 +445,11 @@ fn part(error: &Error) -> String {
 fn imports(group: &mut Group) -> Imports {
     let mut imports = Imports::new();
     imports.func("host", "f", |_: &mut Caller<'_>, a: i32, b: i64| Ok(f64::from(a) + b as f64));
-    let ty = bailiwick_loader::FuncType::new([ValType::ExternRef], [ValType::FuncRef]);
+    let ty = bailiwick_loader::FuncType::new([ValType::EXTERNREF], [ValType::FUNCREF]);
     imports.func_untyped("host", "r", ty, |_, _| Ok(vec![Val::FuncRef(None)]));
-    let memory = Memory::new(group, MemoryType { minimum: 1, maximum: None }).unwrap();
+    let memory = Memory::new(group, MemoryType::new(1, None)).unwrap();
     imports.define("host", "memory", memory);
-    let ty = TableType { element: ValType::FuncRef, minimum: 2, maximum: None };
+    let ty = TableType::new(ValType::FUNCREF, 2, None);
     imports.define("host", "table", Table::new(group, ty).unwrap());
     imports.define("host", "global", Global::new(group, Val::I32(1), false).unwrap());
     imports.define("host", "mutable", Global::new(group, Val::I64(1), true).unwrap());
@@ -384,7 +479,7 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         let value = group.extern_ref("a host value")?;
                         let argument = |&ty: &ValType| match ty {
                             ValType::I32 => Val::I32(3),
-                            ValType::ExternRef => Val::ExternRef(Some(value)),
+                            ValType::EXTERNREF => Val::ExternRef(Some(value)),
                             ty => Val::default_for(ty).unwrap_or(Val::I64(0)),
                         };
                         let arguments: Vec<Val> = params.iter().map(argument).collect();
@@ -394,6 +489,10 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         Ok(())
                     }),
                     Some(Kind::Memory) => instance.memory(&mut group, name).and_then(|memory| {
+                        // An export that a mutation made one.
+                        if let Some(shared) = memory.shared(&mut group)? {
+                            return shared.read(0, &mut vec![0; shared.size() as usize]);
+                        }
                         let bytes = memory.bytes(&mut group)?;
                         bytes.iter().step_by(4096).for_each(|b| _ = std::hint::black_box(*b));
                         Ok(())
@@ -409,7 +508,7 @@ fn run(bytes: &[u8], deadline: &Deadline) -> String {
                         let value = global.get(&mut group)?;
                         follow(&mut group, value)
                     }),
-                    None => Ok(()),
+                    Some(Kind::Tag) | None => Ok(()),
                 };
                 if let Err(error) = called {
                     let part = part(&error);
@@ -638,6 +737,9 @@ fn a_crash_would_be_seen_and_attributed() {
 fn what_nobody_mutated_runs() {
     let deadline = Deadline::new();
     let found: Vec<String> = artifacts().iter().map(|bytes| run(bytes, &deadline)).collect();
-    // Every export does what it is for: of `$image` those that trap, too.
-    assert_eq!(found, ["ran", "stopped: trap: call stack exhausted", "ran", "ran"]);
+    // Every export does what it is for: of `$image` and `$wide` those that trap, too.
+    assert_eq!(
+        found,
+        ["ran", "stopped: trap: call stack exhausted", "ran", "ran", "stopped: trap: unaligned atomic", "ran"]
+    );
 }

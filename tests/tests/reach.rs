@@ -491,3 +491,67 @@ fn whatever_random_modules_call_is_found_to_be_reachable() {
         "{calls} calls, {given} by references, {unreachable} not"
     );
 }
+
+#[test]
+fn calls_by_reference_and_in_place_are_followed_as_others_are() {
+    let types = "(type $t (func)) (elem declare func $a $b)";
+    for call in ["call $a", "return_call $a", "call_ref $t (ref.func $a)", "return_call_ref $t (ref.func $a)"] {
+        check("a b", &format!("{types} (func $f (export \"run\") ({call}))"), &[("a", "export run f a"), ("b", "no")]);
+    }
+    for call in ["call_indirect (type $t) (i32.const 0)", "return_call_indirect (type $t) (i32.const 0)"] {
+        let body = format!("(type $t (func)) (table funcref (elem $a)) (func $f (export \"run\") ({call}))");
+        check("a b", &body, &[("a", "export run f a"), ("b", "no")]);
+    }
+}
+
+#[test]
+fn a_call_of_a_type_may_find_a_subtype_and_an_import_of_a_supertype() {
+    let reach = |call: &str| {
+        let wat = format!(
+            r#"(module
+            (type $a (sub (func))) (type $b (sub $a (func))) (type $c (sub $b (func))) (type $other (sub (func (param i32))))
+            (import "m" "a" (func $a (type $a))) (import "m" "b" (func $b (type $b))) (import "m" "c" (func $c (type $c)))
+            (import "m" "other" (func $other (type $other))) (import "m" "own" (func $own))
+            (table $t 4 funcref) (elem (table $t) (i32.const 0) func $a $b $c $other)
+            (elem declare func $f)
+            (func $f (type $a) (call $own))
+            (func $run (export "run") {call})
+            (func (export "make") (drop (ref.func $f)) (table.set $t (i32.const 0) (ref.null func))))"#
+        );
+        reaches(&binary(&wat)).into_iter().map(|(name, how)| (name, how != "no")).collect::<Vec<_>>()
+    };
+    let expect = |found: Vec<(String, bool)>, reached: &[&str]| {
+        let expected: Vec<_> =
+            ["a", "b", "c", "other", "own"].map(|name| (name.to_owned(), reached.contains(&name))).into();
+        assert_eq!(found, expected);
+    };
+    // A function of its own is of the type that it is declared with; what an import is, is known at the link.
+    expect(reach("(call_indirect $t (type $a) (i32.const 0))"), &["a", "b", "c", "own"]);
+    expect(reach("(call_indirect $t (type $b) (i32.const 0))"), &["a", "b", "c"]);
+    expect(reach("(return_call_indirect $t (type $c) (i32.const 0))"), &["a", "b", "c"]);
+    expect(reach("(call_indirect $t (type $other) (i32.const 7) (i32.const 0))"), &["other"]);
+}
+
+/// Whoever has the tag catches what is thrown, and whoever calls the module sees what it carries, whoever has the tag.
+#[test]
+fn what_exceptions_carry_is_handed_out() {
+    let kinds = [r#"(tag $e (import "m" "tag") (param funcref))"#, r#"(tag $e (export "tag") (param funcref))"#];
+    for tag in kinds.into_iter().chain(["(tag $e (param i32 funcref))", "(tag $e (param (ref $t)))"]) {
+        let number = if tag.contains("i32") { "(i32.const 0)" } else { "" };
+        let wat = format!(
+            r#"(module (type $t (func)) (import "m" "a" (func $a)) (import "m" "b" (func $b)) {tag}
+                (elem declare func $f) (func $f (call $a)) (func $never (call $b))
+                (func (export "run") (throw $e {number} (ref.func $f))))"#
+        );
+        let found = reaches(&binary(&wat));
+        let how = |name: &str| found.iter().find(|(known, _)| known == name).map(|(_, how)| how.as_str());
+        assert_eq!((how("a"), how("b")), (Some("reference f a"), Some("no")), "{tag}");
+    }
+    // Numbers hand out nothing, nor does a tag by which nothing is thrown.
+    check(
+        "a",
+        r#"(tag $e (param i32)) (tag (export "other") (param funcref)) (elem declare func $f) (func $f (call $a))
+           (func $run (export "run") (drop (ref.func $f)) (throw $e (i32.const 0)))"#,
+        &[("a", "no")],
+    );
+}

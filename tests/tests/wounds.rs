@@ -758,12 +758,12 @@ fn cve_2026_44216_a_huge_table_or_memory_is_an_error() {
         let error = Group::new().unwrap().instantiate(&artifact, &Imports::new()).unwrap_err();
         assert!(matches!(error, Error::Limit { .. }), "{size}: {error}");
         let mut group = Group::new().unwrap();
-        let ty = TableType { element: ValType::ExternRef, minimum: size, maximum: None };
+        let ty = TableType::new(ValType::EXTERNREF, size, None);
         assert!(matches!(bailiwick_loader::Table::new(&mut group, ty), Err(Error::Limit { .. })));
     }
     let mut group = Group::new().unwrap();
     for minimum in [65_537, u64::MAX / 65_536, u64::MAX] {
-        let ty = bailiwick_loader::MemoryType { minimum, maximum: None };
+        let ty = bailiwick_loader::MemoryType::new(minimum, None);
         assert!(matches!(bailiwick_loader::Memory::new(&mut group, ty), Err(Error::Limit { .. })), "{minimum}");
     }
 }

@@ -94,7 +94,7 @@ impl Emitter<'_, '_> {
             ValType::I64 => self.i64_const(0),
             ValType::F32 => self.builder.ins().f32const(0.0),
             ValType::F64 => self.builder.ins().f64const(0.0),
-            ValType::V128 | ValType::FuncRef | ValType::ExternRef => unreachable!("no value is passed as {ty:?}"),
+            ValType::V128 | ValType::Ref(_) => unreachable!("no value is passed as {ty:?}"),
         }
     }
 }

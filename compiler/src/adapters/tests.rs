@@ -20,7 +20,7 @@ fn wat(world: &World) -> String {
         .map(|function| {
             let core = world.signature(function, Direction::Lower);
             let list = |word: &str, types: &[bailiwick_runtime_abi::types::ValType]| {
-                types.iter().map(|ty| format!("({word} {})", ty.name())).collect::<String>()
+                types.iter().map(|ty| format!("({word} {})", ty)).collect::<String>()
             };
             let (params, results) = (list("param", &core.params), list("result", &core.results));
             format!("(import {:?} {:?} (func {params} {results}))", function.import_module(), function.import_field())
@@ -91,7 +91,7 @@ fn the_intermediate_representation_is_well_formed() {
     let world = world(EVERY_KIND);
     let text = wat(&world);
     let wasm = wat::parse_str(&text).unwrap();
-    let (module, _) = crate::parse::parse(&wasm).unwrap();
+    let (module, _) = crate::parse::parse(&wasm, crate::parse::WasmFeatures::ALL).unwrap();
     let adapters = Adapters::new(&module, world);
     assert_eq!(adapters.imports().collect::<Vec<_>>(), [0, 1, 2, 3]);
     for arch in [Arch::X86_64, Arch::Aarch64] {

@@ -6,8 +6,8 @@
 //! for an imported table, nothing is made in advance.
 
 use crate::module::{ConstOp, Data, ElementItems, Module, SegmentKind};
-use bailiwick_runtime_abi::limits::{WASM_PAGE_SIZE, segment_alignment};
-use bailiwick_runtime_abi::types::{Arch, ValType};
+use bailiwick_runtime_abi::limits::{MAX_MEMORY_SIZE, segment_alignment};
+use bailiwick_runtime_abi::types::Arch;
 
 /// A gap of zeros that is longer than this, in bytes, ends a run.
 const MAX_GAP: u64 = 256 << 10;
@@ -88,7 +88,7 @@ impl Images {
 /// are not known, or are out of bounds.
 pub(super) fn flatten_table(module: &Module<'_>, table: u32) -> Option<Vec<Option<u32>>> {
     let definition = &module.tables[table as usize];
-    if definition.element_type != ValType::FuncRef || definition.init.is_some() {
+    if !definition.element_type.is_function() || definition.init.is_some() {
         return None;
     }
     let mut elements: Vec<Option<u32>> = Vec::new();
@@ -128,7 +128,8 @@ pub(super) fn flatten_table(module: &Module<'_>, table: u32) -> Option<Vec<Optio
 
 /// The runs of a memory; `None` if a segment's place is not known or out of bounds.
 fn flatten_memory(module: &Module<'_>, memory: u32, alignment: u64) -> Option<Vec<Run>> {
-    let size = module.memories[memory as usize].minimum * WASM_PAGE_SIZE;
+    // With more than there can be, no instance is made. Nothing below overflows.
+    let size = module.memories[memory as usize].minimum_bytes().min(MAX_MEMORY_SIZE);
     let mut segments: Vec<(u64, &Data<'_>)> = Vec::new();
     for data in &module.data {
         let SegmentKind::Active { index, offset } = &data.kind else { continue };

@@ -17,7 +17,6 @@ mod images;
 mod reach;
 mod scan;
 mod tables;
-mod types;
 
 #[cfg(test)]
 mod tests;
@@ -65,7 +64,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Decides all facts.
     pub fn new(module: &Module<'_>, uses: &Uses, arch: Arch, interruptible: bool) -> Result<Facts> {
-        let canonical = types::canonical(&module.types);
+        let canonical = module.definitions.iter().map(|definition| definition.canonical).collect::<Vec<_>>();
         let exported = Exported::new(module);
         let call_tables = tables::call_tables(module, uses, &exported);
         let escapes = escapes::escapes(module, uses, &call_tables);
@@ -87,6 +86,8 @@ impl Facts {
             defined_globals: module.globals.len() as u32 - module.imported_globals,
             types: module.types.len() as u32,
             escapes: escapes.len() as u32,
+            imported_tags: module.imported_tags,
+            defined_tags: module.tags.len() as u32 - module.imported_tags,
             reserved: 0,
         };
         let layout = Layout::new(counts).ok_or_else(|| CompileError::Limit {
@@ -135,7 +136,7 @@ impl Exported {
             match export.entity {
                 Entity::Table(i) => exported.tables[i as usize] = true,
                 Entity::Global(i) => exported.globals[i as usize] = true,
-                Entity::Function(_) | Entity::Memory(_) => {}
+                Entity::Function(_) | Entity::Memory(_) | Entity::Tag(_) => {}
             }
         }
         exported

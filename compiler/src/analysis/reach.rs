@@ -4,10 +4,14 @@
 //! use it do. A function runs if it is exported, is the start function, is called by one that runs, or if a reference to it
 //! gets somewhere it is called from:
 //!
-//! * by the module: an indirect call may reach any function of its type that a reference is made to. References are made
-//!   by `ref.func`, element segments and initial values; a segment that only declares makes none.
-//! * by others: they see the tables and globals that are imported or exported, and what is passed to imports and returned
-//!   by exports. If code may put a reference where they see it, they may call every function that a reference is made to.
+//! * by the module: a call through a table or by reference may reach any function of its type, or of a subtype, that a
+//!   reference is made to; and an imported one of a supertype, since what it is linked to may be of any subtype of what it
+//!   was declared to be. References are made by `ref.func`, element segments and initial values; a segment that only
+//!   declares makes none.
+//! * by others: they see the tables and globals that are imported or exported, what is passed to imports and returned
+//!   by exports, and what is thrown: whoever uses the module sees what an exception carries that it does not catch, though
+//!   nobody else has its tag. If code may put a reference where they see it, they may call every function that a reference
+//!   is made to.
 //!
 //! Time and space are linear in the module: each type's functions are walked once, when the first indirect call of the
 //! type is found to run.
@@ -42,7 +46,7 @@ pub(super) fn reach(module: &Module<'_>, uses: &Uses, canonical: &[u32], exporte
     let mut left = MAX_ITEMS;
     let reach = |import: &crate::module::Import<'_>| match import.entity {
         Entity::Function(function) => search.path(function, &mut left),
-        Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) => {
+        Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) | Entity::Tag(_) => {
             Reach { root: Root::Module, index: NONE, path: Vec::new() }
         }
     };
@@ -103,26 +107,37 @@ struct Search<'a> {
     indirect: Lists,
     /// For each canonical type, the functions that a reference is made to.
     referenced: Lists,
-    /// Canonical types whose functions were walked.
+    /// For each canonical type, its direct subtypes.
+    subtypes: Lists,
+    /// Canonical types whose functions, and whose subtypes', were walked.
     walked: Vec<bool>,
+    /// Canonical types whose imported functions were walked.
+    walked_imports: Vec<bool>,
+    canonical: &'a [u32],
     found: Vec<Option<Found>>,
     queue: VecDeque<u32>,
 }
 
 impl<'a> Search<'a> {
-    fn new(module: &'a Module<'a>, uses: &Uses, canonical: &[u32]) -> Search<'a> {
+    fn new(module: &'a Module<'a>, uses: &Uses, canonical: &'a [u32]) -> Search<'a> {
         let functions = module.functions.len();
         let indirect: Vec<_> = uses.indirect_calls.iter().map(|&(f, ty)| (f, canonical[ty as usize])).collect();
         let by_type: Vec<_> = references(module, uses)
             .into_iter()
             .map(|function| (canonical[module.functions[function as usize] as usize], function))
             .collect();
+        let supertypes =
+            (0u32..).zip(&module.definitions).filter_map(|(i, definition)| Some((i, definition.supertype?)));
+        let subtypes: Vec<_> = supertypes.map(|(i, of)| (canonical[of as usize], canonical[i as usize])).collect();
         Search {
             module,
             calls: Lists::new(functions, &uses.calls),
             indirect: Lists::new(functions, &indirect),
             referenced: Lists::new(canonical.len(), &by_type),
+            subtypes: Lists::new(canonical.len(), &subtypes),
             walked: vec![false; canonical.len()],
+            walked_imports: vec![false; canonical.len()],
+            canonical,
             found: vec![None; functions],
             queue: VecDeque::new(),
         }
@@ -176,11 +191,13 @@ impl<'a> Search<'a> {
         let returned = self.queue.iter().any(|&function| has_functions(&module.function_type(function).results));
         let imported = 0..module.imported_functions;
         let passed = imported.into_iter().any(|function| has_functions(&module.function_type(function).params));
-        let is_function = |ty: ValType| ty == ValType::FuncRef;
+        let thrown =
+            uses.thrown_tags.iter().any(|&tag| has_functions(&module.types[module.tags[tag as usize] as usize].params));
+        let is_function = ValType::is_function;
         let stored =
             uses.touched_tables.iter().any(|&i| table_seen(i) && is_function(module.tables[i as usize].element_type))
                 || uses.set_globals.iter().any(|&i| global_seen(i) && is_function(module.globals[i as usize].val_type));
-        if returned || passed || stored {
+        if returned || passed || thrown || stored {
             for i in 0..self.referenced.items.len() {
                 self.add_root(self.referenced.items[i], Root::Reference, NONE);
             }
@@ -196,13 +213,37 @@ impl<'a> Search<'a> {
                 self.add(self.calls.items[i], called);
             }
             for i in self.indirect.range(caller) {
-                let ty = self.indirect.items[i];
-                if !std::mem::replace(&mut self.walked[ty as usize], true) {
-                    for i in self.referenced.range(ty) {
-                        self.add(self.referenced.items[i], called);
-                    }
+                self.walk(self.indirect.items[i], called);
+            }
+        }
+    }
+
+    /// Adds the functions that a call of a canonical type may find.
+    fn walk(&mut self, ty: u32, called: Found) {
+        let mut left = vec![ty];
+        while let Some(ty) = left.pop() {
+            if std::mem::replace(&mut self.walked[ty as usize], true) {
+                continue;
+            }
+            for i in self.referenced.range(ty) {
+                self.add(self.referenced.items[i], called);
+            }
+            left.extend_from_slice(&self.subtypes.items[self.subtypes.range(ty)]);
+        }
+        let mut above = Some(ty);
+        while let Some(ty) = above {
+            let ty = self.canonical[ty as usize];
+            // Those further up were walked then too.
+            if std::mem::replace(&mut self.walked_imports[ty as usize], true) {
+                break;
+            }
+            for i in self.referenced.range(ty) {
+                let function = self.referenced.items[i];
+                if function < self.module.imported_functions {
+                    self.add(function, called);
                 }
             }
+            above = self.module.definitions[ty as usize].supertype;
         }
     }
 
@@ -230,7 +271,7 @@ impl<'a> Search<'a> {
 }
 
 fn has_functions(types: &[ValType]) -> bool {
-    types.contains(&ValType::FuncRef)
+    types.iter().copied().any(ValType::is_function)
 }
 
 /// The functions that a reference is made to, ascending.

@@ -3,7 +3,8 @@
 use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
-use wasmparser::{BlockType, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
+use bailiwick_runtime_abi::types::{Composite, HeapType, WasmFeature};
+use wasmparser::{BlockType, Catch, FrameKind, FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Operands that a function may have at one time. The validator keeps even those of code that can't be reached.
 const MAX_OPERANDS: u32 = 1_000_000;
@@ -13,6 +14,8 @@ const MAX_OPERANDS: u32 = 1_000_000;
 const MAX_PASSED: u64 = 8_000_000;
 /// See [`MAX_PASSED`].
 const MAX_PASSED_PER_BYTE: u64 = 8;
+/// As how many values a clause of a `try_table` counts for each call that it is in force for.
+const CLAUSE: u64 = 4;
 
 /// What bodies do to the module's entities. Each list is in no order, but where it says so, and may repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +28,18 @@ pub(crate) struct Uses {
     pub grown_tables: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
+    /// Tags that a `throw` names.
+    pub thrown_tags: Vec<u32>,
     /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
     pub calls: Vec<(u32, u32)>,
-    /// Indirect calls, by caller and type. Those of one caller are in the order of its body.
+    /// Indirect calls, through tables and by reference, by caller and type. Those of one caller are in the order of its body.
     pub indirect_calls: Vec<(u32, u32)>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
     /// How many values calls, blocks and branches pass on.
     pub passed: u64,
+    /// What of the language is used: bits of `WasmFeature`.
+    pub wasm_features: u64,
 }
 
 impl Uses {
@@ -43,6 +50,7 @@ impl Uses {
             (&mut self.touched_tables, &other.touched_tables),
             (&mut self.grown_tables, &other.grown_tables),
             (&mut self.ref_funcs, &other.ref_funcs),
+            (&mut self.thrown_tags, &other.thrown_tags),
             (&mut self.calling, &other.calling),
         ] {
             all.extend(more);
@@ -53,6 +61,7 @@ impl Uses {
         // A function is scanned by one worker, so its calls stay together.
         self.calls.extend(&other.calls);
         self.indirect_calls.extend(&other.indirect_calls);
+        self.wasm_features |= other.wasm_features;
         self.passed = self.passed.saturating_add(other.passed);
     }
 
@@ -78,19 +87,43 @@ pub(crate) fn scan(
     let index = body.to_validate.index;
     let mut validator = body.to_validate.into_validator(std::mem::take(allocations));
     let mut reader = body.body.get_binary_reader();
-    reader.set_features(parse::FEATURES);
-    let refused = |error| parse::body_error(wasm, error, index);
+    reader.set_features(module.allowed.validator());
+    let refused = |error| parse::body_error(wasm, module.allowed, error, index);
     validator.read_locals(&mut reader).map_err(refused)?;
     let mut operators = wasmparser::OperatorsReader::new(reader);
+    // For each open `try_table`: how many blocks are open in it and around it, and how many clauses are in force.
+    let mut tries: Vec<(u32, u64)> = Vec::new();
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().map_err(refused)?;
         // In front of validation, which takes the time that is to be bounded.
         uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
+        if calls(&operator) {
+            let clauses = tries.last().map_or(0, |(_, clauses)| *clauses);
+            uses.passed = uses.passed.saturating_add(clauses.saturating_mul(CLAUSE));
+        }
         uses.check(wasm)?;
         validator.op(offset, &operator).map_err(refused)?;
+        tries.truncate(tries.partition_point(|&(height, _)| height <= validator.control_stack_height()));
+        if let Operator::TryTable { try_table } = &operator {
+            let all = |catch: &Catch| matches!(catch, Catch::All { .. } | Catch::AllRef { .. });
+            let clauses = match try_table.catches.iter().position(all) {
+                // Nothing gets past this one.
+                Some(last) => last as u64 + 1,
+                None => try_table.catches.len() as u64 + tries.last().map_or(0, |(_, clauses)| *clauses),
+            };
+            tries.push((validator.control_stack_height(), clauses));
+        }
         if validator.operand_stack_height() > MAX_OPERANDS {
             let what = format!("function {index} has more operands at one time than that");
             return Err(CompileError::Limit { what, limit: u64::from(MAX_OPERANDS) });
+        }
+        match parse::used(&operator) {
+            Ok(_) if is_collected_cast(&operator, module) => {
+                let proposal = WasmFeature::Gc.name();
+                return Err(parse::refusal(&operator, proposal, offset, Some(index)));
+            }
+            Ok(feature) => uses.wasm_features |= feature.map_or(0, WasmFeature::bit),
+            Err(proposal) => return Err(parse::refusal(&operator, proposal, offset, Some(index))),
         }
         note(&operator, index, uses);
     }
@@ -99,10 +132,19 @@ pub(crate) fn scan(
     Ok(())
 }
 
+/// Whether an operator is a cast to a structure or an array that the module defines.
+fn is_collected_cast(operator: &Operator<'_>, module: &Module<'_>) -> bool {
+    parse::cast_target(operator).is_some_and(|(ty, _)| match module.heap_type(ty) {
+        HeapType::Concrete(composite, _) => composite != Composite::Func,
+        _ => false,
+    })
+}
+
 fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
     match *operator {
         Operator::GlobalSet { global_index } => add(&mut uses.set_globals, global_index),
         Operator::RefFunc { function_index } => add(&mut uses.ref_funcs, function_index),
+        Operator::Throw { tag_index } => add(&mut uses.thrown_tags, tag_index),
         Operator::TableGet { table }
         | Operator::TableSet { table }
         | Operator::TableFill { table }
@@ -115,11 +157,14 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
             add(&mut uses.touched_tables, dst_table);
             add(&mut uses.touched_tables, src_table);
         }
-        Operator::Call { function_index } => {
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
             add(&mut uses.calling, function);
             add(&mut uses.calls, (function, function_index));
         }
-        Operator::CallIndirect { type_index, .. } => {
+        Operator::CallIndirect { type_index, .. }
+        | Operator::ReturnCallIndirect { type_index, .. }
+        | Operator::CallRef { type_index }
+        | Operator::ReturnCallRef { type_index } => {
             add(&mut uses.calling, function);
             add(&mut uses.indirect_calls, (function, type_index));
         }
@@ -140,17 +185,47 @@ fn passed(operator: &Operator<'_>, module: &Module<'_>, validator: &FuncValidato
         Operator::Block { blockty: BlockType::FuncType(ty) }
         | Operator::Loop { blockty: BlockType::FuncType(ty) }
         | Operator::If { blockty: BlockType::FuncType(ty) }
-        | Operator::CallIndirect { type_index: ty, .. } => values(module.types.get(*ty as usize)),
-        Operator::Call { function_index } => {
+        | Operator::CallIndirect { type_index: ty, .. }
+        | Operator::ReturnCallIndirect { type_index: ty, .. }
+        | Operator::CallRef { type_index: ty }
+        | Operator::ReturnCallRef { type_index: ty } => values(module.types.get(*ty as usize)),
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
             let ty = module.functions.get(*function_index as usize);
             values(ty.and_then(|&ty| module.types.get(ty as usize)))
         }
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branch(*relative_depth).unwrap_or(0),
+        Operator::TryTable { try_table } => {
+            let block = match try_table.ty {
+                BlockType::FuncType(ty) => values(module.types.get(ty as usize)),
+                _ => 0,
+            };
+            let tag = |catch: &Catch| match catch {
+                Catch::One { tag, .. } | Catch::OneRef { tag, .. } => {
+                    values(module.tags.get(*tag as usize).and_then(|&ty| module.types.get(ty as usize)))
+                }
+                Catch::All { .. } | Catch::AllRef { .. } => 0,
+            };
+            block + try_table.catches.iter().map(tag).sum::<u64>()
+        }
+        Operator::Throw { tag_index } => {
+            values(module.tags.get(*tag_index as usize).and_then(|&ty| module.types.get(ty as usize)))
+        }
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => branch(*relative_depth).unwrap_or(0),
         Operator::BrTable { targets } => {
             branch(targets.default()).unwrap_or(0).saturating_mul(u64::from(targets.len()) + 1)
         }
         _ => 0,
     }
+}
+
+/// Whether an operator is a call that an enclosing `try_table` has handlers for.
+fn calls(operator: &Operator<'_>) -> bool {
+    use Operator::{Call, CallIndirect, CallRef, Throw, ThrowRef};
+    matches!(operator, Call { .. } | CallIndirect { .. } | CallRef { .. } | Throw { .. } | ThrowRef)
 }
 
 /// Most bodies name the same global, the stack pointer, again and again.

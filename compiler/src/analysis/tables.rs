@@ -3,7 +3,6 @@
 use super::images::flatten_table;
 use super::{Exported, Uses};
 use crate::module::Module;
-use bailiwick_runtime_abi::types::ValType;
 
 /// An immutable table may have this many empty elements, besides as many as it has others. They take up space.
 const EMPTY_ELEMENTS: u64 = 1024;
@@ -13,10 +12,13 @@ const EMPTY_ELEMENTS: u64 = 1024;
 /// It is one if the module defines it, holds functions, and nobody else can see it (not exported) and nothing
 /// touches it but `call_indirect`, `table.size` and active segments whose places are known and in bounds.
 pub(super) fn call_tables(module: &Module<'_>, uses: &Uses, exported: &Exported) -> Vec<Option<Vec<Option<u32>>>> {
+    // With subtypes, more than one type may fit a call.
+    let subtypes = module.definitions.iter().any(|definition| definition.supertype.is_some());
     let candidate = |i: usize| {
         let table = &module.tables[i];
-        i >= module.imported_tables as usize
-            && table.element_type == ValType::FuncRef
+        !subtypes
+            && i >= module.imported_tables as usize
+            && table.element_type.is_function()
             && table.init.is_none()
             && !exported.tables[i]
             && !uses.touched_tables.contains(&(i as u32))

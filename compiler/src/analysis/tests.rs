@@ -10,7 +10,7 @@ use wasmparser::FuncValidatorAllocations;
 /// Calls `f` with a module in the text format and its facts.
 fn with<R>(wat: &str, arch: Arch, f: impl FnOnce(&Module<'_>, &Facts) -> R) -> R {
     let wasm = wat::parse_str(wat).unwrap();
-    let (module, bodies) = parse::parse(&wasm).unwrap();
+    let (module, bodies) = parse::parse(&wasm, crate::parse::WasmFeatures::ALL).unwrap();
     let mut uses = Uses::default();
     for body in bodies {
         scan(&wasm, &module, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();

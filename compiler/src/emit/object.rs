@@ -31,6 +31,12 @@ use zerocopy::IntoBytes;
 
 /// Writes the object.
 pub(crate) fn object(parts: &Parts<'_>) -> Result<Vec<u8>> {
+    // What a throw reads on its way is a table of the artifact.
+    if !parts.module.tags.is_empty() || parts.units.iter().any(|unit| !unit.frames.is_empty()) {
+        let message =
+            "a module with exceptions can't be made an object, only an artifact; leave out --emit obj".to_owned();
+        return Err(CompileError::Options { message });
+    }
     let isa = parts.target.isa.clone();
     let builder = ObjectBuilder::new(isa, "bailiwick", default_libcall_names()).map_err(defect)?;
     let mut module = ObjectModule::new(builder);

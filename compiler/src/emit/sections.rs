@@ -154,6 +154,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         arch: arch as u32,
         flags: if parts.facts.polls.is_some() { FLAG_POLLS } else { 0 },
         features: parts.target.features,
+        wasm_features: parts.module.wasm_features,
         loaded_len,
         file_len: file.bytes.len() as u64,
         text: text_span,
@@ -161,6 +162,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         guard_size: GUARD_SIZE,
         header_checksum: 0,
         shape_checksum: 0,
+        frames_checksum: 0,
         source_sha256: parts.source_sha256,
         content_sha256: [0; 32],
         compiler: [0; 32],
@@ -171,6 +173,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         tables: spans,
     };
     header.compiler[..COMPILER.len()].copy_from_slice(COMPILER.as_bytes());
+    header.frames_checksum = header.frames_checksum(&file.bytes);
     header.shape_checksum = header.shape_checksum(&file.bytes);
     let place = HEADER_OFFSET..HEADER_OFFSET + size_of::<Header>();
     file.bytes[place.clone()].copy_from_slice(header.as_bytes());

@@ -6,7 +6,7 @@ use crate::link::Text;
 use crate::module::{ConstExpr, ConstOp as Op, ElementItems, Entity, SegmentKind};
 use crate::symbol::Symbol;
 use bailiwick_runtime_abi::format::*;
-use bailiwick_runtime_abi::types::ValType;
+use bailiwick_runtime_abi::types::{Composite, ValType};
 use zerocopy::{Immutable, IntoBytes};
 
 /// All tables while they are filled, by [`Table`].
@@ -46,7 +46,7 @@ impl Tables {
     }
 
     fn val_types(&mut self, types: &[ValType]) -> Range {
-        self.extend(Table::ValTypes, types.iter().map(|&ty| ty as u8))
+        self.extend(Table::ValTypes, types.iter().map(|&ty| ty.encode()))
     }
 
     fn const_expr(&mut self, expr: &ConstExpr) -> Range {
@@ -87,9 +87,16 @@ impl Tables {
     }
 
     fn types(&mut self, parts: &Parts<'_>, text: &Text) {
-        for (ty, &canonical) in parts.module.types.iter().zip(&parts.facts.canonical) {
-            let params = self.val_types(&ty.params);
-            let results = self.val_types(&ty.results);
+        for (ty, definition) in parts.module.types.iter().zip(&parts.module.definitions) {
+            let (params, results) = match definition.composite {
+                Composite::Func => (self.val_types(&ty.params), self.val_types(&ty.results)),
+                Composite::Struct | Composite::Array => {
+                    let types = self.extend(Table::ValTypes, definition.fields.iter().map(|field| field.0));
+                    let mutable = definition.fields.iter().map(|field| u32::from(field.1));
+                    (types, self.extend(Table::ValTypes, mutable))
+                }
+            };
+            let canonical = definition.canonical;
             self.push(
                 Table::Types,
                 TypeRecord {
@@ -98,10 +105,15 @@ impl Tables {
                     canonical,
                     entry_stub: text.offset(Symbol::Entry(canonical)).unwrap_or(NONE),
                     exit_stub: text.offset(Symbol::Exit(canonical)).unwrap_or(NONE),
+                    composite: definition.composite as u32,
+                    flags: if definition.is_final { TYPE_FINAL } else { 0 },
+                    supertype: definition.supertype.unwrap_or(NONE),
+                    group: definition.group,
                     reserved: 0,
                 },
             );
         }
+        self.extend(Table::Tags, parts.module.tags.iter().map(|&type_index| TagRecord { type_index }));
     }
 
     fn imports_and_exports(&mut self, parts: &Parts<'_>, text: &Text) {
@@ -110,7 +122,7 @@ impl Tables {
             let (module, name) = (self.string(import.module), self.string(import.name));
             let adapter = match import.entity {
                 Entity::Function(i) => text.offset(Symbol::Adapter(i)).unwrap_or(NONE),
-                Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) => NONE,
+                Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) | Entity::Tag(_) => NONE,
             };
             self.push(Table::Imports, ImportRecord { module, name, kind, index, adapter });
             let path = self.extend(Table::ReachPaths, reach.path.iter().copied());
@@ -144,6 +156,23 @@ impl Tables {
                 self.push(Table::SiteWasmOffsets, site.wasm_offset);
                 self.push(Table::SiteCodes, site.code);
             }
+            for call in &unit.frames {
+                let return_offset = place.offset + call.return_offset;
+                let frame_offset = call.frame_offset;
+                if let Some(context_offset) = call.context_offset {
+                    let handlers = call.handlers.iter().map(|handler| Handler {
+                        tag: handler.tag.unwrap_or(NONE),
+                        landing: place.offset + handler.landing,
+                    });
+                    let handlers = self.extend(Table::Handlers, handlers);
+                    let site = HandlerSite { return_offset, frame_offset, context_offset, reserved: 0, handlers };
+                    self.push(Table::HandlerSites, site);
+                }
+                if !call.roots.is_empty() {
+                    let slots = self.extend(Table::RootSlots, call.roots.iter().copied());
+                    self.push(Table::RootSites, RootSite { return_offset, frame_offset, slots });
+                }
+            }
         }
         for (i, (&type_index, (text_offset, text_len))) in parts.module.functions.iter().zip(lengths).enumerate() {
             let name = self.string(parts.module.name(i as u32));
@@ -161,14 +190,14 @@ impl Tables {
                 MemoryRecord {
                     minimum: memory.minimum,
                     maximum: memory.maximum.unwrap_or(UNBOUNDED),
-                    page_size_log2: bailiwick_runtime_abi::limits::WASM_PAGE_SIZE.trailing_zeros(),
-                    flags: 0,
+                    page_size_log2: memory.page_size_log2,
+                    flags: if memory.index64 { MEMORY_64 } else { 0 } | if memory.shared { MEMORY_SHARED } else { 0 },
                 },
             );
         }
         for global in &parts.module.globals {
             let init = self.const_expr(&global.init);
-            let record = GlobalRecord { val_type: global.val_type as u32, mutable: u32::from(global.mutable), init };
+            let record = GlobalRecord { val_type: global.val_type.encode(), mutable: u32::from(global.mutable), init };
             self.push(Table::Globals, record);
         }
     }
@@ -187,8 +216,9 @@ impl Tables {
             self.push(
                 Table::Tables,
                 TableRecord {
-                    element_type: table.element_type as u32,
-                    flags: if call_table.is_some() { TABLE_IMMUTABLE } else { 0 },
+                    element_type: table.element_type.encode(),
+                    flags: if call_table.is_some() { TABLE_IMMUTABLE } else { 0 }
+                        | if table.index64 { TABLE_64 } else { 0 },
                     minimum: table.minimum,
                     maximum: table.maximum.unwrap_or(UNBOUNDED),
                     init,
@@ -213,7 +243,7 @@ impl Tables {
                     }
                 },
             };
-            let element_type = element.element_type as u32;
+            let element_type = element.element_type.encode();
             self.push(Table::Elements, ElementRecord { mode: mode as u32, table, offset, element_type, exprs, items });
         }
     }
@@ -292,12 +322,17 @@ fn kind(entity: Entity) -> (u32, u32) {
         Entity::Table(i) => (Kind::Table, i),
         Entity::Memory(i) => (Kind::Memory, i),
         Entity::Global(i) => (Kind::Global, i),
+        Entity::Tag(i) => (Kind::Tag, i),
     };
     (kind as u32, index)
 }
 
 fn const_op(op: &Op) -> ConstOp {
     let (opcode, index, low) = match *op {
+        Op::Vector(bits) => {
+            let (low, high) = (bits as u64, (bits >> 64) as u64);
+            return ConstOp { opcode: ConstOpcode::Const as u32, index: 0, low, high };
+        }
         Op::Const(bits) => (ConstOpcode::Const, 0, bits),
         Op::GlobalGet(index) => (ConstOpcode::GlobalGet, index, 0),
         Op::RefFunc(index) => (ConstOpcode::RefFunc, index, 0),

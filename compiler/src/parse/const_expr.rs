@@ -1,6 +1,6 @@
 //! Constant expressions, taken over operator by operator.
 
-use super::Refusal;
+use super::{Refusal, features};
 use crate::error::CompileError;
 use crate::module::{ConstExpr, ConstOp};
 use wasmparser::Operator;
@@ -19,6 +19,7 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Const { value } => ConstOp::Const(value as u64),
             Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
             Operator::F64Const { value } => ConstOp::Const(value.bits()),
+            Operator::V128Const { value } => ConstOp::Vector(u128::from_le_bytes(*value.bytes())),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
             Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
             Operator::RefNull { .. } => ConstOp::RefNull,
@@ -29,10 +30,10 @@ pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refusa
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
-            // The validator accepts no other with these features.
+            // The validator accepts no other but those of garbage collection.
             other => {
-                let message = format!("{other:?} in a constant expression at offset {offset:#x}");
-                return Err(CompileError::internal(message).into());
+                let proposal = features::used(&other).err().unwrap_or("unknown");
+                return Err(features::refusal(&other, proposal, offset, None).into());
             }
         });
         if ops.len() > MAX_OPERATORS {

@@ -23,7 +23,8 @@ fn pieces(size: u64) -> impl Iterator<Item = (i32, Type)> {
 }
 
 impl Translator<'_, '_> {
-    /// Calls `builtin` with constants, then with three operands of type i32.
+    /// Calls `builtin` with constants, then with three operands, each of type i32 or i64: an index or a length of 64-bit
+    /// memories or tables has 64 bits.
     fn bulk(&mut self, builtin: Builtin, constants: &[u32]) {
         let (a, b, c) = self.pop3();
         let mut args: Vec<_> = constants.iter().map(|&i| self.i64_const(u64::from(i))).collect();
@@ -36,8 +37,10 @@ impl Translator<'_, '_> {
         let dfg = &self.builder.func.dfg;
         let definition = dfg.value_def(*self.stack.last()?).inst()?;
         let InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } = dfg.insts[definition] else { return None };
-        // An i32, unsigned.
-        Some(u64::from(imm.bits() as u32)).filter(|&size| size <= MAX_RANGE)
+        let bits = imm.bits() as u64;
+        // Unsigned; the bits of an i32 may be extended either way.
+        let size = if dfg.ctrl_typevar(definition) == I32 { bits & u64::from(u32::MAX) } else { bits };
+        Some(size).filter(|&size| size <= MAX_RANGE)
     }
 
     pub(super) fn memory_copy(&mut self, dst: u32, src: u32) {
@@ -113,11 +116,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn table_grow(&mut self, table: u32) {
         let (init, delta) = self.pop2();
-        let table = self.i64_const(u64::from(table));
+        let index64 = self.env.module.tables[table as usize].index64;
+        let table_index = self.i64_const(u64::from(table));
         let delta = self.extend(delta);
-        let old = self.call_builtin(Builtin::table_grow, &[table, delta, init]);
-        let old = self.builder.ins().ireduce(I32, old);
-        self.push(old);
+        let old = self.call_builtin(Builtin::table_grow, &[table_index, delta, init]);
+        self.push_size(index64, old);
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::Translator;
 use super::env::{clif_type, trap_code};
+use super::exceptions::Clause;
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -14,7 +15,7 @@ use wasmparser::{BlockType, BrTable, Operator};
 
 /// An open block.
 pub(super) struct Frame {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Operands below its parameters.
     height: usize,
     /// What a branch to it takes along.
@@ -27,7 +28,7 @@ pub(super) struct Frame {
     exit_reached: bool,
 }
 
-enum Kind {
+pub(super) enum Kind {
     Function,
     Block,
     Loop,
@@ -37,13 +38,15 @@ enum Kind {
         params: Vec<Value>,
     },
     Else,
+    /// With its `catch` clauses, in order.
+    Try(Vec<Clause>),
 }
 
 impl Translator<'_, '_> {
-    fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
+    pub(super) fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![crate::parse::val_type(ty)]),
+            BlockType::Type(ty) => (Vec::new(), vec![self.env.module.val_type(ty)]),
             BlockType::FuncType(index) => {
                 let ty = &self.env.module.types[index as usize];
                 (ty.params.clone(), ty.results.clone())
@@ -54,7 +57,8 @@ impl Translator<'_, '_> {
     fn block_with(&mut self, params: &[ValType]) -> Block {
         let block = self.builder.create_block();
         for &ty in params {
-            self.builder.append_block_param(block, clif_type(ty));
+            let param = self.builder.append_block_param(block, clif_type(ty));
+            self.typed(param, ty);
         }
         block
     }
@@ -72,7 +76,7 @@ impl Translator<'_, '_> {
     }
 
     /// The operands on top of the stack, as arguments of a branch.
-    fn top(&self, count: usize) -> Vec<BlockArg> {
+    pub(super) fn top(&self, count: usize) -> Vec<BlockArg> {
         self.stack[self.stack.len() - count..].iter().map(|&value| BlockArg::Value(value)).collect()
     }
 
@@ -87,10 +91,14 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn block(&mut self, ty: BlockType) {
+        self.push_block(ty, Kind::Block);
+    }
+
+    pub(super) fn push_block(&mut self, ty: BlockType, kind: Kind) {
         let (params, results) = self.block_types(ty);
         let exit = self.block_with(&results);
         self.frames.push(Frame {
-            kind: Kind::Block,
+            kind,
             height: self.stack.len() - params.len(),
             branch_values: results.len(),
             target: exit,
@@ -105,6 +113,7 @@ impl Translator<'_, '_> {
         let exit = self.block_with(&results);
         self.loops += 1;
         self.jump(header, params.len());
+        self.enter_loop();
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
         self.frames.push(Frame {
@@ -127,6 +136,7 @@ impl Translator<'_, '_> {
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         let exit = self.block_with(&results);
+        self.mark_unlikely(then, otherwise);
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
@@ -172,6 +182,7 @@ impl Translator<'_, '_> {
         match frame.kind {
             Kind::Loop => {
                 self.loops -= 1;
+                self.leave_loop();
                 self.builder.seal_block(frame.target);
             }
             Kind::If { otherwise, params } => {
@@ -181,6 +192,7 @@ impl Translator<'_, '_> {
                 self.builder.ins().jump(frame.exit, &args);
                 frame.exit_reached = true;
             }
+            Kind::Try(clauses) => self.landings(clauses),
             Kind::Function | Kind::Block | Kind::Else => {}
         }
         self.builder.seal_block(frame.exit);
@@ -197,8 +209,12 @@ impl Translator<'_, '_> {
     }
 
     /// Notes a branch to the block at `depth`; gives its target and what the branch takes along.
-    fn branch_to(&mut self, depth: u32) -> (Block, usize) {
-        let index = self.frames.len() - 1 - depth as usize;
+    pub(super) fn branch_to(&mut self, depth: u32) -> (Block, usize) {
+        self.branch_to_frame(self.frames.len() - 1 - depth as usize)
+    }
+
+    /// The same by the block's index in the list of those that are open.
+    pub(super) fn branch_to_frame(&mut self, index: usize) -> (Block, usize) {
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {
             frame.exit_reached = true;
@@ -217,7 +233,18 @@ impl Translator<'_, '_> {
         let (target, values) = self.branch_to(depth);
         let args = self.top(values);
         let next = self.builder.create_block();
-        self.builder.ins().brif(condition, target, &args, next, &[]);
+        if self.likely() == Some(false) {
+            // The target may be likely by other ways: what is not is this one.
+            let way = self.builder.create_block();
+            self.mark_unlikely(way, next);
+            self.builder.ins().brif(condition, way, &[], next, &[]);
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.builder.ins().jump(target, &args);
+        } else {
+            self.mark_unlikely(target, next);
+            self.builder.ins().brif(condition, target, &args, next, &[]);
+        }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }
@@ -258,7 +285,9 @@ impl Translator<'_, '_> {
     /// An operator that can't be reached.
     pub(super) fn skip(&mut self, operator: &Operator<'_>) {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead_blocks += 1,
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.dead_blocks += 1
+            }
             Operator::End if self.dead_blocks > 0 => self.dead_blocks -= 1,
             Operator::End => self.end(),
             Operator::Else if self.dead_blocks == 0 => self.else_(),

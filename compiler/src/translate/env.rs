@@ -3,7 +3,7 @@
 //! Every load and store that is not a heap access goes through here, with its alias region: accesses in different
 //! regions never mean the same memory.
 
-use super::Translator;
+use super::{Relaxed, Translator};
 use crate::analysis::Facts;
 use crate::module::{FuncType, Module};
 use crate::symbol::Symbol;
@@ -25,6 +25,7 @@ pub(crate) struct Env<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub frontend_config: TargetFrontendConfig,
+    pub relaxed: Relaxed<'a>,
 }
 
 /// What one function has declared already.
@@ -40,7 +41,7 @@ pub(super) struct Cache {
 pub(crate) fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => I64,
+        ValType::I64 | ValType::Ref(_) => I64,
         ValType::F32 => F32,
         ValType::F64 => F64,
         ValType::V128 => I8X16,
@@ -109,6 +110,8 @@ pub(super) enum Region {
     ImportedGlobals,
     /// The poll page.
     Poll,
+    /// What exceptions carry: written before they are thrown, and never again.
+    Exceptions,
 }
 
 impl Region {
@@ -129,6 +132,7 @@ impl Region {
             Region::ImportedTables => (7, "imported tables".into()),
             Region::ImportedGlobals => (8, "imported globals".into()),
             Region::Poll => (9, "poll page".into()),
+            Region::Exceptions => (10, "exceptions".into()),
             Region::Memory(i) => numbered(1, "memory", i),
             Region::Table(i) => numbered(2, "table", i),
             Region::Global(i) => numbered(3, "global", i),
@@ -187,12 +191,12 @@ impl Translator<'_, '_> {
     pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Value {
         match ty {
             ValType::I32 => self.i32_const(bits as u32),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.i64_const(bits),
+            ValType::I64 | ValType::Ref(_) => self.i64_const(bits),
             ValType::F32 => {
                 self.builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits as u32))
             }
             ValType::F64 => self.builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(bits)),
-            ValType::V128 => unreachable!("validated: vectors are refused"),
+            ValType::V128 => self.vector_constant(I8X16, u128::from(bits)),
         }
     }
 
@@ -241,8 +245,16 @@ impl Translator<'_, '_> {
         self.builder.ins().symbol_value(I64, global)
     }
 
-    /// Calls a runtime function with 64-bit integers.
+    /// Calls a runtime function with 64-bit integers, of those that throw nothing.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Value {
+        let (signature, code, args) = self.builtin_call(builtin, args);
+        let call = self.builder.ins().call_indirect(signature, code, &args);
+        self.safepoint(call);
+        self.builder.inst_results(call)[0]
+    }
+
+    /// What a call of a runtime function consists of: signature, code, and arguments with the context in front.
+    pub(super) fn builtin_call(&mut self, builtin: Builtin, args: &[Value]) -> (SigRef, Value, Vec<Value>) {
         debug_assert_eq!(args.len(), builtin.params());
         let call_conv = self.env.frontend_config.default_call_conv;
         let builder = &mut self.builder;
@@ -257,12 +269,14 @@ impl Translator<'_, '_> {
         let mut all = Vec::with_capacity(args.len() + 1);
         all.push(self.context);
         all.extend(args);
-        let call = self.builder.ins().call_indirect(signature, code, &all);
-        self.builder.inst_results(call)[0]
+        (signature, code, all)
     }
 
-    /// Zero-extends an operand of type i32 for a builtin.
+    /// An operand of type i32 or i64 in 64 bits, extended with zeros.
     pub(super) fn extend(&mut self, value: Value) -> Value {
+        if self.builder.func.dfg.value_type(value) == I64 {
+            return value;
+        }
         self.builder.ins().uextend(I64, value)
     }
 

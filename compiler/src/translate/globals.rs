@@ -19,7 +19,8 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn global_get(&mut self, index: u32) {
-        let global = &self.env.module.globals[index as usize];
+        let env = self.env;
+        let global = &env.module.globals[index as usize];
         let value = if let Some(bits) = self.env.facts.constants[index as usize] {
             self.constant(global.val_type, bits)
         } else {
@@ -32,7 +33,7 @@ impl Translator<'_, '_> {
                 self.load_fixed(ty, base, offset)
             }
         };
-        self.push(value);
+        self.push_typed(&[value], &[global.val_type]);
     }
 
     pub(super) fn global_set(&mut self, index: u32) {

@@ -4,6 +4,7 @@
 //! use. A hostile function of a few hundred kilobytes would take gigabytes.
 
 use super::env::clif_type;
+use super::exceptions::is_exception;
 use super::{Effort, Translator};
 use crate::module::FuncType;
 use crate::parse;
@@ -11,6 +12,7 @@ use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value};
 use cranelift_frontend::Variable;
+use std::iter::repeat_n;
 use wasmparser::{FunctionBody, Operator};
 
 /// A function may declare this many locals before it is read once more to find out which it uses.
@@ -19,7 +21,7 @@ const DECLARED: usize = 256;
 const VARIABLES: u32 = 4000;
 /// Variables times blocks of a function that has variables.
 const TABLE: usize = 16 << 20;
-/// Bytes of a local on the stack.
+/// Bytes of a local on the stack that is no vector.
 const CELL: u32 = 8;
 
 /// One local.
@@ -36,10 +38,19 @@ enum Local {
 #[derive(Default)]
 pub(super) struct Locals {
     list: Vec<Local>,
+    /// For each, whether it is a reference that can't be null.
+    not_null: Vec<bool>,
+    /// And whether it is a reference to an exception.
+    exception: Vec<bool>,
     /// Where those are that are no variables.
     slot: Option<StackSlot>,
+    /// The same of those that are exceptions, which a collection must find: their number is that of its cells in use.
+    exceptions: Option<StackSlot>,
+    exceptions_used: u32,
     /// How many are used.
     used: u32,
+    /// Bytes of the slot that are taken.
+    bytes: u32,
 }
 
 impl Locals {
@@ -63,13 +74,23 @@ impl Translator<'_, '_> {
         let mut declared: Vec<(ValType, usize)> = Vec::new();
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            declared.push((parse::val_type(ty), count as usize));
+            declared.push((self.env.module.val_type(ty), count as usize));
         }
         let count = params.len() + declared.iter().map(|(_, count)| count).sum::<usize>();
         let used = if count > DECLARED { used_locals(body, count)? } else { vec![true; count] };
         if self.effort == Effort::Least {
-            let cells = used.iter().filter(|&&used| used).count() as u32;
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, cells * CELL, CELL.trailing_zeros() as u8);
+            let locals = declared.iter().flat_map(|&(ty, count)| repeat_n(ty, count));
+            let types = ty.params.iter().copied().chain(locals).zip(&used).filter(|&(_, &used)| used);
+            let (mut bytes, mut exceptions) = (0, 0);
+            for (ty, _) in types {
+                *if is_exception(ty) { &mut exceptions } else { &mut bytes } += cell_size(clif_type(ty));
+            }
+            // In front, so that what says where they are is short.
+            if exceptions > 0 {
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, exceptions, CELL.trailing_zeros() as u8);
+                self.locals.exceptions = Some(self.builder.create_sized_stack_slot(slot));
+            }
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
         for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
@@ -87,16 +108,39 @@ impl Translator<'_, '_> {
 
     /// The next local, with its first value if it is used.
     fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+        self.locals.not_null.push(!ty.is_defaultable());
+        self.locals.exception.push(is_exception(ty));
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
+        let exception = is_exception(ty);
         let ty = clif_type(ty);
         let local = match self.locals.slot {
-            None => Local::Variable(self.builder.declare_var(ty)),
+            Some(_) if exception && let Some(slot) = self.locals.exceptions => {
+                self.locals.exceptions_used += 1;
+                Local::Cell(slot, ty, ((self.locals.exceptions_used - 1) * CELL) as i32)
+            }
+            None => {
+                let variable = self.builder.declare_var(ty);
+                if exception {
+                    self.builder.declare_var_needs_stack_map(variable);
+                    self.note_exception(value);
+                }
+                Local::Variable(variable)
+            }
             // A function has at most 51 000 locals and parameters.
-            Some(slot) => Local::Cell(slot, ty, (self.locals.used * CELL) as i32),
+            Some(slot) => {
+                self.locals.bytes += cell_size(ty);
+                Local::Cell(slot, ty, (self.locals.bytes - cell_size(ty)) as i32)
+            }
         };
         self.locals.used += 1;
         self.set(local, value);
         self.locals.list.push(local);
+    }
+
+    /// Where exceptions lie that are locals on the stack: a slot, and how many cells of it are in use, in bytes.
+    pub(super) fn exception_cells(&self) -> impl Iterator<Item = (StackSlot, u32)> + use<> {
+        let used = self.locals.exceptions_used;
+        self.locals.exceptions.into_iter().flat_map(move |slot| (0..used).map(move |i| (slot, i * CELL)))
     }
 
     fn set(&mut self, local: Local, value: Value) {
@@ -104,7 +148,7 @@ impl Translator<'_, '_> {
             Local::Variable(variable) => self.builder.def_var(variable, value),
             Local::Cell(slot, _, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
+                self.builder.ins().store(cell_flags(), value, address, 0);
             }
             Local::Unused => unreachable!("declared: operators name no others"),
         }
@@ -115,15 +159,33 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn local_get(&mut self, index: u32) -> Value {
-        match self.locals.list[index as usize] {
+        let value = match self.locals.list[index as usize] {
             Local::Variable(variable) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
-                self.builder.ins().load(ty, MemFlagsData::trusted(), address, 0)
+                self.builder.ins().load(ty, cell_flags(), address, 0)
             }
             Local::Unused => unreachable!("declared: operators name no others"),
+        };
+        if self.locals.exception[index as usize] {
+            self.note_exception(value);
         }
+        if self.locals.not_null[index as usize] {
+            // Validated: it was set on every way here.
+            self.not_null.insert(value);
+        }
+        value
     }
+}
+
+/// Bytes that a local of this type takes on the stack.
+fn cell_size(ty: Type) -> u32 {
+    ty.bytes().max(CELL)
+}
+
+/// A cell is there, but a vector's may be aligned for a number only.
+fn cell_flags() -> MemFlagsData {
+    MemFlagsData::new().with_trap_code(None)
 }
 
 /// Which of the `count` parameters and locals operators name.

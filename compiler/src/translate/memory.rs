@@ -1,17 +1,26 @@
 //! Linear memory: **every heap address that compiled code uses is computed in this file**, by [`heap_address`].
 //! A mistake here is an escape. Change it with a second pair of eyes.
 //!
-//! What the loader guarantees for a 32-bit memory with base *B* (`runtime_abi::limits`): the addresses
-//! *B* … *B* + [`MEMORY_RESERVATION`] + [`GUARD_SIZE`] − 1 belong to it alone; those at or beyond *B* + its
-//! length are inaccessible; its length is at most `MEMORY_RESERVATION` = 2^32 and never falls; *B* never changes.
+//! What the loader guarantees for any memory with base *B* and length *L* in bytes (`runtime_abi::limits`):
+//!
+//! 1. *B* never changes, and *L* never falls. *L* is at least what the type says as minimum, at most
+//!    [`MAX_MEMORY_SIZE`], and at most 2^32 if indices have 32 bits.
+//! 2. The addresses *B* − [`FRONT_GUARD_SIZE`] … *B* + max([`MEMORY_RESERVATION`], *L*) + [`GUARD_SIZE`] − 1 belong to
+//!    this memory alone.
+//! 3. Those of them below *B* are inaccessible, and so are those from *B* + *L* on if pages have 64 KiB: then *L* is a
+//!    multiple of every page size of the host. With pages of one byte, the rest of the host's last page is accessible.
+//!
+//! An access that faults within these addresses is the trap: the loader knows them.
 //!
 //! [`heap_address`]: Translator::heap_address
 
 use super::Translator;
+use super::bounds::upper_bound;
 use super::env::Region;
+use crate::module::Memory;
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::context::{MEMORY_BASE, MEMORY_LENGTH};
-use bailiwick_runtime_abi::limits::{GUARD_SIZE, MEMORY_RESERVATION, WASM_PAGE_SIZE};
+use bailiwick_runtime_abi::limits::{FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION};
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
@@ -25,11 +34,24 @@ const MAX_ACCESS: u64 = 16;
 pub(super) const MAX_RANGE: u64 = 128;
 
 const _: () = {
-    // Both proofs below count on these.
+    // The proofs below count on these.
     assert!(MEMORY_RESERVATION == 1 << 32);
     assert!(GUARD_SIZE < i32::MAX as u64);
-    assert!(MAX_ACCESS <= MAX_RANGE && MAX_RANGE < GUARD_SIZE);
+    assert!(MAX_MEMORY_SIZE < 1 << 62);
+    assert!(MAX_ACCESS <= MAX_RANGE && MAX_RANGE < FRONT_GUARD_SIZE && FRONT_GUARD_SIZE < GUARD_SIZE);
 };
+
+/// Whether an access of `size` bytes at `index + offset`, with `index` ≤ `bound`, needs no check.
+fn is_checkless(memory: &Memory, bound: u64, offset: u64, size: u64) -> bool {
+    // All bytes that it may touch are below B + end.
+    let Some(end) = offset.checked_add(size).and_then(|reach| bound.checked_add(reach)) else { return false };
+    // Below the minimum, hence below L: in the memory, whatever its pages are.
+    let inside = end <= memory.minimum_bytes();
+    // Pages of 64 KiB: within what belongs to this memory alone. A byte of it from B + L on is inaccessible, so the
+    // access faults if it is not all in the memory.
+    let faults = memory.page_size_log2 == 16 && end <= MEMORY_RESERVATION + GUARD_SIZE;
+    inside || faults
+}
 
 impl Translator<'_, '_> {
     /// The definition of a memory: its address, and the offset from it. Imported memories are reached through the
@@ -51,59 +73,110 @@ impl Translator<'_, '_> {
     }
 
     fn memory_length(&mut self, memory: u32) -> Value {
+        if let Some(length) = self.held_length(memory) {
+            return length;
+        }
         let (definition, offset) = self.memory_definition(memory);
+        if self.env.module.memories[memory as usize].shared {
+            // Other threads grow it, so it is read atomically, each time: nothing is forwarded to an atomic load.
+            let cell = self.load_fixed(I64, definition, offset + MEMORY_LENGTH);
+            let flags = self.flags(Region::MemoryLengths);
+            return self.builder.ins().atomic_load(I64, flags, cell);
+        }
         self.load(I64, Region::MemoryLengths, definition, offset + MEMORY_LENGTH)
     }
 
     /// The address of `size` bytes at `index + offset`: a value, and a constant to add to it in the access itself.
-    /// `index` has 32 bits.
+    /// `index` has the memory's index type. The constant and `size` are at most [`GUARD_SIZE`] together, so that a constant
+    /// of any byte of the access is one of 32 bits.
     ///
     /// The access must carry [`heap_flags`](Self::heap_flags), so that it traps if it faults and is not moved in
-    /// front of the check.
-    fn heap_address(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> (Value, i32) {
-        debug_assert!(offset <= u64::from(u32::MAX) && (1..=MAX_ACCESS).contains(&size));
-        debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
+    /// front of the check. If the check fails, the address is one in front of the memory that faults: there is no
+    /// branch, so nothing can be guessed wrongly, and one comparison is all there is.
+    pub(super) fn heap_address(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> (Value, i32) {
+        debug_assert!((1..=MAX_ACCESS).contains(&size));
+        let ty = self.env.module.memories[memory as usize];
+        debug_assert_eq!(self.builder.func.dfg.value_type(index), if ty.index64 { I64 } else { I32 });
+        let bound = upper_bound(&self.builder.func.dfg, index);
         let base = self.memory_base(memory);
-        let index = self.builder.ins().uextend(I64, index);
+        let index = self.extend(index);
 
-        if offset + size <= GUARD_SIZE {
-            // No check. The access touches the bytes i + offset … i + offset + size − 1 behind B, with
-            //     0 ≤ i ≤ 2^32 − 1                 (zero-extended from 32 bits)
-            //     offset + size ≤ GUARD_SIZE       (this branch)
-            // so its last byte is at most 2^32 − 1 + GUARD_SIZE − 1 < MEMORY_RESERVATION + GUARD_SIZE behind B:
-            // within what belongs to this memory alone. If a byte of it is at or beyond the length, that byte is
-            // inaccessible and the access faults. The constant fits the displacement: offset < GUARD_SIZE < 2^31.
+        if offset.saturating_add(size) <= GUARD_SIZE && is_checkless(&ty, bound, offset, size) {
+            // No check. The access touches the bytes i + offset … i + offset + size − 1 behind B, with 0 ≤ i ≤ bound:
+            // a 32-bit index is extended with zeros, and bounds are of unsigned numbers. `is_checkless` has the rest.
             return (self.builder.ins().iadd(base, index), offset as i32);
         }
 
-        (self.check_heap_range(memory, base, index, offset, size), 0)
+        let in_front = self.i64_const(FRONT_GUARD_SIZE.wrapping_neg());
+        let outside = self.builder.ins().iadd(base, in_front);
+        match offset.checked_add(size) {
+            Some(reach) if ty.page_size_log2 == 16 && reach <= GUARD_SIZE => {
+                // One comparison, of i with L. With i < L, the access touches bytes below
+                //     B + i + reach < B + L + GUARD_SIZE
+                // which belong to this memory alone, and faults if one of them is from B + L on. Else the address is
+                // B − FRONT_GUARD_SIZE, where the access faults: either the constant is small enough to stay in the
+                // guard there (offset + size ≤ FRONT_GUARD_SIZE), or it is added in front of the choice. Accesses to
+                // several fields of a structure share the comparison in the first case.
+                let length = self.memory_length(memory);
+                let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+                let address = self.builder.ins().iadd(base, index);
+                let (address, displacement) = match reach <= FRONT_GUARD_SIZE {
+                    true => (address, offset as i32),
+                    false => {
+                        let offset = self.i64_const(offset);
+                        (self.builder.ins().iadd(address, offset), 0)
+                    }
+                };
+                (self.builder.ins().select_spectre_guard(beyond, outside, address), displacement)
+            }
+            Some(reach) if reach <= MAX_MEMORY_SIZE => {
+                // All bytes are in the memory, or the address is B − FRONT_GUARD_SIZE, where up to MAX_ACCESS bytes are
+                // in the guard.
+                let beyond = self.is_beyond(memory, index, bound, reach);
+                let address = self.builder.ins().iadd(base, index);
+                let offset = self.i64_const(offset);
+                let address = self.builder.ins().iadd(address, offset);
+                (self.builder.ins().select_spectre_guard(beyond, outside, address), 0)
+            }
+            // i + offset + size > MAX_MEMORY_SIZE ≥ L for any i.
+            _ => (outside, 0),
+        }
     }
 
     /// The address of `size` bytes at `index`, which are all in the memory: it traps otherwise, before any of them is read or
-    /// written. `index` has 32 bits. Accesses within must carry [`heap_flags`](Self::heap_flags), as above.
+    /// written. `index` has the memory's index type. Accesses within must carry [`heap_flags`](Self::heap_flags), as above.
     pub(super) fn heap_range(&mut self, memory: u32, index: Value, size: u64) -> Value {
         debug_assert!(size <= MAX_RANGE);
-        debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
+        let bound = upper_bound(&self.builder.func.dfg, index);
         let base = self.memory_base(memory);
-        let index = self.builder.ins().uextend(I64, index);
-        self.check_heap_range(memory, base, index, 0, size)
-    }
-
-    /// The address of `size` bytes at `index + offset`, with an explicit check. `index` is 32 bits, extended.
-    fn check_heap_range(&mut self, memory: u32, base: Value, index: Value, offset: u64, size: u64) -> Value {
-        // In bounds exactly if i + offset + size ≤ length. None of it wraps:
-        //     i + offset + size ≤ (2^32 − 1) + (2^32 − 1) + MAX_RANGE < 2^64.
-        // Behind the check i + offset + size ≤ length ≤ 2^32, so all bytes from B + i + offset on are in the memory.
-        let end = self.i64_const(offset + size);
-        let end = self.builder.ins().iadd(index, end);
-        let length = self.memory_length(memory);
-        let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+        let index = self.extend(index);
+        let beyond = self.is_beyond(memory, index, bound, size);
         self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
         let address = self.builder.ins().iadd(base, index);
-        let offset = self.i64_const(offset);
-        let address = self.builder.ins().iadd(address, offset);
         // On a mispredicted way past the check, the address is B, and MAX_RANGE bytes from there are this memory's.
         self.builder.ins().select_spectre_guard(beyond, base, address)
+    }
+
+    /// Whether the `reach` bytes from `index`, of 64 bits and at most `bound`, are not all in the memory:
+    /// i + reach > L. `reach` is at most [`MAX_MEMORY_SIZE`].
+    fn is_beyond(&mut self, memory: u32, index: Value, bound: u64, reach: u64) -> Value {
+        debug_assert!(reach <= MAX_MEMORY_SIZE);
+        let length = self.memory_length(memory);
+        if bound.checked_add(reach).is_some() {
+            // i + reach ≤ bound + reach < 2^64: it does not wrap, and is compared as it is.
+            let reach = self.i64_const(reach);
+            let end = self.builder.ins().iadd(index, reach);
+            return self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+        }
+        // i + reach might wrap. With reach ≥ 1 (or the sum above would not have overflowed),
+        //     i + reach ≤ L  ⟺  i < L − (reach − 1), as integers,
+        // which no i fulfils if the right side is not positive. It is computed with a sign, which it has room for, since
+        // both numbers are at most MAX_MEMORY_SIZE < 2^62, and then it is 0 or more, and compared without one.
+        let last = self.i64_const(reach - 1);
+        let room = self.builder.ins().isub(length, last);
+        let zero = self.i64_const(0);
+        let room = self.builder.ins().smax(room, zero);
+        self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, room)
     }
 
     /// Flags of a heap access: it may fault, which is the trap; it may be at any address; it is not moved.
@@ -174,19 +247,25 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn memory_size(&mut self, memory: u32) {
+        let ty = self.env.module.memories[memory as usize];
         let length = self.memory_length(memory);
-        let pages = self.builder.ins().ushr_imm_u(length, i64::from(WASM_PAGE_SIZE.trailing_zeros()));
-        let pages = self.builder.ins().ireduce(I32, pages);
-        self.push(pages);
+        let pages = self.builder.ins().ushr_imm_u(length, i64::from(ty.page_size_log2));
+        self.push_size(ty.index64, pages);
     }
 
     pub(super) fn memory_grow(&mut self, memory: u32) {
+        let index64 = self.env.module.memories[memory as usize].index64;
         let delta = self.pop();
         let delta = self.extend(delta);
         let memory = self.i64_const(u64::from(memory));
         let old = self.call_builtin(Builtin::memory_grow, &[memory, delta]);
-        let old = self.builder.ins().ireduce(I32, old);
-        self.push(old);
+        self.push_size(index64, old);
+    }
+
+    /// Pushes a size or index, of 64 bits, as one of the index type. What a builtin says instead, -1, is that in both.
+    pub(super) fn push_size(&mut self, index64: bool, size: Value) {
+        let size = if index64 { size } else { self.builder.ins().ireduce(I32, size) };
+        self.push(size);
     }
 }
 
@@ -197,7 +276,7 @@ enum Extend {
     Unsigned(Type),
 }
 
-fn memory_of(memarg: &MemArg) -> u32 {
+pub(super) fn memory_of(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(memory) => memory,
         MemArgTarget::Array(_) => unreachable!("validated: garbage-collected types are refused"),

@@ -6,29 +6,47 @@
 //! | [`control`] | blocks, branches, and the state after an unconditional branch |
 //! | [`numeric`] | numbers: one operator, one or two instructions |
 //! | [`memory`] | **every heap address**, with the proof that it stays within the memory's reservation |
+//! | [`bounds`] | how large a value can be, by how it is made |
+//! | [`lengths`] | where a loop's checks find the length of a memory |
+//! | [`hints`] | which way a branch is likely to go |
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
-//! | [`calls`] | direct calls, slot calls, calls through tables |
+//! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
+//! | [`atomic`] | atomic accesses, fences, waiting and notifying |
+//! | [`exceptions`] | `try_table`, `throw`, and which references a collection must find |
+//! | [`stack_maps`] | how much it takes to say where these are |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
+//! | [`simd`] | vectors |
+//! | [`wide`] | arithmetic of 128 bits |
 //!
 //! Architecture invariants: bodies were validated (`analysis::scan`), so an operand popped is there and has the
 //! type it needs. Each idiom that compiled code consists of (heap access, slot call, table call, context access)
 //! is emitted by one function. No function here knows an architecture.
 
+mod atomic;
+mod bounds;
 mod bulk;
 mod calls;
+mod casts;
 mod control;
 mod env;
+mod exceptions;
 mod globals;
+mod hints;
+mod lengths;
 mod locals;
 mod memory;
 mod numeric;
 mod poll;
 mod refs;
+mod simd;
+mod stack_maps;
 mod tables;
+mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
+pub(crate) use simd::Relaxed;
 
 use crate::error::{CompileError, Result};
 use crate::parse;
@@ -37,7 +55,11 @@ use control::Frame;
 use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
+use exceptions::Exceptions;
+use hints::Hints;
+use lengths::Lengths;
 use locals::Locals;
+use std::collections::HashSet;
 use wasmparser::{FunctionBody, Operator};
 
 /// How a function is compiled. Optimisers and allocators of registers take more than linear time, and a function of a
@@ -79,13 +101,21 @@ pub(crate) fn translate(
         let done = translator.body(index, body).map_err(|error| CompileError::Internal {
             message: format!("a validated body can't be read: {error}"),
             function: Some(index),
-        })?;
-        if done {
+        });
+        let done = done.and_then(|done| {
+            if done {
+                translator.exceptions.check(index, translator.builder.func)?;
+            }
+            Ok(done)
+        });
+        if done == Ok(true) {
             translator.builder.finalize(env.frontend_config);
             return Ok(effort);
         }
+        // Given up: what the builder has kept of it must not be there for the next function.
         *builder_context = FunctionBuilderContext::new();
         *function = Function::new();
+        done?;
     }
     Err(CompileError::Limit {
         what: format!("the code of function {index} computes more values than that"),
@@ -105,12 +135,17 @@ struct Translator<'a, 'f> {
     stack: Vec<Value>,
     locals: Locals,
     frames: Vec<Frame>,
+    exceptions: Exceptions,
     /// How many loops are open.
     loops: u32,
+    lengths: Lengths,
+    hints: Hints<'a>,
     /// Whether the code being translated can be reached. If not, operators are skipped.
     reachable: bool,
     /// How many blocks were opened since it can't.
     dead_blocks: u32,
+    /// References that are not null, see [`refs`].
+    not_null: HashSet<Value>,
 }
 
 impl<'a, 'f> Translator<'a, 'f> {
@@ -129,9 +164,13 @@ impl<'a, 'f> Translator<'a, 'f> {
             stack: Vec::new(),
             locals: Locals::default(),
             frames: Vec::new(),
+            exceptions: Exceptions::default(),
             loops: 0,
+            lengths: Lengths::default(),
+            hints: Hints::default(),
             reachable: true,
             dead_blocks: 0,
+            not_null: HashSet::new(),
         };
         let ty = env.module.function_type(index);
         translator.push_function_frame(&ty.results);
@@ -141,6 +180,10 @@ impl<'a, 'f> Translator<'a, 'f> {
     /// Translates all of it, or stops where it is too much for this effort.
     fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
         self.set_offset(body.range().start);
+        if let Some(branches) = self.env.module.branch_hints.get(&index) {
+            self.hints = Hints { body: body.range().start as u32, branches };
+        }
+        self.lengths = Lengths::new(self.env.module, body)?;
         self.poll_at_entry(index);
         self.declare_locals(self.env.module.function_type(index), body)?;
         let mut operators = parse::operators(body)?;
@@ -162,6 +205,7 @@ impl<'a, 'f> Translator<'a, 'f> {
                 || dfg.num_blocks() > full::BLOCKS
                 || self.stack.len() > full::OPERANDS
                 || self.locals.many()
+                || self.exceptions.many()
         };
         let crowded = || self.loops > full::NESTED_LOOPS || self.locals.crowded(dfg.num_blocks());
         dfg.num_values() > MAX_VALUES
@@ -222,14 +266,29 @@ impl<'a, 'f> Translator<'a, 'f> {
 
             Operator::Call { function_index } => self.call(*function_index),
             Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
+            Operator::CallRef { type_index } => self.call_ref(*type_index),
+            Operator::ReturnCall { function_index } => self.return_call(*function_index),
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                self.return_call_indirect(*type_index, *table_index);
+            }
+            Operator::ReturnCallRef { type_index } => self.return_call_ref(*type_index),
+
+            Operator::TryTable { try_table } => self.try_table(try_table),
+            Operator::Throw { tag_index } => self.throw(*tag_index),
+            Operator::ThrowRef => self.throw_ref(),
 
             Operator::Drop => {
                 self.pop();
             }
-            Operator::Select | Operator::TypedSelect { .. } => {
+            Operator::Select => {
                 let (a, b, condition) = self.pop3();
                 let value = self.builder.ins().select(condition, a, b);
                 self.push(value);
+            }
+            Operator::TypedSelect { ty } => {
+                let (a, b, condition) = self.pop3();
+                let value = self.builder.ins().select(condition, a, b);
+                self.push_typed(&[value], &[self.env.module.val_type(*ty)]);
             }
             Operator::LocalGet { local_index } => {
                 let value = self.local_get(*local_index);
@@ -250,6 +309,19 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::RefNull { .. } => self.ref_null(),
             Operator::RefIsNull => self.ref_is_null(),
             Operator::RefFunc { function_index } => self.ref_func(*function_index),
+            Operator::RefAsNonNull => self.ref_as_non_null(),
+            Operator::BrOnNull { relative_depth } => self.br_on_null(*relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(*relative_depth),
+            Operator::RefTestNonNull { hty } => self.ref_test(*hty, false),
+            Operator::RefTestNullable { hty } => self.ref_test(*hty, true),
+            Operator::RefCastNonNull { hty } => self.ref_cast(*hty, false),
+            Operator::RefCastNullable { hty } => self.ref_cast(*hty, true),
+            Operator::BrOnCast { relative_depth, to_ref_type, .. } => {
+                self.br_on_cast(*relative_depth, *to_ref_type, true);
+            }
+            Operator::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+                self.br_on_cast(*relative_depth, *to_ref_type, false);
+            }
 
             Operator::TableGet { table } => self.table_get(*table),
             Operator::TableSet { table } => self.table_set(*table),
@@ -268,7 +340,12 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::DataDrop { data_index } => self.data_drop(*data_index),
 
             other => {
-                if !self.memory_access(other) && !self.numeric(other) {
+                if !self.memory_access(other)
+                    && !self.numeric(other)
+                    && !self.vector(other)
+                    && !self.wide(other)
+                    && !self.atomic(other)
+                {
                     unreachable!("validated: {other:?} needs a proposal that was refused");
                 }
             }

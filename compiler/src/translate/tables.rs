@@ -8,9 +8,8 @@ use super::env::Region;
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE, TABLE_BASE, TABLE_LENGTH};
 use bailiwick_runtime_abi::trap::TrapCode;
-use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value};
 
 const _: () = {
@@ -65,17 +64,17 @@ impl Translator<'_, '_> {
         self.builder.ins().select_spectre_guard(beyond, base, address)
     }
 
-    /// The address of an element; `index` has 32 bits. Traps if it is out of bounds.
+    /// The address of an element; `index` has the table's index type. Traps if it is out of bounds.
     fn element_address(&mut self, table: u32, index: Value) -> Value {
         let (definition, offset) = self.table_definition(table);
         // Tables reserve their address space and never move.
         let base = self.load_fixed(I64, definition, offset + TABLE_BASE);
         let length = self.table_length(table);
-        let index = self.builder.ins().uextend(I64, index);
+        let index = self.extend(index);
         self.checked_element(base, index, length, ELEMENT_SIZE)
     }
 
-    /// The reference in a function table at `index`, which has 32 bits.
+    /// The reference in a function table at `index`, which has the table's index type.
     pub(super) fn function_element(&mut self, table: u32, index: Value, null: Null) -> Value {
         let address = self.element_address(table, index);
         let word = self.load(I64, self.table_region(table), address, 0);
@@ -114,20 +113,20 @@ impl Translator<'_, '_> {
 
     pub(super) fn table_get(&mut self, table: u32) {
         let index = self.pop();
-        let value = match self.env.module.tables[table as usize].element_type {
-            ValType::FuncRef => self.function_element(table, index, Null::Keep),
-            _ => {
-                let address = self.element_address(table, index);
-                self.load(I64, self.table_region(table), address, 0)
-            }
+        let element_type = self.env.module.tables[table as usize].element_type;
+        let value = if element_type.is_function() {
+            self.function_element(table, index, Null::Keep)
+        } else {
+            let address = self.element_address(table, index);
+            self.load(I64, self.table_region(table), address, 0)
         };
-        self.push(value);
+        self.push_typed(&[value], &[element_type]);
     }
 
     pub(super) fn table_set(&mut self, table: u32) {
         let (index, mut value) = self.pop2();
         let address = self.element_address(table, index);
-        if self.env.module.tables[table as usize].element_type == ValType::FuncRef {
+        if self.env.module.tables[table as usize].element_type.is_function() {
             let is_null = self.compare_const(IntCC::Equal, value, 0);
             let null = self.i64_const(ELEMENT_NULL);
             value = self.builder.ins().select(is_null, null, value);
@@ -137,7 +136,6 @@ impl Translator<'_, '_> {
 
     pub(super) fn table_size(&mut self, table: u32) {
         let length = self.table_length(table);
-        let length = self.builder.ins().ireduce(I32, length);
-        self.push(length);
+        self.push_size(self.env.module.tables[table as usize].index64, length);
     }
 }

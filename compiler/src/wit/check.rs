@@ -151,6 +151,7 @@ impl Check<'_> {
             Entity::Table(_) => "a table".to_owned(),
             Entity::Memory(_) => "a memory".to_owned(),
             Entity::Global(_) => "a global".to_owned(),
+            Entity::Tag(_) => "a tag".to_owned(),
         }
     }
 }
@@ -165,7 +166,7 @@ fn fixed((params, results): Fixed) -> String {
 
 /// `(i32, i64) -> i32`. Two signatures are the same exactly if their texts are.
 fn core_text(params: &[ValType], results: &[ValType]) -> String {
-    let list = |types: &[ValType]| types.iter().map(|ty| ty.name()).collect::<Vec<_>>().join(", ");
+    let list = |types: &[ValType]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
     match results {
         [] => format!("({})", list(params)),
         [result] => format!("({}) -> {result}", list(params)),

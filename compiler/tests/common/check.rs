@@ -5,7 +5,7 @@ use bailiwick_runtime_abi::convention::{TAG_SIZE, signature_tag};
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::limits::segment_alignment;
 use bailiwick_runtime_abi::trap::{CALL_SITE, TrapCode};
-use bailiwick_runtime_abi::types::{Arch, ValType};
+use bailiwick_runtime_abi::types::{Arch, Composite, ValType};
 use bailiwick_runtime_abi::view::View;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     types(&view);
     text(&view, wasm_len);
     functions(&view);
+    frames(&view);
     names(&view);
     adapters(&view);
     memories(&view);
@@ -42,9 +43,15 @@ fn types(view: &View<'_>) {
         let canonical = &view.types()[ty.canonical as usize];
         assert!(ty.canonical as usize <= i && canonical.canonical == ty.canonical);
         assert_eq!((ty.entry_stub, ty.exit_stub), (canonical.entry_stub, canonical.exit_stub));
+        assert_eq!((ty.composite, ty.flags), (canonical.composite, canonical.flags));
+        if ty.composite != Composite::Func as u32 {
+            continue;
+        }
         let values = |range| view.value_types(range).unwrap().collect::<Vec<ValType>>();
-        assert_eq!(values(ty.params), values(canonical.params));
-        assert_eq!(values(ty.results), values(canonical.results));
+        // Within a recursion group equal types name others.
+        let shapes = |range| values(range).into_iter().map(ValType::shape).collect::<Vec<u8>>();
+        assert_eq!(shapes(ty.params), shapes(canonical.params));
+        assert_eq!(shapes(ty.results), shapes(canonical.results));
         for (stub, kind) in [(ty.entry_stub, TextKind::Entry), (ty.exit_stub, TextKind::Exit)] {
             if stub != NONE {
                 let record = view.text_at(stub).expect("a stub is text");
@@ -102,7 +109,31 @@ fn tag(view: &View<'_>, record: &TextRecord) -> Option<u64> {
         TextKind::Entry | TextKind::Exit => record.index,
     };
     let ty = &view.types()[ty as usize];
-    Some(signature_tag(kind, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
+    Some(signature_tag(kind, ty.canonical, view.value_types(ty.params).unwrap(), view.value_types(ty.results).unwrap()))
+}
+
+fn frames(view: &View<'_>) {
+    let header = view.header();
+    assert_eq!(header.frames_checksum, header.frames_checksum(view.bytes()));
+    let function = |offset: u32| view.text_at(offset).expect("a call is in a function").offset;
+    assert!(view.handler_sites().is_sorted_by_key(|site| site.return_offset));
+    for site in view.handler_sites() {
+        assert!(view.call_site(site.return_offset).is_some(), "a call with handlers is a call");
+        assert!(site.context_offset + 8 <= site.frame_offset, "the context lies in the frame");
+        let handlers = view.range("handlers", view.handlers(), site.handlers).unwrap();
+        assert!(!handlers.is_empty());
+        for handler in handlers {
+            assert!(handler.tag == NONE || (handler.tag as usize) < view.tags().len());
+            assert_eq!(function(handler.landing), function(site.return_offset - 1));
+        }
+    }
+    assert!(view.root_sites().is_sorted_by_key(|site| site.return_offset));
+    for site in view.root_sites() {
+        assert!(view.call_site(site.return_offset).is_some(), "a call with references is a call");
+        for slot in view.range("root_slots", view.root_slots(), site.slots).unwrap() {
+            assert!(slot + 8 <= site.frame_offset, "a reference lies in the frame");
+        }
+    }
 }
 
 fn functions(view: &View<'_>) {
@@ -139,6 +170,7 @@ fn names(view: &View<'_>) {
         Kind::Table => view.tables().len(),
         Kind::Memory => view.memories().len(),
         Kind::Global => view.globals().len(),
+        Kind::Tag => view.tags().len(),
     };
     for import in view.imports() {
         view.string(import.module).unwrap();

@@ -54,37 +54,45 @@
 ;;   }
 ;; -- fill_table
 ;;   function u0:2(i64, i32) tail {
-;;   region0 = 0 "context"
+;;   region0 = 4 "funcrefs"
+;;   region1 = 0 "context"
 ;;   sig0 = (i64, i64) -> i64 system_v
 ;;   sig1 = (i64, i64, i64, i64, i64) -> i64 system_v
 ;;   sig2 = (i64, i64, i64, i64, i64, i64) -> i64 system_v
 ;; block0(v0: i64, v1: i32):
-;;   v2 = iconst.i64 1
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+24
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v3+88
-;;   v5 = call_indirect sig0, v4(v0, v2)  ; v2 = 1
-;;   v6 = iconst.i32 2
-;;   v7 = iconst.i64 0
-;;   v8 = uextend.i64 v1
-;;   v9 = uextend.i64 v6  ; v6 = 2
-;;   v10 = load.i64 notrap aligned readonly can_move region0 v0+24
-;;   v11 = load.i64 notrap aligned readonly can_move region0 v10+48
-;;   v12 = call_indirect sig1, v11(v0, v7, v8, v5, v9)  ; v7 = 0
-;;   v13 = iconst.i32 0
-;;   v14 = iconst.i32 0
-;;   v15 = iconst.i32 1
-;;   v16 = iconst.i64 0
-;;   v17 = iconst.i64 0
-;;   v18 = uextend.i64 v13  ; v13 = 0
-;;   v19 = uextend.i64 v14  ; v14 = 0
-;;   v20 = uextend.i64 v15  ; v15 = 1
-;;   v21 = load.i64 notrap aligned readonly can_move region0 v0+24
-;;   v22 = load.i64 notrap aligned readonly can_move region0 v21+64
-;;   v23 = call_indirect sig2, v22(v0, v16, v17, v18, v19, v20)  ; v16 = 0, v17 = 0
-;;   v24 = iconst.i64 0
-;;   v25 = load.i64 notrap aligned readonly can_move region0 v0+24
-;;   v26 = load.i64 notrap aligned readonly can_move region0 v25+72
-;;   v27 = call_indirect sig0, v26(v0, v24)  ; v24 = 0
+;;   v3 = iconst.i64 96
+;;   v4 = iadd v0, v3  ; v3 = 96
+;;   v5 = load.i64 notrap aligned region0 v4
+;;   brif v5, block3(v4), block2
+;; block2 cold:
+;;   v6 = iconst.i64 1
+;;   v7 = load.i64 notrap aligned readonly can_move region1 v0+24
+;;   v8 = load.i64 notrap aligned readonly can_move region1 v7+88
+;;   v9 = call_indirect sig0, v8(v0, v6)  ; v6 = 1
+;;   jump block3(v9)
+;; block3(v2: i64):
+;;   v10 = iconst.i32 2
+;;   v11 = iconst.i64 0
+;;   v12 = uextend.i64 v1
+;;   v13 = uextend.i64 v10  ; v10 = 2
+;;   v14 = load.i64 notrap aligned readonly can_move region1 v0+24
+;;   v15 = load.i64 notrap aligned readonly can_move region1 v14+48
+;;   v16 = call_indirect sig1, v15(v0, v11, v12, v2, v13)  ; v11 = 0
+;;   v17 = iconst.i32 0
+;;   v18 = iconst.i32 0
+;;   v19 = iconst.i32 1
+;;   v20 = iconst.i64 0
+;;   v21 = iconst.i64 0
+;;   v22 = uextend.i64 v17  ; v17 = 0
+;;   v23 = uextend.i64 v18  ; v18 = 0
+;;   v24 = uextend.i64 v19  ; v19 = 1
+;;   v25 = load.i64 notrap aligned readonly can_move region1 v0+24
+;;   v26 = load.i64 notrap aligned readonly can_move region1 v25+64
+;;   v27 = call_indirect sig2, v26(v0, v20, v21, v22, v23, v24)  ; v20 = 0, v21 = 0
+;;   v28 = iconst.i64 0
+;;   v29 = load.i64 notrap aligned readonly can_move region1 v0+24
+;;   v30 = load.i64 notrap aligned readonly can_move region1 v29+72
+;;   v31 = call_indirect sig0, v30(v0, v28)  ; v28 = 0
 ;;   jump block1
 ;; block1:
 ;;   return

@@ -19,30 +19,26 @@
 ;;   v3 = iconst.i32 24
 ;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v5 = uextend.i64 v2
-;;   v6 = iconst.i64 24
-;;   v7 = iadd v5, v6  ; v6 = 24
-;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = icmp ugt v7, v8
+;;   v6 = load.i64 notrap aligned region1 v0+56
+;;   v7 = iconst.i64 24
+;;   v8 = iadd v5, v7  ; v7 = 24
+;;   v9 = icmp ugt v8, v6
 ;;   trapnz v9, heap_oob
 ;;   v10 = iadd v4, v5
-;;   v11 = iconst.i64 0
-;;   v12 = iadd v10, v11  ; v11 = 0
-;;   v13 = select_spectre_guard v9, v4, v12
-;;   v14 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v15 = uextend.i64 v1
-;;   v16 = iconst.i64 24
-;;   v17 = iadd v15, v16  ; v16 = 24
-;;   v18 = load.i64 notrap aligned region1 v0+56
-;;   v19 = icmp ugt v17, v18
-;;   trapnz v19, heap_oob
-;;   v20 = iadd v14, v15
-;;   v21 = iconst.i64 0
-;;   v22 = iadd v20, v21  ; v21 = 0
-;;   v23 = select_spectre_guard v19, v14, v22
-;;   v24 = load.i8x16 little region2 v13
-;;   v25 = load.i8x16 little region2 v13+8
-;;   store little region2 v24, v23
-;;   store little region2 v25, v23+8
+;;   v11 = select_spectre_guard v9, v4, v10
+;;   v12 = load.i64 notrap aligned readonly can_move region0 v0+48
+;;   v13 = uextend.i64 v1
+;;   v14 = load.i64 notrap aligned region1 v0+56
+;;   v15 = iconst.i64 24
+;;   v16 = iadd v13, v15  ; v15 = 24
+;;   v17 = icmp ugt v16, v14
+;;   trapnz v17, heap_oob
+;;   v18 = iadd v12, v13
+;;   v19 = select_spectre_guard v17, v12, v18
+;;   v20 = load.i8x16 little region2 v11
+;;   v21 = load.i8x16 little region2 v11+8
+;;   store little region2 v20, v19
+;;   store little region2 v21, v19+8
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -56,21 +52,19 @@
 ;;   v3 = iconst.i32 7
 ;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v5 = uextend.i64 v1
-;;   v6 = iconst.i64 7
-;;   v7 = iadd v5, v6  ; v6 = 7
-;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = icmp ugt v7, v8
+;;   v6 = load.i64 notrap aligned region1 v0+56
+;;   v7 = iconst.i64 7
+;;   v8 = iadd v5, v7  ; v7 = 7
+;;   v9 = icmp ugt v8, v6
 ;;   trapnz v9, heap_oob
 ;;   v10 = iadd v4, v5
-;;   v11 = iconst.i64 0
-;;   v12 = iadd v10, v11  ; v11 = 0
-;;   v13 = select_spectre_guard v9, v4, v12
-;;   v14 = ireduce.i8 v2
-;;   v15 = uextend.i32 v14
-;;   v16 = iconst.i32 0x0101_0101
-;;   v17 = imul v15, v16  ; v16 = 0x0101_0101
-;;   store little region2 v17, v13
-;;   store little region2 v17, v13+3
+;;   v11 = select_spectre_guard v9, v4, v10
+;;   v12 = ireduce.i8 v2
+;;   v13 = uextend.i32 v12
+;;   v14 = iconst.i32 0x0101_0101
+;;   v15 = imul v13, v14  ; v14 = 0x0101_0101
+;;   store little region2 v15, v11
+;;   store little region2 v15, v11+3
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -84,26 +78,22 @@
 ;;   v3 = iconst.i32 0
 ;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v5 = uextend.i64 v2
-;;   v6 = iconst.i64 0
-;;   v7 = iadd v5, v6  ; v6 = 0
-;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = icmp ugt v7, v8
+;;   v6 = load.i64 notrap aligned region1 v0+56
+;;   v7 = iconst.i64 0
+;;   v8 = iadd v5, v7  ; v7 = 0
+;;   v9 = icmp ugt v8, v6
 ;;   trapnz v9, heap_oob
 ;;   v10 = iadd v4, v5
-;;   v11 = iconst.i64 0
-;;   v12 = iadd v10, v11  ; v11 = 0
-;;   v13 = select_spectre_guard v9, v4, v12
-;;   v14 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v15 = uextend.i64 v1
-;;   v16 = iconst.i64 0
-;;   v17 = iadd v15, v16  ; v16 = 0
-;;   v18 = load.i64 notrap aligned region1 v0+56
-;;   v19 = icmp ugt v17, v18
-;;   trapnz v19, heap_oob
-;;   v20 = iadd v14, v15
-;;   v21 = iconst.i64 0
-;;   v22 = iadd v20, v21  ; v21 = 0
-;;   v23 = select_spectre_guard v19, v14, v22
+;;   v11 = select_spectre_guard v9, v4, v10
+;;   v12 = load.i64 notrap aligned readonly can_move region0 v0+48
+;;   v13 = uextend.i64 v1
+;;   v14 = load.i64 notrap aligned region1 v0+56
+;;   v15 = iconst.i64 0
+;;   v16 = iadd v13, v15  ; v15 = 0
+;;   v17 = icmp ugt v16, v14
+;;   trapnz v17, heap_oob
+;;   v18 = iadd v12, v13
+;;   v19 = select_spectre_guard v17, v12, v18
 ;;   jump block1
 ;; block1:
 ;;   return

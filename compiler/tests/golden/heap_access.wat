@@ -75,17 +75,18 @@
 ;; block0(v0: i64, v1: i32):
 ;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v4 = uextend.i64 v1
-;;   v5 = iconst.i64 0x7e00_0001
-;;   v6 = iadd v4, v5  ; v5 = 0x7e00_0001
+;;   v5 = iconst.i64 -1048576
+;;   v6 = iadd v3, v5  ; v5 = -1048576
 ;;   v7 = load.i64 notrap aligned region1 v0+56
-;;   v8 = icmp ugt v6, v7
-;;   trapnz v8, heap_oob
-;;   v9 = iadd v3, v4
-;;   v10 = iconst.i64 0x7dff_fff9
-;;   v11 = iadd v9, v10  ; v10 = 0x7dff_fff9
-;;   v12 = select_spectre_guard v8, v3, v11
-;;   v13 = load.i64 little region2 v12
-;;   jump block1(v13)
+;;   v8 = iconst.i64 0x7e00_0001
+;;   v9 = iadd v4, v8  ; v8 = 0x7e00_0001
+;;   v10 = icmp ugt v9, v7
+;;   v11 = iadd v3, v4
+;;   v12 = iconst.i64 0x7dff_fff9
+;;   v13 = iadd v11, v12  ; v12 = 0x7dff_fff9
+;;   v14 = select_spectre_guard v10, v6, v13
+;;   v15 = load.i64 little region2 v14
+;;   jump block1(v15)
 ;; block1(v2: i64):
 ;;   return v2
 ;;   }
@@ -98,16 +99,17 @@
 ;;   v3 = ireduce.i8 v2
 ;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
 ;;   v5 = uextend.i64 v1
-;;   v6 = iconst.i64 0x0001_0000_0000
-;;   v7 = iadd v5, v6  ; v6 = 0x0001_0000_0000
+;;   v6 = iconst.i64 -1048576
+;;   v7 = iadd v4, v6  ; v6 = -1048576
 ;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = icmp ugt v7, v8
-;;   trapnz v9, heap_oob
-;;   v10 = iadd v4, v5
-;;   v11 = iconst.i64 0xffff_ffff
-;;   v12 = iadd v10, v11  ; v11 = 0xffff_ffff
-;;   v13 = select_spectre_guard v9, v4, v12
-;;   store little region2 v3, v13
+;;   v9 = iconst.i64 0x0001_0000_0000
+;;   v10 = iadd v5, v9  ; v9 = 0x0001_0000_0000
+;;   v11 = icmp ugt v10, v8
+;;   v12 = iadd v4, v5
+;;   v13 = iconst.i64 0xffff_ffff
+;;   v14 = iadd v12, v13  ; v13 = 0xffff_ffff
+;;   v15 = select_spectre_guard v11, v7, v14
+;;   store little region2 v3, v15
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -170,16 +172,15 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x38(%rdi), %r9
-;;   movl %esi, %r10d
-;;   leaq 0x7e000001(%r10), %r11
-;;   cmpq %r9, %r11
-;;   jnbe #trap=heap_oob
-;;   movq 0x30(%rdi), %rax
-;;   leaq 0x7dfffff9(%rax, %r10), %r10
-;;   cmpq %r9, %r11
-;;   cmovaq %rax, %r10
-;;   movq (%r10), %rax
+;;   movq 0x38(%rdi), %r10
+;;   movl %esi, %r11d
+;;   leaq 0x7e000001(%r11), %rax
+;;   movq 0x30(%rdi), %rdx
+;;   leaq -0x100000(%rdx), %rcx
+;;   leaq 0x7dfffff9(%rdx, %r11), %r9
+;;   cmpq %r10, %rax
+;;   cmovaq %rcx, %r9
+;;   movq (%r9), %rax
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -190,18 +191,19 @@
 ;;   movq %rsp, %rbp
 ;; block0:
 ;;   movq 0x38(%rdi), %rax
-;;   movl %esi, %esi
+;;   movq %rdi, %r8
+;;   movl %esi, %edi
 ;;   movabsq $0x100000000, %rcx
-;;   leaq (%rsi, %rcx), %rcx
-;;   cmpq %rax, %rcx
-;;   jnbe #trap=heap_oob
-;;   movq 0x30(%rdi), %rdi
-;;   leaq (%rdi, %rsi), %rsi
+;;   leaq (%rdi, %rcx), %rcx
+;;   movq %r8, %rsi
+;;   movq 0x30(%rsi), %r8
+;;   leaq -0x100000(%r8), %rsi
+;;   leaq (%r8, %rdi), %rdi
 ;;   movl $0xffffffff, %r8d
-;;   leaq (%rsi, %r8), %rsi
+;;   leaq (%rdi, %r8), %rdi
 ;;   cmpq %rax, %rcx
-;;   cmovaq %rdi, %rsi
-;;   movb %dl, (%rsi)
+;;   cmovaq %rsi, %rdi
+;;   movb %dl, (%rdi)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -257,20 +259,19 @@
 ;;   stp fp, lr, [sp, #-16]!
 ;;   mov fp, sp
 ;; block0:
-;;   ldr x13, [x2, #56]
-;;   movz w14, #1
-;;   movk w14, w14, #32256, LSL #16
-;;   add x14, x14, x3, UXTW
-;;   subs xzr, x14, x13
-;;   b.hi #trap=heap_oob
-;;   ldr x15, [x2, #48]
-;;   add x0, x15, x3, UXTW
-;;   movz w1, #65529
-;;   movk w1, w1, #32255, LSL #16
-;;   add x0, x0, x1
-;;   subs xzr, x14, x13
-;;   csel x0, x15, x0, hi
-;;   ldr x2, [x0]
+;;   ldr x14, [x2, #56]
+;;   movz w15, #1
+;;   movk w15, w15, #32256, LSL #16
+;;   add x15, x15, x3, UXTW
+;;   ldr x1, [x2, #48]
+;;   sub x0, x1, #1048576
+;;   add x1, x1, x3, UXTW
+;;   movz w2, #65529
+;;   movk w2, w2, #32255, LSL #16
+;;   add x1, x1, x2
+;;   subs xzr, x15, x14
+;;   csel x15, x0, x1, hi
+;;   ldr x2, [x15]
 ;;   b label1
 ;; block1:
 ;;   ldp fp, lr, [sp], #16
@@ -279,18 +280,17 @@
 ;;   stp fp, lr, [sp, #-16]!
 ;;   mov fp, sp
 ;; block0:
-;;   ldr x11, [x2, #56]
-;;   movz x12, #1, LSL #32
-;;   add x12, x12, x3, UXTW
-;;   subs xzr, x12, x11
-;;   b.hi #trap=heap_oob
-;;   ldr x13, [x2, #48]
-;;   add x14, x13, x3, UXTW
-;;   orr x15, xzr, #4294967295
-;;   add x14, x14, x15
-;;   subs xzr, x12, x11
-;;   csel x14, x13, x14, hi
-;;   strb w4, [x14]
+;;   ldr x12, [x2, #56]
+;;   movz x13, #1, LSL #32
+;;   add x13, x13, x3, UXTW
+;;   ldr x15, [x2, #48]
+;;   sub x14, x15, #1048576
+;;   add x15, x15, x3, UXTW
+;;   orr x0, xzr, #4294967295
+;;   add x15, x15, x0
+;;   subs xzr, x13, x12
+;;   csel x13, x14, x15, hi
+;;   strb w4, [x13]
 ;;   b label1
 ;; block1:
 ;;   ldp fp, lr, [sp], #16

@@ -16,7 +16,6 @@ use super::virtualizer::{self, answerer};
 use super::warnings;
 use crate::{GroupConfig, wasi};
 use bailiwick_runtime_abi::format::{Kind, Root, TABLE_IMMUTABLE};
-use bailiwick_runtime_abi::limits::WASM_PAGE_SIZE;
 use bailiwick_runtime_abi::wit::world::RESOURCE_DROP;
 use bailiwick_runtime_abi::wit::{Comparison, Function, World, same_function};
 use std::collections::BTreeMap;
@@ -209,7 +208,7 @@ impl<'a> Checker<'a> {
         for view in node.members.iter().map(|member| member.artifact.view()) {
             let counts = &view.header().counts;
             for memory in view.memories().iter().skip(counts.imported_memories as usize) {
-                let size = memory.minimum.saturating_mul(WASM_PAGE_SIZE);
+                let size = memory.minimum_bytes();
                 bytes = bytes.saturating_add(size);
                 largest = largest.max(size);
             }

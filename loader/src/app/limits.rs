@@ -15,6 +15,8 @@ pub struct Limits {
     pub stack: Option<u64>,
     /// Elements of all tables.
     pub table: Option<u64>,
+    /// Exceptions at one time that can still be reached.
+    pub exceptions: Option<u64>,
     /// Open descriptors.
     pub descriptors: Option<u64>,
     /// Handles that it holds: descriptors that others passed to it.
@@ -34,6 +36,7 @@ pub(super) struct LimitsText {
     memory: Option<String>,
     stack: Option<String>,
     table: Option<u64>,
+    exceptions: Option<u64>,
     descriptors: Option<u64>,
     handles: Option<u64>,
     values: Option<String>,
@@ -80,6 +83,7 @@ impl LimitsText {
             memory: size("memory", self.memory)?,
             stack,
             table: self.table,
+            exceptions: self.exceptions,
             descriptors: self.descriptors,
             handles: self.handles,
             values: size("values", self.values)?,
@@ -124,6 +128,7 @@ impl Limits {
             memory: within("limits.memory", self.memory, asked.memory, size)?,
             stack: within("limits.stack", self.stack, asked.stack, size)?,
             table: within("limits.table", self.table, asked.table, number)?,
+            exceptions: within("limits.exceptions", self.exceptions, asked.exceptions, number)?,
             descriptors: within("limits.descriptors", self.descriptors, asked.descriptors, number)?,
             handles: within("limits.handles", self.handles, asked.handles, number)?,
             values: within("limits.values", self.values, asked.values, size)?,

@@ -95,6 +95,7 @@ pub(super) fn least(held: &Limits, asked: &Limits) -> Limits {
         memory: of(held.memory, asked.memory),
         stack: of(held.stack, asked.stack),
         table: of(held.table, asked.table),
+        exceptions: of(held.exceptions, asked.exceptions),
         descriptors: of(held.descriptors, asked.descriptors),
         handles: of(held.handles, asked.handles),
         values: of(held.values, asked.values),

@@ -3,6 +3,7 @@
 use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
+use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
 use std::arch::naked_asm;
@@ -269,6 +270,8 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "mov sp, x10",
         "ret",
         "2:",
+        "cmp x1, #{resume}",
+        "b.eq 3f",
         "ldr x9, [x29, #24]",
         "ldr x9, [x9, #{group}]",
         "ldr x9, [x9]",
@@ -276,6 +279,15 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "mov sp, x10",
         "ldr x10, [x9, #{leave}]",
         "br x10",
+        // An exception's handler: no register is what it was at the call but these.
+        "3:",
+        "ldr x16, [x0, #{resume_pc}]",
+        "ldr x10, [x0, #{resume_sp}]",
+        "mov sp, x10",
+        "ldr x29, [x0, #{resume_fp}]",
+        "ldr x1, [x0, #{resume_values}]",
+        "ldr x0, [x0, #{resume_exception}]",
+        "br x16",
         ".cfi_endproc",
         group = const GROUP,
         host_sp = const ACTIVATION_HOST_SP,
@@ -284,6 +296,12 @@ pub(crate) unsafe extern "C" fn exit_common() {
         exit_pc = const ACTIVATION_EXIT_PC,
         leave_sp = const ACTIVATION_LEAVE_SP,
         leave = const ACTIVATION_LEAVE,
+        resume = const GroupRecord::RESUME,
+        resume_pc = const RESUME_PC,
+        resume_sp = const RESUME_SP,
+        resume_fp = const RESUME_FP,
+        resume_exception = const RESUME_EXCEPTION,
+        resume_values = const RESUME_VALUES,
     )
 }
 

@@ -3,6 +3,7 @@
 use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
+use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
 use std::arch::naked_asm;
@@ -251,11 +252,21 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "mov rbp, [rbp]",
         "ret",
         "2:",
+        "cmp edx, {resume}",
+        "je 3f",
         "mov rdi, [rbp - 16]",
         "mov rax, [rdi + {group}]",
         "mov rax, [rax]",
         "mov rsp, [rax + {leave_sp}]",
         "jmp qword ptr [rax + {leave}]",
+        // An exception's handler: no register is what it was at the call but these.
+        "3:",
+        "mov rcx, [rax + {resume_pc}]",
+        "mov rsp, [rax + {resume_sp}]",
+        "mov rbp, [rax + {resume_fp}]",
+        "mov rdx, [rax + {resume_values}]",
+        "mov rax, [rax + {resume_exception}]",
+        "jmp rcx",
         ".cfi_endproc",
         group = const GROUP,
         host_sp = const ACTIVATION_HOST_SP,
@@ -264,6 +275,12 @@ pub(crate) unsafe extern "C" fn exit_common() {
         exit_pc = const ACTIVATION_EXIT_PC,
         leave_sp = const ACTIVATION_LEAVE_SP,
         leave = const ACTIVATION_LEAVE,
+        resume = const GroupRecord::RESUME,
+        resume_pc = const RESUME_PC,
+        resume_sp = const RESUME_SP,
+        resume_fp = const RESUME_FP,
+        resume_exception = const RESUME_EXCEPTION,
+        resume_values = const RESUME_VALUES,
     )
 }
 

@@ -39,12 +39,12 @@ impl Modules for Compiled {
     fn open(&self, module: &Source<'_>) -> Result<Artifact, String> {
         if let Some(shipped) = module.shipped {
             let wit = Wit { path: module.file, text: Some(shipped.wit), world: None, within: None };
-            return compile(module.file, shipped.wasm, Some(wit), self.cache, true)
+            return compile(module.file, shipped.wasm, Some(wit), self.cache, true, None)
                 .map_err(|failure| failure.message());
         }
         let wit = module.wit.map(|path| Wit { path, text: None, world: module.world, within: module.within });
         let file = open_regular(module.file, MAX_MODULE_BYTES).map_err(|e| format!("{}: {e}", shown(module.file)))?;
-        artifact_of(file, module.file, wit, self.cache, true).map_err(|failure| failure.message())
+        artifact_of(file, module.file, wit, self.cache, true, None).map_err(|failure| failure.message())
     }
 }
 

@@ -21,8 +21,9 @@ use std::process::{Child, Command, Stdio};
 const MAX_INPUT: u64 = 1 << 30;
 
 /// Opens an artifact, or compiles WebAssembly into one: by way of the cache, if its entries may be shared or copied.
-pub fn artifact(path: &Path, cache: Option<Sharing>) -> Result<Artifact, Failure> {
-    artifact_of(open(path)?, path, None, cache, false)
+/// `features` is `--wasm-features` of the compiler, which an artifact ignores: it was asked when that was compiled.
+pub fn artifact(path: &Path, cache: Option<Sharing>, features: Option<&str>) -> Result<Artifact, Failure> {
+    artifact_of(open(path)?, path, None, cache, false, features)
 }
 
 /// The same, of a file that is open, and to which WIT text may belong. An artifact has its types already. What is wrong is
@@ -33,6 +34,7 @@ pub fn artifact_of(
     wit: Option<Wit<'_>>,
     cache: Option<Sharing>,
     carried: bool,
+    features: Option<&str>,
 ) -> Result<Artifact, Failure> {
     let io = |what: &str, e: std::io::Error| Failure::new(format!("{}: {what}: {e}", path.display()));
     let mut magic = [0; 4];
@@ -60,7 +62,7 @@ pub fn artifact_of(
     if bytes.len() as u64 > MAX_INPUT {
         return Err(Failure::new(format!("{}: larger than 1 GiB", path.display())));
     }
-    compile(path, &bytes, wit, cache, carried)
+    compile(path, &bytes, wit, cache, carried, features)
 }
 
 /// Opens an artifact. One that the user could change while it runs is not mapped itself: its copy in the cache is,
@@ -112,6 +114,7 @@ pub fn compile(
     wit: Option<Wit<'_>>,
     sharing: Option<Sharing>,
     carried: bool,
+    features: Option<&str>,
 ) -> Result<Artifact, Failure> {
     let compiler = compiler(carried)?;
     let text = wit.map(|wit| wit.bundle()).transpose().map_err(Failure::new)?.unwrap_or_default();
@@ -123,11 +126,12 @@ pub fn compile(
         extra.push(name);
         extra.extend(wit.world.map(|world| format!("--world={world}").into()));
     }
+    extra.extend(features.map(|features| format!("--wasm-features={features}").into()));
     let input = memory_file(&[&text, bytes])
         .map_err(|e| Failure::new(format!("{}: can't copy to memory: {e}", path.display())))?;
     // `native`, resolved to the features that it means.
-    let features = cpu::feature_names(cpu::host_features());
-    let cpu = if features.is_empty() { "baseline".to_owned() } else { format!("+{}", features.join(",+")) };
+    let cpus = cpu::feature_names(cpu::host_features());
+    let cpu = if cpus.is_empty() { "baseline".to_owned() } else { format!("+{}", cpus.join(",+")) };
     let Some(sharing) = sharing else {
         return compile_to_memory(path, &compiler, input, &cpu, &extra);
     };
@@ -139,6 +143,7 @@ pub fn compile(
         std::env::consts::ARCH.as_bytes(),
         &Sha256::digest(&text),
         wit.and_then(|wit| wit.world).unwrap_or_default().as_bytes(),
+        features.unwrap_or_default().as_bytes(),
     ]);
     // A cache makes the next start fast; without one the program runs all the same.
     let cache = Cache::open();

@@ -49,6 +49,7 @@ impl Failure {
             Error::Trap(trap) => {
                 Failure { status: 134, message: format!("{}: the guest trapped: {trap}", file.display()) }
             }
+            Error::Exception(_) => Failure { status: 134, message: format!("{}: {error}", file.display()) },
             _ => Failure::new(format!("{}: {error}", file.display())),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::exit::Failure;
 use bailiwick_loader::{cpu, verify_content};
-use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, Table, UNBOUNDED};
-use bailiwick_runtime_abi::types::ValType;
+use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_64, MEMORY_SHARED, TABLE_64, Table, UNBOUNDED};
+use bailiwick_runtime_abi::types::WasmFeature;
 use bailiwick_runtime_abi::view::{FormatError, View};
 use memmap2::MmapOptions;
 use object::read::elf::ElfFile64;
@@ -72,7 +72,7 @@ fn bound(value: u64) -> Value {
 /// The type of an import or export, in words.
 fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatError> {
     let types =
-        |range| -> Result<Vec<&'static str>, FormatError> { Ok(view.value_types(range)?.map(ValType::name).collect()) };
+        |range| -> Result<Vec<String>, FormatError> { Ok(view.value_types(range)?.map(|ty| ty.to_string()).collect()) };
     Ok(match Kind::from_u32(kind) {
         Some(Kind::Function) => {
             let function = view.record("functions", view.functions(), index)?;
@@ -81,17 +81,33 @@ fn item_type(view: &View<'_>, kind: u32, index: u32) -> Result<Value, FormatErro
         }
         Some(Kind::Table) => {
             let table = view.record("tables", view.tables(), index)?;
-            let element = view.value_type(table.element_type)?.name();
-            json!({ "kind": "table", "element": element, "minimum": table.minimum, "maximum": bound(table.maximum) })
+            let element = view.value_type(table.element_type)?.to_string();
+            let index = if table.flags & TABLE_64 != 0 { "i64" } else { "i32" };
+            json!({
+                "kind": "table", "index": index, "element": element,
+                "minimum": table.minimum, "maximum": bound(table.maximum)
+            })
         }
         Some(Kind::Memory) => {
             let memory = view.record("memories", view.memories(), index)?;
-            json!({ "kind": "memory", "minimum_pages": memory.minimum, "maximum_pages": bound(memory.maximum) })
+            json!({
+                "kind": "memory",
+                "index": if memory.flags & MEMORY_64 != 0 { "i64" } else { "i32" },
+                "shared": memory.flags & MEMORY_SHARED != 0,
+                "page_bytes": 1u64.checked_shl(memory.page_size_log2),
+                "minimum_pages": memory.minimum,
+                "maximum_pages": bound(memory.maximum)
+            })
         }
         Some(Kind::Global) => {
             let global = view.record("globals", view.globals(), index)?;
-            let value = view.value_type(global.val_type)?.name();
+            let value = view.value_type(global.val_type)?.to_string();
             json!({ "kind": "global", "value": value, "mutable": global.mutable != 0 })
+        }
+        Some(Kind::Tag) => {
+            let tag = view.record("tags", view.tags(), index)?;
+            let ty = view.record("types", view.types(), tag.type_index)?;
+            json!({ "kind": "tag", "params": types(ty.params)? })
         }
         None => return Err(bailiwick_runtime_abi::view::damaged("imports", "an unknown kind")),
     })
@@ -129,6 +145,11 @@ fn describe(view: &View<'_>) -> Result<Value, FormatError> {
         "options": view.string(header.options)?,
         "architecture": view.arch().name(),
         "cpu_features": cpu::feature_names(header.features),
+        "wasm_features": WasmFeature::ALL
+            .iter()
+            .filter(|feature| header.wasm_features & feature.bit() != 0)
+            .map(|feature| feature.name())
+            .collect::<Vec<_>>(),
         "interruptible": header.flags & FLAG_POLLS != 0,
         "guard_bytes": header.guard_size,
         "source_sha256": hex(&header.source_sha256),
@@ -171,7 +192,10 @@ fn item_line(item: &Value) -> String {
     match item["kind"].as_str() {
         Some("function") => format!("({}) -> ({})", list(&item["params"]), list(&item["results"])),
         Some("table") => format!("table of {}", limits(&item["minimum"], &item["maximum"], &text(&item["element"]))),
-        Some("memory") => format!("memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages")),
+        Some("memory") => {
+            let shared = if item["shared"] == true { "shared " } else { "" };
+            format!("{shared}memory of {}", limits(&item["minimum_pages"], &item["maximum_pages"], "pages"))
+        }
         Some("global") => {
             let mutable = if item["mutable"] == true { "mutable " } else { "" };
             format!("{mutable}global {}", text(&item["value"]))
@@ -202,6 +226,9 @@ fn for_people(report: &Value) -> String {
         "cpu features",
         if features.is_empty() { "none beyond the architecture's first".to_owned() } else { features },
     );
+    let features = report["wasm_features"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let features = features.collect::<Vec<_>>().join(" ");
+    line("wasm features", if features.is_empty() { "none beyond WebAssembly's first".to_owned() } else { features });
     line(
         "format",
         format!("{}, ABI {} ({})", report["format_version"], report["abi_version"], text(&report["abi_fingerprint"])),

@@ -88,6 +88,6 @@ mod tests {
         assert_eq!(read(ValType::I64, "18446744073709551616"), None);
         assert_eq!(read(ValType::I32, "1x"), None);
         assert_eq!(read(ValType::F64, "1.5"), Some(Val::F64(1.5f64.to_bits())));
-        assert_eq!(read(ValType::FuncRef, "0"), None);
+        assert_eq!(read(ValType::FUNCREF, "0"), None);
     }
 }

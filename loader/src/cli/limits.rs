@@ -24,6 +24,9 @@ pub struct Limits {
     /// Most elements of all the guest's tables
     #[arg(long, value_name = "N", value_parser = COUNT)]
     max_table: Option<String>,
+    /// Most exceptions at once that the guest can still reach [default: 1000000]
+    #[arg(long, value_name = "N", value_parser = EXCEPTIONS)]
+    max_exceptions: Option<String>,
     /// Most descriptors at once, standard streams and folders among them [default: 1024]
     #[arg(long, value_name = "N", value_parser = DESCRIPTORS)]
     max_descriptors: Option<String>,
@@ -32,6 +35,7 @@ pub struct Limits {
 const DURATION: Check = |text| checked(text, parse_duration);
 const SIZE: Check = |text| checked(text, parse_size);
 const COUNT: Check = |text| checked(text, parse_count::<u64>);
+const EXCEPTIONS: Check = |text| checked(text, parse_count::<usize>);
 const DESCRIPTORS: Check = |text| checked(text, parse_descriptors);
 
 /// What the options say.
@@ -47,7 +51,9 @@ pub struct Bounds {
 impl Limits {
     /// Whether any of them was given but the time.
     pub fn given_but_timeout(&self) -> bool {
-        [&self.max_memory, &self.max_stack, &self.max_table, &self.max_descriptors].into_iter().any(Option::is_some)
+        [&self.max_memory, &self.max_stack, &self.max_table, &self.max_exceptions, &self.max_descriptors]
+            .into_iter()
+            .any(Option::is_some)
     }
 
     /// What they say.
@@ -64,6 +70,9 @@ impl Limits {
         }
         if let Some(elements) = read(&self.max_table, parse_count)? {
             config.max_table_elements = elements;
+        }
+        if let Some(exceptions) = read(&self.max_exceptions, parse_count)? {
+            config.max_exceptions = exceptions;
         }
         Ok(Bounds {
             timeout: read(&self.timeout, parse_duration)?,
@@ -94,6 +103,12 @@ impl Bounds {
             }
             Some(Refused::TableElements(limit)) => {
                 format!("a table did not grow beyond {limit} elements (--max-table)")
+            }
+            Some(Refused::Exceptions(limit)) => {
+                format!("there were {limit} exceptions that the guest could still reach (--max-exceptions)")
+            }
+            Some(Refused::ExceptionBytes(limit)) => {
+                format!("the exceptions that the guest could still reach had {}, as many as may be", ByteSize(limit))
             }
             _ => return,
         };

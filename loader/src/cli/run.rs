@@ -42,6 +42,9 @@ pub struct Run {
     /// Compile anew, and do not keep the result
     #[arg(long)]
     no_cache: bool,
+    /// Parts of the language that modules may use: all or mvp, and names with - or + in front
+    #[arg(long, value_name = "FEATURES", allow_hyphen_values = true)]
+    wasm_features: Option<String>,
     /// Append a line of JSON to this file for each denial (- for standard error)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     audit: Option<OsString>,
@@ -122,7 +125,9 @@ impl Run {
         let mut builder = self.process(path, arguments, &bounds)?;
         let audit = self.grant(&mut builder, folders, passed)?;
 
-        let module = |path: PathBuf| artifact(&path, cache).map(|artifact| Module { path, artifact });
+        let module = |path: PathBuf| {
+            artifact(&path, cache, self.wasm_features.as_deref()).map(|artifact| Module { path, artifact })
+        };
         let main = module(path.to_owned())?;
         let mut libraries = Vec::new();
         for Preload { name, file } in preloads {
@@ -187,7 +192,12 @@ impl Run {
     ) -> Result<ExitCode, Failure> {
         let granted = self.folders.read()?.count() > 0 || !self.env.is_empty() || !self.preload.is_empty();
         let granted = granted || self.streams.given() || self.sources.given() || self.listeners.given();
-        if granted || self.limits.given_but_timeout() || self.invoke.is_some() || self.argv0.is_some() {
+        if granted
+            || self.limits.given_but_timeout()
+            || self.invoke.is_some()
+            || self.argv0.is_some()
+            || self.wasm_features.is_some()
+        {
             return Err(Failure::usage(format!(
                 "{}: an application's grants and limits are in its manifest; of the options, --audit, --timeout and --no-cache apply",
                 manifest.display()

@@ -199,7 +199,7 @@ fn failure(manifest: &Path, error: AppError) -> Failure {
         AppError::Instance { source: Error::Trap(trap), .. } if trap.code() == TrapCode::Interrupt => {
             Failure::new(message)
         }
-        AppError::Instance { source: Error::Trap(_), .. } => Failure::with_status(134, message),
+        AppError::Instance { source: Error::Trap(_) | Error::Exception(_), .. } => Failure::with_status(134, message),
         AppError::Resource { .. } | AppError::Grants { .. } => Failure::refused(message),
         _ => Failure::new(message),
     }

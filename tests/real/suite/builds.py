@@ -1,4 +1,5 @@
-"""Builds programs from the C sources of packages: for WebAssembly, and natively to compare with.
+"""Builds programs from the C sources of packages: for WebAssembly, and natively to compare with. And what all builds
+have in common.
 
 The sources are as their authors published them. Both builds have the same options, but for what
 WASI lacks, and are made outside of the tree, in the cache.
@@ -29,6 +30,8 @@ class Build(NamedTuple):
     """What WebAssembly's build has besides."""
     stack: int = 1
     """MiB of stack in the guest's memory."""
+    native: bool = True
+    """Whether it is built natively too. If not, another program's native build is there to compare with."""
 
 
 # Parts of WASI's C library that must be asked for.
@@ -78,6 +81,12 @@ BUILDS = {
     ),
 }
 
+# The same with what WebAssembly has had since: vectors, which the compiler makes of loops, and all that Clang 19 knows.
+VECTORS = ["-O3", "-msimd128", "-mrelaxed-simd"]
+BUILDS["zstd-vectors"] = BUILDS["zstd"]._replace(wasm=VECTORS, native=False)
+BUILDS["zlib-vectors"] = BUILDS["zlib"]._replace(wasm=VECTORS, native=False)
+BUILDS["qjs-newest"] = BUILDS["qjs"]._replace(wasm=[*BUILDS["qjs"].wasm, "-mcpu=bleeding-edge"], native=False)
+
 COMMON = ["-O2", "-w"]
 WASM = ["clang-19", "--target=wasm32-wasi", "--sysroot=/usr"]
 NATIVE = ["cc"]
@@ -105,8 +114,35 @@ def compiler_version(command):
     return execute([command[0], "--version"], BUILD_LIMIT).stdout
 
 
+def kept(cache, name, decides, make):
+    """The folder that `make(scratch, folder)` fills, from the cache if it is there. `decides` is everything that
+    decides what comes out, so that a folder of the same name has the same programs."""
+    key = hashlib.sha256(repr(decides).encode()).hexdigest()
+    folder = cache / f"built-{name}-{key[:16]}"
+    if folder.is_dir():
+        return folder
+    with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as scratch:
+        scratch = Path(scratch)
+        made = scratch / "made"
+        made.mkdir()
+        make(scratch, made)
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def step(program, command, **options):
+    """One command of a build."""
+    done = execute(command, BUILD_LIMIT, **options)
+    if done.returncode != 0:
+        raise Failure(f"{command[0]} failed for {program}:\n{tail(done.stderr)}")
+
+
 def build(cache, program, package_folder):
-    """The folder with PROGRAM (native) and PROGRAM.wasm, from the cache if it is there."""
+    """The folder with PROGRAM.wasm and, natively, PROGRAM."""
     require_compilers()
     recipe = BUILDS[program]
     root = package_folder / recipe.folder
@@ -114,48 +150,31 @@ def build(cache, program, package_folder):
     if recipe.own:
         sources.append(HERE / recipe.own)
     includes = [f"-I{root}", f"-I{HERE / 'suite'}"]
-
-    # Everything that decides what comes out, so that a folder of the same name has the same programs.
     own = [sha256(HERE / recipe.own) if recipe.own else "", sha256(HERE / "suite" / "missing.h")]
-    said = repr((recipe, package_folder.name, own, COMMON, WASM, NATIVE, NATIVE_LIBRARIES))
-    key = hashlib.sha256(said.encode() + compiler_version(WASM) + compiler_version(NATIVE)).hexdigest()
-    folder = cache / f"built-{program}-{key[:16]}"
-    if folder.is_dir():
-        return folder
+    decides = (recipe, package_folder.name, own, COMMON, WASM, NATIVE, NATIVE_LIBRARIES, compiler_version(WASM),
+               compiler_version(NATIVE))
 
-    with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
+    def make(scratch, made):
         sides = {
             made / f"{program}.wasm": (
                 [*WASM, *COMMON, *recipe.options, *[word for word in recipe.wasm if not word.startswith("-l")]],
                 [*[word for word in recipe.wasm if word.startswith("-l")],
                  # The stack lies lowest, so that it overflows into a trap and not into data.
                  f"-Wl,--stack-first,-z,stack-size={recipe.stack << 20}"]),
-            made / program: ([*NATIVE, *COMMON, *recipe.options], NATIVE_LIBRARIES),
         }
-
-        def step(command):
-            done = execute(command, BUILD_LIMIT)
-            if done.returncode != 0:
-                raise Failure(f"{command[0]} failed for {program}:\n{tail(done.stderr)}")
-
+        if recipe.native:
+            sides[made / program] = ([*NATIVE, *COMMON, *recipe.options], NATIVE_LIBRARIES)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects, jobs = {}, []
             for output, (command, _) in sides.items():
                 # Numbered, because two sources may have the same name.
-                objects[output] = [Path(scratch) / f"{output.name}.{number}.o" for number in range(len(sources))]
+                objects[output] = [scratch / f"{output.name}.{number}.o" for number in range(len(sources))]
                 jobs += [[*command, *includes, "-c", source, "-o", made_object]
                          for source, made_object in zip(sources, objects[output])]
             # The largest first, so that no processor waits for it at the end.
             jobs.sort(key=lambda job: -Path(job[-3]).stat().st_size)
-            list(pool.map(step, jobs))
+            list(pool.map(lambda job: step(program, job), jobs))
         for output, (command, libraries) in sides.items():
-            step([command[0], *(word for word in command[1:] if word.startswith("--")), *objects[output], *libraries,
-                  "-o", output])
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    return folder
+            step(program, [command[0], *(word for word in command[1:] if word.startswith("--")), *objects[output],
+                           *libraries, "-o", output])
+    return kept(cache, program, decides, make)

@@ -71,9 +71,10 @@ def bzip2_damage(run):
     expect("the files", sorted(twins.files()), ["cut.bz2", "flipped.bz2", "other.bz2"])
 
 
-def round_trips(program, levels):
+def round_trips(program, levels, guest=None):
+    """`guest`: another build than PROGRAM, whose native build it is compared with."""
     def check(run):
-        twins = Twins(run, program, f"{program}-files")
+        twins = Twins(run, program, f"{guest or program}-files", guest)
         sizes = 0
         for name, content in files(run).items():
             twins.put(name, content)
@@ -83,6 +84,17 @@ def round_trips(program, levels):
                 twins.run("-d", "packed", "unpacked")
                 expect(f"whether {name} at {level} is as before", twins.files()["unpacked"] == content, True)
         return f"{sizes / 1e6:.1f} MB, {len(levels)} times"
+    return check
+
+
+def with_vectors(program, levels):
+    """The same of a build whose compiler has made vectors of loops."""
+    def check(run):
+        guest = f"{program}-vectors"
+        features = run.features(guest)
+        if "simd" not in features:
+            raise Failure(f"the build has no vectors: {features}")
+        return round_trips(program, levels, guest)(run)
     return check
 
 
@@ -116,4 +128,6 @@ CASES = [
     Case("zlib: damage", ["zlib"], damage("zlib"), True),
     Case("zstd: round trips", ["zstd"], round_trips("zstd", [1, 3, 9, 19]), True),
     Case("zstd: damage", ["zstd"], damage("zstd"), True),
+    Case("zlib with vectors: round trips", ["zlib", "zlib-vectors"], with_vectors("zlib", [6]), True),
+    Case("zstd with vectors: round trips", ["zstd", "zstd-vectors"], with_vectors("zstd", [3]), True),
 ]

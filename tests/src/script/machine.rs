@@ -1,8 +1,10 @@
 //! Runs the directives of a script.
 
 use super::matching::{argument, matches, show};
+use super::refusal::{Kind, Refused, compare};
+use super::threads::{Given, Threads};
 use super::{Failure, Outcome, Script, spectest};
-use crate::compile::{Refusal, compile};
+use crate::compile::{Refusal, Settings, compile_with, host};
 use bailiwick_loader::{Artifact, Error, Extern, Group, Imports, Instance, LinkError, TrapCode, Val};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +26,9 @@ pub const TRAP_MESSAGES: &[(&str, TrapCode)] = &[
     ("indirect call type mismatch", TrapCode::BadSignature),
     ("call stack exhausted", TrapCode::StackOverflow),
     ("null", TrapCode::NullReference),
+    ("cast failure", TrapCode::CastFailure),
     ("unaligned atomic", TrapCode::HeapMisaligned),
+    ("expected shared memory", TrapCode::ExpectedShared),
 ];
 
 /// Why a directive does not pass.
@@ -71,7 +75,8 @@ impl<T: Clone> Slot<T> {
 }
 
 struct Machine<'a> {
-    outside: bool,
+    settings: Settings,
+    needs_gc: bool,
     text: &'a str,
     group: Group,
     /// The host module.
@@ -83,18 +88,25 @@ struct Machine<'a> {
     definitions: HashMap<String, Slot<Artifact>>,
     /// Names that modules were registered by, if these were skipped.
     skipped: HashSet<String>,
+    script: &'a Script,
+    threads: Threads,
 }
 
 /// Runs a script. `line` follows the directives, so that a watcher can tell where it hangs.
 pub fn run(script: &Script, line: &AtomicUsize) -> Outcome {
+    run_given(script, line, None)
+}
+
+/// Runs a script, or a thread of one, which was given something.
+pub(super) fn run_given(script: &Script, line: &AtomicUsize, given: Option<Given>) -> Outcome {
     let mut outcome = Outcome::default();
-    if let Err(failure) = run_to(script, line, &mut outcome) {
+    if let Err(failure) = run_to(script, line, given, &mut outcome) {
         outcome.failures.push(failure);
     }
     outcome
 }
 
-fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<(), Failure> {
+fn run_to(script: &Script, line: &AtomicUsize, given: Option<Given>, outcome: &mut Outcome) -> Result<(), Failure> {
     let text = &*script.text;
     let unparsed = |e: wast::Error| Failure { line: e.span().linecol_in(text).0 + 1, what: e.message() };
     let mut lexer = Lexer::new(text);
@@ -106,7 +118,8 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
     let mut group = Group::new().map_err(host)?;
     let spectest = spectest::grant(&mut group).map_err(host)?;
     let mut machine = Machine {
-        outside: script.outside,
+        settings: script.settings,
+        needs_gc: script.needs_gc,
         text,
         group,
         spectest,
@@ -116,6 +129,8 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
         definition: Slot::Failed,
         definitions: HashMap::new(),
         skipped: HashSet::new(),
+        script,
+        threads: Threads::of(given),
     };
     let mut skipped_module = false;
     for directive in wast.directives {
@@ -124,7 +139,7 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
         let (assertion, module) = (is_assertion(&directive), matches!(directive, WastDirective::Module(_)));
         match machine.step(directive) {
             Ok(()) => outcome.passed += usize::from(assertion),
-            Err(Stop::Skip(why)) if !machine.outside => {
+            Err(Stop::Skip(why)) if !machine.needs_gc => {
                 let what = format!("this script is to pass, but needs what is not implemented: {why}");
                 outcome.failures.push(Failure { line: at, what });
             }
@@ -137,6 +152,10 @@ fn run_to(script: &Script, line: &AtomicUsize, outcome: &mut Outcome) -> Result<
             Err(Stop::Fail(what)) => outcome.failures.push(Failure { line: at, what }),
         }
     }
+    if let Err(Stop::Fail(what) | Stop::Skip(what)) = machine.threads.wait_for_all() {
+        outcome.failures.push(Failure { line: 0, what });
+    }
+    outcome.passed += machine.threads.passed;
     Ok(())
 }
 
@@ -195,6 +214,9 @@ impl Machine<'_> {
                 }
                 made.map(|_| ())
             }
+            WastDirective::Register { name, module, .. } if self.threads.register(module, name, &mut self.spectest) => {
+                Ok(())
+            }
             WastDirective::Register { name, module, .. } => match self.instance(module) {
                 Ok(instance) => {
                     self.skipped.remove(name);
@@ -215,33 +237,52 @@ impl Machine<'_> {
             },
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
             WastDirective::AssertTrap { exec, message, .. } => self.assert_trap(exec, message),
-            WastDirective::AssertExhaustion { call, message, .. } => {
-                self.assert_trap(WastExecute::Invoke(call), message)
+            WastDirective::AssertExhaustion { call, message, .. } => self.assert_exhaustion(call, message),
+            WastDirective::AssertInvalid { mut module, message, .. } => {
+                self.assert_refused(&mut module, Kind::Invalid, message)
             }
-            WastDirective::AssertInvalid { mut module, message, .. } => self.assert_refused(&mut module, message),
-            WastDirective::AssertMalformed { mut module, message, .. } => self.assert_refused(&mut module, message),
+            WastDirective::AssertMalformed { mut module, message, .. } => {
+                self.assert_refused(&mut module, Kind::Malformed, message)
+            }
             WastDirective::AssertUnlinkable { module, message, .. } => self.assert_unlinkable(module, message),
-            WastDirective::AssertMalformedCustom { .. } | WastDirective::AssertInvalidCustom { .. } => {
-                Err(Stop::skip("an assertion about a custom section"))
-            }
-            WastDirective::AssertException { .. } => Err(Stop::skip("exception handling")),
+            WastDirective::AssertMalformedCustom { mut module, message, .. }
+            | WastDirective::AssertInvalidCustom { mut module, message, .. } => match self.compile(&mut module) {
+                // An annotation that the text parser takes for none.
+                Err(Refused::Text(_)) => Ok(()),
+                // The specification lets nothing in a custom section make a module invalid.
+                Ok(_) => Err(Stop::fail(format!("compiled, because custom sections are tolerated: {message}"))),
+                Err(refused) => Err(self.not_compiled(&refused)),
+            },
+            WastDirective::AssertException { exec, .. } => self.assert_exception(exec),
             WastDirective::AssertSuspension { .. } => Err(Stop::skip("stack switching")),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(Stop::skip("threads")),
+            WastDirective::Thread(thread) => {
+                let shared = thread.shared_module.map(|id| self.instance(Some(id))).transpose()?;
+                let shared = shared.map(|instance| (instance, &mut self.group));
+                self.threads.start(self.script, &thread, shared)
+            }
+            WastDirective::Wait { thread, .. } => self.threads.wait(thread.name()),
         }
     }
 
-    fn encode(&self, module: &mut QuoteWat<'_>) -> Result<Vec<u8>, Refusal> {
+    fn compile(&self, module: &mut QuoteWat<'_>) -> Result<Vec<u8>, Refused> {
         if let QuoteWat::Wat(Wat::Component(_)) | QuoteWat::QuoteComponent(..) = module {
-            return Err(Refusal::Unsupported("a component".into()));
+            return Err(Refused::Compiler(Refusal::Unsupported("a component".into())));
         }
-        module.encode().map_err(|e| Refusal::Invalid(e.message()))
+        let wasm = module.encode().map_err(|e| Refused::Text(e.message()))?;
+        compile_with(host(), &self.settings, &wasm).map_err(Refused::Compiler)
+    }
+
+    /// What a refusal of a module means that is to be compiled.
+    fn not_compiled(&self, refused: &Refused) -> Stop {
+        match refused {
+            Refused::Compiler(refusal) if refusal.is_garbage_collection() => Stop::skip(refusal.message()),
+            Refused::Compiler(refusal) => Stop::Fail(format!("not compiled: {refusal}")),
+            Refused::Text(message) => Stop::Fail(format!("not a module: {message}")),
+        }
     }
 
     fn artifact(&self, module: &mut QuoteWat<'_>) -> Result<Artifact, Stop> {
-        let bytes = self.encode(module).and_then(|wasm| compile(&wasm)).map_err(|refusal| match refusal {
-            Refusal::Unsupported(why) => Stop::Skip(why),
-            Refusal::Invalid(why) | Refusal::Failed(why) => Stop::Fail(format!("not compiled: {why}")),
-        })?;
+        let bytes = self.compile(module).map_err(|refused| self.not_compiled(&refused))?;
         let line = module.span().linecol_in(self.text).0 + 1;
         Artifact::from_bytes(&bytes, format!("line {line}")).map_err(|e| Stop::fail(format!("not opened: {e}")))
     }
@@ -326,7 +367,7 @@ impl Machine<'_> {
         let what = describe(&exec);
         let result = self.execute(exec)?;
         let meant = |code| {
-            let says = |words: &str| message.starts_with(words) || words.starts_with(message);
+            let says = |words: &str| message.starts_with(words) || (!message.is_empty() && words.starts_with(message));
             TRAP_MESSAGES.iter().any(|&(words, known)| known == code && says(words))
         };
         match result {
@@ -336,14 +377,32 @@ impl Machine<'_> {
         }
     }
 
-    fn assert_refused(&mut self, module: &mut QuoteWat<'_>, message: &str) -> Result<(), Stop> {
-        match self.encode(module).and_then(|wasm| compile(&wasm)) {
-            Err(Refusal::Invalid(_)) => Ok(()),
-            // Within what is implemented this is a refusal as good as any: a second memory, say.
-            Err(Refusal::Unsupported(why)) if self.outside => Err(Stop::Skip(why)),
-            Err(Refusal::Unsupported(_)) => Ok(()),
-            Err(Refusal::Failed(why)) => Err(Stop::fail(format!("expected a refusal ({message}), got: {why}"))),
+    fn assert_exception(&mut self, exec: WastExecute<'_>) -> Result<(), Stop> {
+        let what = describe(&exec);
+        match self.execute(exec)? {
+            Err(Error::Exception(exception)) => {
+                exception.exception().release(&mut self.group);
+                Ok(())
+            }
+            Err(error) => Err(Stop::fail(format!("{what}: expected an exception, got: {}", brief(&error)))),
+            Ok(values) => Err(Stop::fail(format!("{what}: expected an exception, got {}", show(&values)))),
+        }
+    }
+
+    fn assert_exhaustion(&mut self, call: WastInvoke<'_>, message: &str) -> Result<(), Stop> {
+        let what = format!("invoke {:?}", call.name);
+        match self.invoke(&call)? {
+            Err(error) if error.trap_code() == Some(TrapCode::StackOverflow) => Ok(()),
+            Err(error) => Err(Stop::fail(format!("{what}: expected {message:?}, got: {}", brief(&error)))),
+            Ok(values) => Err(Stop::fail(format!("{what}: expected {message:?}, got {}", show(&values)))),
+        }
+    }
+
+    fn assert_refused(&mut self, module: &mut QuoteWat<'_>, kind: Kind, message: &str) -> Result<(), Stop> {
+        match self.compile(module) {
             Ok(_) => Err(Stop::fail(format!("compiled, but is to be refused: {message}"))),
+            Err(Refused::Compiler(refusal)) if refusal.is_garbage_collection() => Err(Stop::skip(refusal.message())),
+            Err(refused) => compare(kind, message, &refused).map_err(Stop::Fail),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The host module `spectest` that scripts import from (the specification's `interpreter/README.md`).
 
 use bailiwick_loader::{
-    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, Table, TableType, Val, ValType,
+    Caller, Error, FuncType, Global, Group, Imports, Memory, MemoryType, SharedMemory, Table, TableType, Val, ValType,
 };
 
 /// Grants `spectest` to modules of `group`.
@@ -30,8 +30,12 @@ pub(super) fn grant(group: &mut Group) -> Result<Imports, Error> {
     for (name, value) in globals {
         imports.define("spectest", name, Global::new(group, value, false)?);
     }
-    let table = Table::new(group, TableType { element: ValType::FuncRef, minimum: 10, maximum: Some(20) })?;
+    let table = Table::new(group, TableType::new(ValType::FUNCREF, 10, Some(20)))?;
     imports.define("spectest", "table", table);
-    imports.define("spectest", "memory", Memory::new(group, MemoryType { minimum: 1, maximum: Some(2) })?);
+    let table = TableType { index64: true, ..TableType::new(ValType::FUNCREF, 10, Some(20)) };
+    imports.define("spectest", "table64", Table::new(group, table)?);
+    imports.define("spectest", "shared_memory", Memory::new(group, MemoryType::shared(1, 2))?);
+    imports.define("spectest", "memory", Memory::new(group, MemoryType::new(1, Some(2)))?);
+    imports.shared_memory("spectest", "shared_memory", &SharedMemory::new(MemoryType::shared(1, 2))?);
     Ok(imports)
 }

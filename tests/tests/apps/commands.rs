@@ -21,7 +21,7 @@ fn explain_says_who_may_do_what_and_from_whom_he_has_it() {
   may not open any file, use the network, see the environment, see the command line, tell the time or read standard input.
   is called by wallet/easydex/format; if it dies in a call, its caller gets an error value and goes on.
   may use up 2.0 MiB of memory, 256.0 KiB of stack, 16 open descriptors and 500ms for each call of it.
-  and by default 10000000 elements of tables and 256.0 MiB passed in each call of it.
+  and by default 10000000 elements of tables, 1000000 exceptions and 256.0 MiB passed in each call of it.
 ",
     );
     app.bailiwick(&["explain", "inflate"])

@@ -255,3 +255,22 @@ fn what_the_compiler_says_is_there_for_programs() {
     let message = checked["problems"][0]["message"].as_str().unwrap();
     assert!(message.contains("app.wat") && message.contains("type mismatch"), "{message}");
 }
+
+/// Exceptions that an instance can still reach: those that it keeps, not those that it throws.
+#[test]
+fn exceptions_have_a_limit_in_manifests() {
+    let wat = r#"(module (tag $e) (table $t 20 exnref)
+        (func (export "_start") (local $i i32)
+            (loop $l
+                (table.set $t (i32.rem_u (local.get $i) (i32.const 10))
+                    (block $h (result exnref) (try_table (catch_all_ref $h) (throw $e)) unreachable))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $l (i32.lt_u (local.get $i) (i32.const 1000))))))"#;
+    for (limit, status) in [(9, 134), (11, 0)] {
+        let app = alone(wat, &format!("[limits]\nexceptions = {limit}\n"));
+        let ended = app.bailiwick(&["run", "."]).with(status);
+        assert_eq!(ended.err.contains("resource limit"), status != 0, "{ended:#?}");
+        app.bailiwick(&["explain"]).with(0).shows(&[&format!("{limit} exceptions")]);
+    }
+    alone(wat, "[limits]\nexceptions = -1\n").bailiwick(&["check"]).with(3).shows(&["exceptions = -1", "not negative"]);
+}

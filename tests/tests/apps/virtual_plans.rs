@@ -452,7 +452,7 @@ fn v16_interfaces_are_virtualized_module_by_module() {
   has the time from app/still, which may tell it any.
       app/still holds nothing of the kind: what it shows, it makes up.
   may not open any file but as app/memfs has it, use the network, see the environment, see the command line, tell the time but as app/still has it, read standard input or print.
-  may use up 4.0 GiB of memory, 8.0 MiB of stack, 10000000 elements of tables, 1024 open descriptors and 256.0 MiB passed in each call of it, by default.
+  may use up 4.0 GiB of memory, 8.0 MiB of stack, 10000000 elements of tables, 1000000 exceptions, 1024 open descriptors and 256.0 MiB passed in each call of it, by default.
   may take as long as it likes.
 ",
     );

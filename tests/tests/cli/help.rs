@@ -3,7 +3,7 @@
 use super::*;
 
 /// Every option of `bailiwick run`.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 24] = [
     "--invoke",
     "--argv0",
     "--no-cache",
@@ -26,6 +26,7 @@ const OPTIONS: [&str; 23] = [
     "--max-memory",
     "--max-stack",
     "--max-table",
+    "--max-exceptions",
     "--max-descriptors",
 ];
 

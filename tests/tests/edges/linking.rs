@@ -162,3 +162,53 @@ fn an_export_that_is_itself_a_call_over_an_edge() {
     assert!(outcome.death("app/middle").is_some_and(|death| death.contains("callee is dead")), "{outcome:#?}");
     assert!(outcome.ended.is_err_and(|error| error.contains("middle is dead")));
 }
+
+/// An exception of a callee ends the callee, as a trap does, and its caller by what it learns of that; one of the caller's
+/// own allocator, which runs in the middle of a call, ends the caller. Neither gets what was thrown.
+#[test]
+fn an_exception_does_not_cross_an_edge() {
+    let wit = "package test:linking;
+        interface api { f: func(x: u32) -> u32; g: func() -> string; }
+        world caller { import api; }
+        world callee { export api; }";
+    let caller = |call: &str| {
+        format!(
+            r#"(module
+            (import "test:linking/api" "f" (func $f (param i32) (result i32)))
+            (import "test:linking/api" "g" (func $g (param i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (tag $e (param i32)) (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (throw $e (i32.const 5)))
+            (func (export "_start")
+                (block $h (try_table (catch_all $h) {call}))
+                (call $exit (i32.const 9))))"#
+        )
+    };
+    let callee = r#"(module
+        (tag $e (param i32)) (memory (export "memory") 1)
+        (func (export "test:linking/api#f") (param i32) (result i32)
+            (block $h (result i32) (try_table (catch $e $h) (throw $e (i32.const 3))) unreachable)
+            (if (i32.eq (local.get 0)) (then (throw $e (i32.const 4))))
+            (i32.const 1))
+        (func (export "test:linking/api#g") (result i32) (i32.store (i32.const 4) (i32.const 8)) (i32.const 0)))"#;
+    let manifest = "[package]\nname = \"app\"\nmodule = \"caller.wasm\"\n[deps.callee]\nmodule = \"callee.wasm\"\n";
+    let run = |call: &str| {
+        let modules = [(caller(call), "caller"), (callee.to_owned(), "callee")];
+        let modules = modules.map(|(wat, world)| (world, module(&wat, wit, world)));
+        let modules = modules.each_ref().map(|(name, artifact)| (*name, artifact));
+        Application::new(manifest, &modules).both()
+    };
+    // Within the callee it is caught.
+    let outcome = run("(drop (call $f (i32.const 2)))");
+    assert_eq!(outcome.ended, Ok(9), "{outcome:#?}");
+    assert!(outcome.deaths.is_empty());
+    let outcome = run("(drop (call $f (i32.const 3)))");
+    assert!(
+        outcome.death("app/callee").is_some_and(|death| death.contains("uncaught exception (i32 4)")),
+        "{outcome:#?}"
+    );
+    assert!(outcome.ended.as_ref().is_err_and(|error| error.contains("callee is dead")), "{outcome:#?}");
+    let outcome = run("(call $g (i32.const 16))");
+    assert!(outcome.deaths.is_empty(), "{outcome:#?}");
+    assert!(outcome.ended.as_ref().is_err_and(|error| error.contains("uncaught exception (i32 5)")), "{outcome:#?}");
+}

@@ -210,7 +210,10 @@ impl App {
             // What it did was its own doing: it dies alone, before anybody has called it.
             Err(AppError::Instance { source, .. })
                 if planned.parent.is_some()
-                    && matches!(source, Error::Trap(_) | Error::Exit(_) | Error::Host(_) | Error::Limit { .. })
+                    && matches!(
+                        source,
+                        Error::Trap(_) | Error::Exception(_) | Error::Exit(_) | Error::Host(_) | Error::Limit { .. }
+                    )
                     && !self.stopped.load(Ordering::Acquire) =>
             {
                 let text = source.to_string();
@@ -408,6 +411,9 @@ fn config_of(limits: &super::limits::Limits) -> GroupConfig {
     }
     if let Some(elements) = limits.table {
         config.max_table_elements = elements;
+    }
+    if let Some(exceptions) = limits.exceptions {
+        config.max_exceptions = usize::try_from(exceptions).unwrap_or(usize::MAX);
     }
     config
 }

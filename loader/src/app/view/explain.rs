@@ -170,6 +170,7 @@ fn limits(node: &Node) -> (Vec<String>, Vec<String>) {
         (limits.memory, size(all.memory, " of memory")),
         (limits.stack, size(all.stack, " of stack")),
         (limits.table, count(all.table, "elements of tables")),
+        (limits.exceptions, count(all.exceptions, "exceptions")),
         (limits.descriptors, count(all.descriptors, "open descriptors")),
         (limits.handles, count(all.handles, "handles")),
         (limits.values, size(all.values, " passed in each call of it")),

@@ -174,6 +174,7 @@ pub(super) fn limits(limits: &Limits) -> Value {
         "memory": limits.memory,
         "stack": limits.stack,
         "table": limits.table,
+        "exceptions": limits.exceptions,
         "descriptors": limits.descriptors,
         "handles": limits.handles,
         "values": limits.values,
@@ -205,6 +206,7 @@ pub(super) fn in_force(limits: &Limits) -> Limits {
         memory: limits.memory.or(Some(own.max_memory)),
         stack: limits.stack.or(Some(own.stack_size as u64)),
         table: limits.table.or(Some(own.max_table_elements)),
+        exceptions: limits.exceptions.or(Some(own.max_exceptions as u64)),
         descriptors: limits.descriptors.or(Some(DESCRIPTORS)),
         values: limits.values.or(Some(edge::MAX_BYTES)),
         ..*limits
@@ -217,6 +219,7 @@ pub(super) fn read_limits(limits: &Value) -> Limits {
         memory: number(limits, "memory"),
         stack: number(limits, "stack"),
         table: number(limits, "table"),
+        exceptions: number(limits, "exceptions"),
         descriptors: number(limits, "descriptors"),
         handles: number(limits, "handles"),
         values: number(limits, "values"),
@@ -237,7 +240,7 @@ pub(super) fn limits_that_differ(before: &Value, now: &Value) -> Vec<String> {
         None if key != "time_ns" && key != "handles" => "the default".to_owned(),
         _ => shown(limits, key),
     };
-    ["memory", "stack", "table", "descriptors", "handles", "values", "time_ns"]
+    ["memory", "stack", "table", "exceptions", "descriptors", "handles", "values", "time_ns"]
         .into_iter()
         .filter(|key| number(before, key) != number(now, key))
         .map(|key| format!("limits.{}: {} → {}", key.trim_end_matches("_ns"), none(before, key), none(now, key)))

@@ -188,6 +188,7 @@ fn limits(node: &Node) -> Option<String> {
         size("memory", limits.memory),
         size("stack", limits.stack),
         count("table elements", limits.table),
+        count("exceptions", limits.exceptions),
         count("descriptors", limits.descriptors),
         count("handles", limits.handles),
         limits.values.map(|bytes| format!("values {}/call", ByteSize(bytes))),
