@@ -14,8 +14,10 @@ use super::env::trap_code;
 use super::memory::memory_of;
 use bailiwick_runtime_abi::builtins::Builtin;
 use bailiwick_runtime_abi::trap::TrapCode;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Type, Value};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::isa::TargetIsa;
 use wasmparser::{MemArg, Operator};
 
 impl Translator<'_, '_> {
@@ -92,8 +94,35 @@ impl Translator<'_, '_> {
         let (expected, replacement) = (self.wrap(expected, ty), self.wrap(replacement, ty));
         let address = self.atomic_address(memarg, index, ty);
         let flags = self.heap_flags(memory_of(memarg));
-        let old = self.builder.ins().atomic_cas(flags, address, expected, replacement);
+        let old = if ty == I32 && compares_whole_registers(self.env.relaxed.isa) {
+            self.cmpxchg_of_what_is_there(flags, address, expected, replacement)
+        } else {
+            self.builder.ins().atomic_cas(flags, address, expected, replacement)
+        };
         self.push_extended(old, to);
+    }
+
+    /// Exchanges an i32 only if it is what is expected, and then compares it with what was read, since the upper half of that
+    /// register is zero. A comparison that fails is an atomic load.
+    fn cmpxchg_of_what_is_there(
+        &mut self,
+        flags: MemFlagsData,
+        address: Value,
+        expected: Value,
+        replacement: Value,
+    ) -> Value {
+        let (exchange, done) = (self.builder.create_block(), self.builder.create_block());
+        let result = self.builder.append_block_param(done, I32);
+        let found = self.builder.ins().atomic_load(I32, flags, address);
+        let equal = self.builder.ins().icmp(IntCC::Equal, found, expected);
+        self.builder.ins().brif(equal, exchange, &[], done, &[found.into()]);
+        self.builder.seal_block(exchange);
+        self.builder.switch_to_block(exchange);
+        let old = self.builder.ins().atomic_cas(flags, address, found, replacement);
+        self.builder.ins().jump(done, &[old.into()]);
+        self.builder.seal_block(done);
+        self.builder.switch_to_block(done);
+        result
     }
 
     /// Calls a builtin that takes an index and an offset, checks both, and returns an i32.
@@ -164,6 +193,12 @@ impl Translator<'_, '_> {
         }
         true
     }
+}
+
+/// Whether this version of the code generator compares 64 bits where 32 are exchanged: in its loop for aarch64 without LSE,
+/// where the upper half of what is expected may hold anything.
+fn compares_whole_registers(isa: &dyn TargetIsa) -> bool {
+    isa.isa_flags().iter().any(|flag| flag.name == "has_lse" && flag.as_bool() == Some(false))
 }
 
 macro_rules! rmw_operators {

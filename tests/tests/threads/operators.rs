@@ -235,3 +235,15 @@ fn a_fence_and_an_atomic_keep_plain_accesses_where_they_are() {
     );
     assert_eq!(guest.i32("run"), 42);
 }
+
+#[test]
+fn what_is_compared_may_be_the_lower_half_of_something() {
+    // Cranelift's loop for aarch64 without LSE compares whole registers.
+    let mut guest = Guest::new(
+        "(module (memory 1)
+           (func (export \"run\") (param i64) (result i32)
+             (drop (i32.atomic.rmw.cmpxchg (i32.const 8) (i32.wrap_i64 (local.get 0)) (i32.const 42)))
+             (i32.load (i32.const 8))))",
+    );
+    assert_eq!(guest.call("run", &[Val::I64(0x1234_5678_0000_0000)]).unwrap(), [Val::I32(42)]);
+}
