@@ -5,6 +5,8 @@ use crate::parse;
 use bailiwick_runtime_abi::types::{ValType, WasmFeature};
 use wasmparser::Operator;
 
+/// Conditional branches of a loop of which copies pay: a processor has to learn each of every copy.
+const MAX_BRANCHES: u32 = 4;
 /// Globals of one loop that are kept in values, at most: each takes a register, or a place on the stack.
 const MAX_GLOBALS: usize = 8;
 
@@ -15,8 +17,8 @@ pub(crate) struct SteadyLoop {
     pub offset: u32,
     /// Globals that it names and whose value a variable may hold while it runs, ascending.
     pub globals: Vec<u32>,
-    /// How many operators it has, if no loop is within.
-    pub innermost: Option<u32>,
+    /// How many operators it has, if there is no loop and few branches within.
+    pub short: Option<u32>,
 }
 
 /// Whether an operator may run other code, or change the length of a memory that other threads don't have. One that is not
@@ -48,6 +50,7 @@ struct Open {
     disturbed: bool,
     has_loop: bool,
     operators: u32,
+    branches: u32,
     globals: Vec<u32>,
     imported: Imported,
 }
@@ -69,6 +72,19 @@ pub(super) struct Finder {
 impl Finder {
     /// Takes the next operator of a valid body; gives the loop that ends with it, if that is a steady one.
     pub fn next(&mut self, module: &Module<'_>, operator: &Operator<'_>, offset: u64) -> Option<SteadyLoop> {
+        // It is the surrounding block's, if it begins one.
+        if let Some(open) = self.open.last_mut()
+            && !matches!(operator, Operator::End)
+        {
+            open.operators = open.operators.saturating_add(1);
+            open.disturbed |= disturbs(operator);
+            let branches = match operator {
+                Operator::If { .. } | Operator::BrIf { .. } | Operator::BrOnNull { .. } | Operator::BrOnNonNull { .. } => 1,
+                Operator::BrTable { .. } => MAX_BRANCHES + 1,
+                _ => 0,
+            };
+            open.branches = open.branches.saturating_add(branches);
+        }
         match *operator {
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => self.open.push(Open::default()),
             // Modules of 4 GiB are refused by the parser.
@@ -77,10 +93,6 @@ impl Finder {
             Operator::GlobalGet { global_index } => self.global(module, global_index, false),
             Operator::GlobalSet { global_index } => self.global(module, global_index, true),
             _ => {}
-        }
-        if let Some(open) = self.open.last_mut() {
-            open.operators = open.operators.saturating_add(1);
-            open.disturbed |= disturbs(operator);
         }
         None
     }
@@ -103,6 +115,7 @@ impl Finder {
             around.disturbed |= ended.disturbed;
             around.has_loop |= ended.has_loop || ended.start.is_some();
             around.operators = around.operators.saturating_add(ended.operators);
+            around.branches = around.branches.saturating_add(ended.branches);
             around.imported.add(ended.imported);
             ended.globals.iter().for_each(|&global| around.name(global));
         }
@@ -112,7 +125,8 @@ impl Finder {
             globals.retain(|&global| global >= module.imported_globals);
         }
         globals.sort_unstable();
-        Some(SteadyLoop { offset, globals, innermost: (!ended.has_loop).then_some(ended.operators) })
+        let short = !ended.has_loop && ended.branches <= MAX_BRANCHES;
+        Some(SteadyLoop { offset, globals, short: short.then_some(ended.operators) })
     }
 }
 

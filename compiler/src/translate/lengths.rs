@@ -2,7 +2,8 @@
 //! change it. The poll in a loop's header would otherwise keep each iteration from knowing the length of the last one.
 //!
 //! Which loops these are, `analysis::loops` decides: what may run other code, and any operator that it does not know, may
-//! change a length. A length that is too small would only trap where it should not, because lengths never fall; that is a defect too.
+//! change a length. A length that is too small would only trap where it should not, because lengths never fall; that is a
+//! defect too.
 
 use super::Translator;
 use super::env::Region;

@@ -16,7 +16,7 @@ use cranelift_codegen::ir::Block;
 use wasmparser::OperatorsReader;
 
 /// Operators that all copies of a loop have together, at most.
-const OPERATORS: u32 = 96;
+const OPERATORS: u32 = 80;
 /// Copies of a loop, at most.
 const COPIES: u32 = 4;
 /// Blocks that may be open around such a loop: a reader of operators that is kept keeps them all.
@@ -40,7 +40,7 @@ impl<'a> Translator<'a, '_> {
         if !facts.unrolling || self.effort != Effort::Full || self.frames.len() > NESTING {
             return;
         }
-        let Some(count) = facts.steady_loop(offset).and_then(|steady| steady.innermost) else { return };
+        let Some(count) = facts.steady_loop(offset).and_then(|steady| steady.short) else { return };
         let copies = (OPERATORS / count.max(1)).min(COPIES);
         let frame = self.frames.len() - 1;
         let header = self.frames[frame].target;
