@@ -8,6 +8,7 @@ use crate::analysis::Facts;
 use crate::emit::unit_name;
 use crate::error::{CompileError, Result};
 use crate::frames::{CallFrame, frames};
+use crate::link::{Loop, loops};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
@@ -54,6 +55,10 @@ pub(crate) struct Unit {
     pub symbol: Symbol,
     pub code: Vec<u8>,
     pub alignment: u32,
+    /// Alignment without which it would not work.
+    pub step: u32,
+    /// Loops by which its place is chosen.
+    pub loops: Vec<Loop>,
     /// What stands in front of code that the loader may take the address of: [`signature_tag`].
     pub tag: Option<u64>,
     pub relocations: Vec<Relocation>,
@@ -268,6 +273,9 @@ impl Input<'_> {
             symbol,
             code: code.code_buffer().to_vec(),
             alignment: code.buffer.alignment.max(self.alignment()),
+            step: code.buffer.alignment.max(self.target.isa.function_alignment().minimum),
+            // Without blocks, because nobody asked for them, there are none.
+            loops: loops(code),
             tag: self.tag(symbol),
             relocations,
             sites: sites(code, start),

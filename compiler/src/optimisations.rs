@@ -12,17 +12,36 @@ pub enum Optimisation {
     CallTables,
     /// What always has one value (globals that nobody writes, lengths of tables that nobody grows) is a constant.
     Facts,
+    /// Functions begin where their inner loops touch few lines of the instruction cache.
+    Placement,
+    /// Globals that a loop without calls names are read once in front of it, and written as ever.
+    Promotion,
+    /// Multiplications by some constants are additions and shifts.
+    Strength,
+    /// Short innermost loops without calls are there more than once, with one poll.
+    Unrolling,
 }
 
 impl Optimisation {
     /// All that there are, in the order in which they are written.
-    pub const ALL: &[Optimisation] = &[Optimisation::CallTables, Optimisation::Facts];
+    pub const ALL: &[Optimisation] = &[
+        Optimisation::CallTables,
+        Optimisation::Facts,
+        Optimisation::Placement,
+        Optimisation::Promotion,
+        Optimisation::Strength,
+        Optimisation::Unrolling,
+    ];
 
     /// Its name in [`Optimisations`].
     pub const fn name(self) -> &'static str {
         match self {
             Optimisation::CallTables => "call-tables",
             Optimisation::Facts => "facts",
+            Optimisation::Placement => "placement",
+            Optimisation::Promotion => "promotion",
+            Optimisation::Strength => "strength",
+            Optimisation::Unrolling => "unrolling",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The code generator's target: one place where every flag is set, each with its reason.
 
 use crate::error::{CompileError, Result};
+use crate::optimisations::Optimisation;
 use crate::options::{OptLevel, Options, features_of, triple};
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, SetError};
@@ -24,7 +25,8 @@ pub(crate) struct Target {
 pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
     let isa = |level: OptLevel| {
-        let flags = shared_flags(level, options.deterministic).map_err(defect)?;
+        let placement = level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
+        let flags = shared_flags(level, options.deterministic, placement).map_err(defect)?;
         let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
         // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
         for feature in features_of(options.target) {
@@ -40,7 +42,11 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, adapters: isa(for_adapters)?, features })
 }
 
-fn shared_flags(level: OptLevel, deterministic: bool) -> std::result::Result<settings::Flags, SetError> {
+fn shared_flags(
+    level: OptLevel,
+    deterministic: bool,
+    placement: bool,
+) -> std::result::Result<settings::Flags, SetError> {
     let mut flags = settings::builder();
     let opt_level = match level {
         OptLevel::None => "none",
@@ -66,6 +72,8 @@ fn shared_flags(level: OptLevel, deterministic: bool) -> std::result::Result<set
         // Which NaN an operation gives depends on the processor, and on the order of operands that was chosen.
         ("enable_nan_canonicalization", if deterministic { "true" } else { "false" }),
         ("unwind_info", "true"),
+        // Where loops lie, by which functions are placed.
+        ("machine_code_cfg_info", if placement { "true" } else { "false" }),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
     ] {
         flags.set(name, value)?;

@@ -1,5 +1,6 @@
 //! One function body → what it uses. Validates on the way; this is the only place where bodies are validated.
 
+use super::loops::{Finder, SteadyLoop};
 use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
@@ -26,6 +27,8 @@ pub(crate) struct Uses {
     pub touched_tables: Vec<u32>,
     /// Tables that a `table.grow` names.
     pub grown_tables: Vec<u32>,
+    /// Memories that a `memory.grow` names.
+    pub grown_memories: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
     /// Tags that a `throw` names.
@@ -36,6 +39,8 @@ pub(crate) struct Uses {
     pub indirect_calls: Vec<(u32, u32)>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
+    /// Loops in which no other code runs.
+    pub loops: Vec<SteadyLoop>,
     /// How many values calls, blocks and branches pass on.
     pub passed: u64,
     /// What of the language is used: bits of `WasmFeature`.
@@ -49,6 +54,7 @@ impl Uses {
             (&mut self.set_globals, &other.set_globals),
             (&mut self.touched_tables, &other.touched_tables),
             (&mut self.grown_tables, &other.grown_tables),
+            (&mut self.grown_memories, &other.grown_memories),
             (&mut self.ref_funcs, &other.ref_funcs),
             (&mut self.thrown_tags, &other.thrown_tags),
             (&mut self.calling, &other.calling),
@@ -61,6 +67,7 @@ impl Uses {
         // A function is scanned by one worker, so its calls stay together.
         self.calls.extend(&other.calls);
         self.indirect_calls.extend(&other.indirect_calls);
+        self.loops.extend_from_slice(&other.loops);
         self.wasm_features |= other.wasm_features;
         self.passed = self.passed.saturating_add(other.passed);
     }
@@ -91,6 +98,7 @@ pub(crate) fn scan(
     let refused = |error| parse::body_error(wasm, module.allowed, error, index);
     validator.read_locals(&mut reader).map_err(refused)?;
     let mut operators = wasmparser::OperatorsReader::new(reader);
+    let mut loops = Finder::default();
     // For each open `try_table`: how many blocks are open in it and around it, and how many clauses are in force.
     let mut tries: Vec<(u32, u64)> = Vec::new();
     while !operators.eof() {
@@ -126,6 +134,7 @@ pub(crate) fn scan(
             Err(proposal) => return Err(parse::refusal(&operator, proposal, offset, Some(index))),
         }
         note(&operator, index, uses);
+        uses.loops.extend(loops.next(module, &operator, offset));
     }
     operators.finish().map_err(refused)?;
     *allocations = validator.into_allocations();
@@ -153,6 +162,7 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
             add(&mut uses.touched_tables, table);
             add(&mut uses.grown_tables, table);
         }
+        Operator::MemoryGrow { mem } => add(&mut uses.grown_memories, mem),
         Operator::TableCopy { dst_table, src_table } => {
             add(&mut uses.touched_tables, dst_table);
             add(&mut uses.touched_tables, src_table);

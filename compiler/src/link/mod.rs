@@ -8,7 +8,10 @@
 //!
 //! References to call tables stay open until [`crate::emit`] knows where those lie; [`Text::patch`] closes them.
 
+mod placement;
 mod reloc;
+
+pub(crate) use placement::{Loop, loops};
 
 use crate::codegen::{Relocation, Unit};
 use crate::error::{CompileError, Result};
@@ -60,7 +63,13 @@ pub(crate) fn link(arch: Arch, units: &[Unit]) -> Result<Text> {
     let mut end = 0;
     for unit in units {
         let tag_size = if unit.tag.is_some() { TAG_SIZE as u64 } else { 0 };
-        let start = (end + tag_size).next_multiple_of(u64::from(unit.alignment));
+        let start = match unit.loops.as_slice() {
+            [] => (end + tag_size).next_multiple_of(u64::from(unit.alignment)),
+            loops => {
+                let start = (end + tag_size).next_multiple_of(u64::from(unit.step));
+                placement::best(loops, start, unit.step, arch == Arch::X86_64)
+            }
+        };
         end = start + unit.code.len() as u64;
         if end > max_text(arch) {
             return Err(CompileError::Limit {

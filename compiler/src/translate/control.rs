@@ -17,15 +17,17 @@ use wasmparser::{BlockType, BrTable, Operator};
 pub(super) struct Frame {
     pub(super) kind: Kind,
     /// Operands below its parameters.
-    height: usize,
+    pub(super) height: usize,
     /// What a branch to it takes along.
     branch_values: usize,
     /// Where a branch to it goes.
-    target: Block,
+    pub(super) target: Block,
     /// What is behind its `end`; the function's: a block that returns.
     exit: Block,
     /// Whether anything goes there.
     exit_reached: bool,
+    /// Whether a branch goes to its target, if that is not its exit.
+    pub(super) continued: bool,
 }
 
 pub(super) enum Kind {
@@ -72,6 +74,7 @@ impl Translator<'_, '_> {
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
     }
 
@@ -104,6 +107,7 @@ impl Translator<'_, '_> {
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
     }
 
@@ -112,6 +116,7 @@ impl Translator<'_, '_> {
         let header = self.block_with(&params);
         let exit = self.block_with(&results);
         self.loops += 1;
+        self.promote_globals(self.builder.srcloc().bits());
         self.jump(header, params.len());
         self.enter_loop();
         let height = self.stack.len() - params.len();
@@ -123,6 +128,7 @@ impl Translator<'_, '_> {
             target: header,
             exit,
             exit_reached: false,
+            continued: false,
         });
         // Sealed at its end: only then are all branches to it known.
         self.builder.switch_to_block(header);
@@ -148,6 +154,7 @@ impl Translator<'_, '_> {
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
         self.builder.switch_to_block(then);
     }
@@ -166,7 +173,7 @@ impl Translator<'_, '_> {
     }
 
     /// Goes from the end of the innermost block to what is behind it.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let frame = self.frames.last_mut().expect("validated: there is a block");
         frame.exit_reached = true;
         let exit = frame.exit;
@@ -183,6 +190,7 @@ impl Translator<'_, '_> {
             Kind::Loop => {
                 self.loops -= 1;
                 self.leave_loop();
+                self.demote_globals();
                 self.builder.seal_block(frame.target);
             }
             Kind::If { otherwise, params } => {
@@ -218,6 +226,8 @@ impl Translator<'_, '_> {
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {
             frame.exit_reached = true;
+        } else {
+            frame.continued = true;
         }
         (frame.target, frame.branch_values)
     }

@@ -17,6 +17,8 @@
 //! | [`stack_maps`] | how much it takes to say where these are |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
+//! | [`promotion`] | globals that variables hold |
+//! | [`unrolling`] | loops that are translated more than once |
 //! | [`simd`] | vectors |
 //! | [`wide`] | arithmetic of 128 bits |
 //!
@@ -39,10 +41,12 @@ mod locals;
 mod memory;
 mod numeric;
 mod poll;
+mod promotion;
 mod refs;
 mod simd;
 mod stack_maps;
 mod tables;
+mod unrolling;
 mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
@@ -59,7 +63,9 @@ use exceptions::Exceptions;
 use hints::Hints;
 use lengths::Lengths;
 use locals::Locals;
+use promotion::Promotion;
 use std::collections::HashSet;
+use unrolling::Unrolled;
 use wasmparser::{FunctionBody, Operator};
 
 /// How a function is compiled. Optimisers and allocators of registers take more than linear time, and a function of a
@@ -86,10 +92,10 @@ mod full {
 }
 
 /// Translates the body of function `index` into `function`, which must be empty.
-pub(crate) fn translate(
-    env: &Env<'_>,
+pub(crate) fn translate<'a>(
+    env: &'a Env<'a>,
     index: u32,
-    body: &FunctionBody<'_>,
+    body: &FunctionBody<'a>,
     function: &mut Function,
     builder_context: &mut FunctionBuilderContext,
 ) -> Result<Effort> {
@@ -139,6 +145,9 @@ struct Translator<'a, 'f> {
     /// How many loops are open.
     loops: u32,
     lengths: Lengths,
+    promotion: Promotion,
+    /// The loop that is translated more than once, if that is the innermost one.
+    unrolled: Option<Unrolled<'a>>,
     hints: Hints<'a>,
     /// Whether the code being translated can be reached. If not, operators are skipped.
     reachable: bool,
@@ -167,6 +176,8 @@ impl<'a, 'f> Translator<'a, 'f> {
             exceptions: Exceptions::default(),
             loops: 0,
             lengths: Lengths::default(),
+            promotion: Promotion::default(),
+            unrolled: None,
             hints: Hints::default(),
             reachable: true,
             dead_blocks: 0,
@@ -178,19 +189,28 @@ impl<'a, 'f> Translator<'a, 'f> {
     }
 
     /// Translates all of it, or stops where it is too much for this effort.
-    fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    fn body(&mut self, index: u32, body: &FunctionBody<'a>) -> wasmparser::Result<bool> {
         self.set_offset(body.range().start);
         if let Some(branches) = self.env.module.branch_hints.get(&index) {
             self.hints = Hints { body: body.range().start as u32, branches };
         }
-        self.lengths = Lengths::new(self.env.module, body)?;
         self.poll_at_entry(index);
         self.declare_locals(self.env.module.function_type(index), body)?;
         let mut operators = parse::operators(body)?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             self.set_offset(offset);
+            if matches!(operator, Operator::End)
+                && let Some(again) = self.next_copy()
+            {
+                operators = again;
+                continue;
+            }
+            let reached = self.reachable;
             self.operator(&operator)?;
+            if reached && matches!(operator, Operator::Loop { .. }) {
+                self.unroll(offset as u32, &operators);
+            }
             if self.too_much() {
                 return Ok(false);
             }

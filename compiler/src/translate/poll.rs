@@ -18,7 +18,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Called at each loop header.
+    /// Called at each loop header; the copies that [`unrolling`](super::unrolling) adds come back to it.
     pub(super) fn poll(&mut self) {
         let Some(distance) = self.env.facts.polls else { return };
         let region = self.region(Region::Poll);
