@@ -311,16 +311,16 @@ impl Pool {
         Ok(Box::new(seat))
     }
 
-    /// Makes groups until `count` of them wait to be handed out, or as many as may.
+    /// Makes groups until `count` of them wait, clean or not, or as many as may.
     ///
     /// # Errors
     /// As for [`Pool::acquire`].
     pub fn fill(&self, count: usize) -> Result<(), Error> {
-        let mut next = 0;
-        while self.stats().clean < count.min(self.shared.config.max_idle) {
+        let stats = self.stats();
+        let have = stats.clean + stats.unclean;
+        for index in have..count.min(self.shared.config.max_idle) {
             let seat = self.make()?;
-            self.shards[next % self.shards.len()].put_made(seat);
-            next += 1;
+            self.shards[index % self.shards.len()].put_made(seat);
         }
         Ok(())
     }

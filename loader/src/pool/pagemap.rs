@@ -1,7 +1,7 @@
 //! Asking the kernel which pages were written.
 //!
-//! `PAGEMAP_SCAN` (Linux 6.7, `ioctl_pagemap_scan(2)`) walks the page tables of a range and tells the pages that have memory
-//! of their own: written since they were mapped, or since their memory was given back. It takes no lock for writing, and
+//! `PAGEMAP_SCAN` (Linux 6.7, `ioctl_pagemap_scan(2)`) walks the page tables of a range and tells the pages that are there:
+//! written, or read, since they were mapped or since their memory was given back. It takes no lock for writing, and
 //! changes nothing.
 
 use crate::sys::{Reservation, page_size};
@@ -42,6 +42,23 @@ const PAGE_IS_FILE: u64 = 1 << 2;
 const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 const PAGE_IS_PFNZERO: u64 = 1 << 5;
+
+/// What the kernel says of a few pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pages {
+    /// Their addresses.
+    pub addresses: Range<usize>,
+    /// Whether they are the page of zeros that all processes share. One that was only read is; but the kernel may also put
+    /// it in the place of one that was written, if that is full of zeros.
+    pub zero: bool,
+}
+
+impl Pages {
+    /// Where they are from an address on.
+    pub fn within(&self, start: usize) -> Range<usize> {
+        self.addresses.start - start..self.addresses.end - start
+    }
+}
 
 /// Ranges that one question is answered with; there are more questions if there are more.
 const ANSWERS: usize = 64;
@@ -89,12 +106,13 @@ impl Pagemap {
         }
         pages.decommit(3 * page, page, "page map").ok()?;
         let start = base as usize;
-        Some(self.written(start..start + 4 * page)? == [start + page..start + 2 * page])
+        let pages = |first, zero| Pages { addresses: start + first * page..start + (first + 1) * page, zero };
+        Some(self.written(start..start + 4 * page)? == [pages(1, false), pages(2, true)])
     }
 
-    /// The pages between two addresses, both at pages, that have memory of their own, in ascending order. `None`: it is not
-    /// known.
-    pub fn written(&self, addresses: Range<usize>) -> Option<Vec<Range<usize>>> {
+    /// The pages between two addresses, both at pages, that are there and are not a file's, in ascending order. `None`: it is
+    /// not known.
+    pub fn written(&self, addresses: Range<usize>) -> Option<Vec<Pages>> {
         // SAFETY: the page is accessible, and written only before this was shared; a fork's child has another.
         if unsafe { self.ours.base().read_volatile() } == 0 {
             return None;
@@ -109,11 +127,11 @@ impl Pagemap {
                 end: addresses.end as u64,
                 vec: answers.as_mut_ptr() as u64,
                 vec_len: ANSWERS as u64,
-                // In memory or swapped out, and neither the page of zeros that all share nor a file's.
+                // In memory or swapped out, and not a file's.
                 category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-                category_inverted: PAGE_IS_PFNZERO | PAGE_IS_FILE,
-                category_mask: PAGE_IS_PFNZERO | PAGE_IS_FILE,
-                return_mask: PAGE_IS_PRESENT,
+                category_inverted: PAGE_IS_FILE,
+                category_mask: PAGE_IS_FILE,
+                return_mask: PAGE_IS_PFNZERO,
                 ..Scan::default()
             };
             // SAFETY: the kernel reads and writes the structure, and writes at most as many regions as it says there is room
@@ -126,7 +144,7 @@ impl Pagemap {
                 if start < addresses.start || end > addresses.end || start >= end {
                     return None;
                 }
-                found.push(start..end);
+                found.push(Pages { addresses: start..end, zero: region.categories & PAGE_IS_PFNZERO != 0 });
             }
             // It must get on.
             if scan.walk_end <= at {
@@ -135,5 +153,27 @@ impl Pagemap {
             at = scan.walk_end;
         }
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_ranges_than_one_question_is_answered_with_are_all_told() {
+        // Older kernels and emulators can't say.
+        let Some(pagemap) = Pagemap::open() else { return };
+        let (page, count) = (page_size(), 5 * ANSWERS);
+        let pages = Reservation::new(2 * count * page, "test").unwrap();
+        pages.commit(0, 2 * count * page, "test").unwrap();
+        let start = pages.base() as usize;
+        for i in 0..count {
+            // SAFETY: the pages are accessible and nobody else's.
+            unsafe { pages.base().add(2 * i * page + i).write_volatile(1) };
+        }
+        let found = pagemap.written(start..start + 2 * count * page).unwrap();
+        let expected = (0..count).map(|i| start + 2 * i * page..start + (2 * i + 1) * page);
+        assert!(found.iter().map(|pages| pages.addresses.clone()).eq(expected) && found.iter().all(|pages| !pages.zero));
     }
 }

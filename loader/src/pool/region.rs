@@ -123,8 +123,8 @@ impl Region {
     ) -> Result<Region, Error> {
         let mut region = Region { what, base, bytes, reached: bytes, parts: runs };
         let written = match pagemap.and_then(|pagemap| pagemap.written(base as usize..base as usize + bytes)) {
-            Some(written) => written.into_iter().map(|run| run.start - base as usize..run.end - base as usize).collect(),
-            None => vec![0..bytes],
+            Some(written) => written.into_iter().map(|pages| pages.within(base as usize)).collect(),
+            None => std::iter::once(0..bytes).collect::<Vec<_>>(),
         };
         // What is not as the images say, for whatever reason, is copied.
         let mut copies = Vec::new();
@@ -242,8 +242,14 @@ impl Region {
         let start = self.base as usize;
         match pagemap.and_then(|pagemap| pagemap.written(start..start + self.reached)) {
             Some(written) => {
-                for run in written {
-                    let run = run.start - start..run.end - start;
+                for pages in written {
+                    let run = pages.within(start);
+                    if pages.zero {
+                        let parts = self.pieces(run).filter(|(_, part)| part.is_some());
+                        // SAFETY: as below.
+                        parts.for_each(|(range, _)| unsafe { self.restore(range) });
+                        continue;
+                    }
                     let kept = run.start..run.start + run.len().min(*keep / page_size() * page_size());
                     *keep -= kept.len();
                     // SAFETY: it is accessible up to `reached`; the group is a pool's now, and nobody runs in it.
@@ -343,3 +349,55 @@ fn laid_over(parts: Vec<Part>, over: Vec<Part>) -> Vec<Part> {
 
 /// What a page that nobody has written holds, piece by piece.
 static ZEROS: [u8; 4096] = [0; 4096];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(range: Range<usize>, byte: u8) -> Part {
+        let bytes = vec![byte; range.len()];
+        Part { range, source: Source::Copy(bytes.into()) }
+    }
+
+    fn shown(parts: &[Part]) -> Vec<(Range<usize>, u8)> {
+        parts.iter().map(|part| (part.range.clone(), part.bytes(&part.range)[0])).collect()
+    }
+
+    #[test]
+    fn what_lies_over_goes_before_and_the_rest_stays() {
+        let under = || vec![part(10..40, 1), part(50..60, 2)];
+        let cases: [(Vec<Part>, &[(Range<usize>, u8)]); 6] = [
+            (vec![], &[(10..40, 1), (50..60, 2)]),
+            (vec![part(0..10, 9)], &[(0..10, 9), (10..40, 1), (50..60, 2)]),
+            (vec![part(10..20, 9), part(20..30, 8)], &[(10..20, 9), (20..30, 8), (30..40, 1), (50..60, 2)]),
+            (vec![part(20..30, 9)], &[(10..20, 1), (20..30, 9), (30..40, 1), (50..60, 2)]),
+            (vec![part(30..40, 9), part(40..50, 8)], &[(10..30, 1), (30..40, 9), (40..50, 8), (50..60, 2)]),
+            (vec![part(50..60, 9), part(70..80, 8)], &[(10..40, 1), (50..60, 9), (70..80, 8)]),
+        ];
+        for (over, expected) in cases {
+            assert_eq!(shown(&laid_over(under(), over)), expected);
+        }
+    }
+
+    #[test]
+    fn pieces_cover_a_range_exactly() {
+        let parts = vec![part(10..20, 1), part(20..25, 2), part(40..50, 3)];
+        let region = Region { what: What::Memory(0), base: std::ptr::null_mut(), bytes: 60, reached: 60, parts };
+        let pieces = |range| region.pieces(range).map(|(range, part)| (range.clone(), part.map(|p| p.bytes(&range)[0])));
+        let all: Vec<_> = pieces(0..60).collect();
+        let expected =
+            [(0..10, None), (10..20, Some(1)), (20..25, Some(2)), (25..40, None), (40..50, Some(3)), (50..60, None)];
+        assert_eq!(all, expected);
+        for start in 0..60 {
+            for end in start..60 {
+                let mut at = start;
+                for (range, byte) in pieces(start..end) {
+                    assert!(range.start == at && range.end > at, "{start}..{end}");
+                    assert!(expected.iter().any(|(e, b)| *b == byte && e.start <= range.start && e.end >= range.end));
+                    at = range.end;
+                }
+                assert_eq!(at, end);
+            }
+        }
+    }
+}
