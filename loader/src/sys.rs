@@ -76,16 +76,22 @@ impl Reservation {
     pub(crate) fn close(&self, offset: usize, len: usize, what: &'static str) -> Result<(), Error> {
         let start = self.pages(offset, len);
         // SAFETY: the pages lie in this reservation; whoever has it says that nobody uses them.
-        unsafe { rustix::mm::mprotect(start, len, MprotectFlags::empty()) }
-            .map_err(|e| Error::AddressSpace { what, bytes: len, source: e.into() })
+        unsafe { rustix::mm::mprotect(start, len, MprotectFlags::empty()) }.map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
     }
 
     /// Gives the memory of the pages at `offset` back: they are again what was mapped there, zeros or a file's bytes.
     pub(crate) fn decommit(&self, offset: usize, len: usize, what: &'static str) -> Result<(), Error> {
         let start = self.pages(offset, len);
         // SAFETY: the pages lie in this reservation, to whose bytes nobody has a reference now; any bytes are valid there.
-        unsafe { rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxDontNeed) }
-            .map_err(|e| Error::AddressSpace { what, bytes: len, source: e.into() })
+        unsafe { rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxDontNeed) }.map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
     }
 
     /// Puts fresh zeroed pages in the place of those at `offset`.
@@ -97,9 +103,11 @@ impl Reservation {
         let access = if access { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::empty() };
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: MAP_FIXED replaces pages of this reservation alone, to whose bytes nobody has a reference now.
-        unsafe { rustix::mm::mmap_anonymous(start, len, access, flags) }
-            .map(|_| ())
-            .map_err(|e| Error::AddressSpace { what, bytes: len, source: e.into() })
+        unsafe { rustix::mm::mmap_anonymous(start, len, access, flags) }.map(|_| ()).map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
     }
 
     /// Where whole pages of this reservation begin.

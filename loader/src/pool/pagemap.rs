@@ -6,8 +6,8 @@
 
 use crate::sys::{Reservation, page_size};
 use rustix::fs::{Mode, OFlags};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// `struct pm_scan_arg` of linux/fs.h.
 #[derive(Debug, Default)]
@@ -174,6 +174,8 @@ mod tests {
         }
         let found = pagemap.written(start..start + 2 * count * page).unwrap();
         let expected = (0..count).map(|i| start + 2 * i * page..start + (2 * i + 1) * page);
-        assert!(found.iter().map(|pages| pages.addresses.clone()).eq(expected) && found.iter().all(|pages| !pages.zero));
+        assert!(
+            found.iter().map(|pages| pages.addresses.clone()).eq(expected) && found.iter().all(|pages| !pages.zero)
+        );
     }
 }

@@ -353,6 +353,8 @@ static ZEROS: [u8; 4096] = [0; 4096];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::{Group, looked_at};
+    use crate::memory::{Memory, MemoryType};
 
     fn part(range: Range<usize>, byte: u8) -> Part {
         let bytes = vec![byte; range.len()];
@@ -380,10 +382,27 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_zeros_that_took_the_place_of_data_is_found() {
+        let Some(pagemap) = Pagemap::open() else { return };
+        let mut group = Group::new().unwrap();
+        let memory = Memory::new(&mut group, MemoryType::new(1, None)).unwrap();
+        memory.bytes(&mut group).unwrap()[5000..5004].copy_from_slice(b"data");
+        let inner = looked_at(&mut group);
+        let mut regions = Region::all(inner, Some(&pagemap)).unwrap();
+        // As the kernel does with a page that a guest has cleared: memory that is given back and read.
+        let (place, offset) = inner.memories[0].place(&inner.cell);
+        place.decommit(offset + 5000 / page_size() * page_size(), page_size(), "test").unwrap();
+        assert_eq!(inner.memories[0].bytes().unwrap()[5000], 0);
+        regions[0].clean(inner, Some(&pagemap), &mut 0).unwrap();
+        assert_eq!(inner.memories[0].bytes().unwrap()[5000..5004], *b"data");
+    }
+
+    #[test]
     fn pieces_cover_a_range_exactly() {
         let parts = vec![part(10..20, 1), part(20..25, 2), part(40..50, 3)];
         let region = Region { what: What::Memory(0), base: std::ptr::null_mut(), bytes: 60, reached: 60, parts };
-        let pieces = |range| region.pieces(range).map(|(range, part)| (range.clone(), part.map(|p| p.bytes(&range)[0])));
+        let pieces =
+            |range| region.pieces(range).map(|(range, part)| (range.clone(), part.map(|p| p.bytes(&range)[0])));
         let all: Vec<_> = pieces(0..60).collect();
         let expected =
             [(0..10, None), (10..20, Some(1)), (20..25, Some(2)), (25..40, None), (40..50, Some(3)), (50..60, None)];

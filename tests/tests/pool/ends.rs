@@ -45,8 +45,18 @@ fn imports() -> Imports {
 fn however_a_lease_ends_the_next_is_as_new() {
     let artifact = artifact(MODULE);
     let ends: Vec<&str> = [
-        "return", "unreachable", "out of bounds", "recursion", "division", "throw", "panic", "exit", "fail", "nested",
-        "caught", "too much memory",
+        "return",
+        "unreachable",
+        "out of bounds",
+        "recursion",
+        "division",
+        "throw",
+        "panic",
+        "exit",
+        "fail",
+        "nested",
+        "caught",
+        "too much memory",
     ]
     .into();
     let mut limits = GroupConfig::default();
@@ -62,7 +72,11 @@ fn however_a_lease_ends_the_next_is_as_new() {
             let now = seen(&mut lease, instance, &artifact);
             assert_eq!(&now, expected.get_or_insert(now.clone()), "{way}, before {end}");
             let result = call(&mut lease, instance, end, &[]);
-            assert_eq!(result.is_ok(), matches!(end, "return" | "caught" | "too much memory"), "{way}, {end}: {result:?}");
+            assert_eq!(
+                result.is_ok(),
+                matches!(end, "return" | "caught" | "too much memory"),
+                "{way}, {end}: {result:?}"
+            );
             assert_eq!(lease.refused().is_some(), end == "too much memory");
             assert!(!matches!(lease.refused(), Some(Refused::TableElements(_))));
         }

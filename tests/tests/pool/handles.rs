@@ -16,7 +16,8 @@ fn handles_of_an_earlier_lease_are_refused() {
         let old = lease.instance();
         let typed: TypedFunc<(), ()> = old.typed_func(&mut lease, "func").unwrap();
         typed.call(&mut lease, ()).unwrap();
-        let exports = ["memory", "table", "tag", "global", "func"].map(|name| old.export(&mut lease, name).unwrap().unwrap());
+        let exports =
+            ["memory", "table", "tag", "global", "func"].map(|name| old.export(&mut lease, name).unwrap().unwrap());
         drop(lease);
         let mut lease = acquire(&pool);
         assert_eq!(pool.stats().made, 1, "it is the same group");

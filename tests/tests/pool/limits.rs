@@ -61,8 +61,12 @@ fn many_threads_have_each_a_group_of_their_own_that_is_new() {
                 });
             }
         });
-        let stats = pool.stats();
-        assert!(stats.clean + stats.unclean <= 5 && stats.groups == stats.clean + stats.unclean, "{stats:?}");
+        // The pool's thread may have one in its hands.
+        super::common::eventually("all groups are back", || {
+            let stats = pool.stats();
+            assert!(stats.clean + stats.unclean <= 5, "{stats:?}");
+            stats.groups == stats.clean + stats.unclean
+        });
     }
 }
 
@@ -89,11 +93,9 @@ fn a_group_that_fails_to_be_made_takes_no_place() {
     let mut config = PoolConfig::default();
     config.max_groups = 2;
     let (artifact, tries) = (artifact("(module)"), AtomicU64::new(0));
-    let pool = Pool::with(GroupConfig::default(), config, move |group| {
-        match tries.fetch_add(1, Ordering::SeqCst) {
-            0 | 9 => Ok(group.instantiate(&artifact, &Imports::new())?.into()),
-            _ => Err(Error::Exit(1)),
-        }
+    let pool = Pool::with(GroupConfig::default(), config, move |group| match tries.fetch_add(1, Ordering::SeqCst) {
+        0 | 9 => Ok(group.instantiate(&artifact, &Imports::new())?.into()),
+        _ => Err(Error::Exit(1)),
     })
     .unwrap();
     let first = pool.acquire().unwrap();
@@ -107,8 +109,10 @@ fn a_group_that_fails_to_be_made_takes_no_place() {
 
 #[test]
 fn small_groups_need_no_kernel_and_large_ones_are_cleaned_by_whoever_is_asked() {
-    let small = artifact("(module (memory (export \"m\") 1) (func (export \"run\") (i32.store (i32.const 9) (i32.const 1))))");
-    let large = artifact("(module (memory (export \"m\") 17) (func (export \"run\") (i32.store (i32.const 9) (i32.const 1))))");
+    let small =
+        artifact("(module (memory (export \"m\") 1) (func (export \"run\") (i32.store (i32.const 9) (i32.const 1))))");
+    let large =
+        artifact("(module (memory (export \"m\") 17) (func (export \"run\") (i32.store (i32.const 9) (i32.const 1))))");
     let mut config = PoolConfig::default();
     (config.max_groups, config.max_idle) = (1, 1);
     let lease = |pool: &Pool| {

@@ -10,10 +10,14 @@ fn kinds() -> Vec<(&'static str, String)> {
     let big: String = (0..100_000).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
     vec![
         ("empty, of one page", "(memory (export \"m\") 1 9)".into()),
-        ("with a little data", "(memory (export \"m\") 2 9) (data (i32.const 70000) \"here\") (data (i32.const 3) \"x\")".into()),
+        (
+            "with a little data",
+            "(memory (export \"m\") 2 9) (data (i32.const 70000) \"here\") (data (i32.const 3) \"x\")".into(),
+        ),
         (
             "as compilers lay it out",
-            "(memory (export \"m\") 17 40) (data (i32.const 0x100000) \"data\") (data (i32.const 0x101234) \"more\")".into(),
+            "(memory (export \"m\") 17 40) (data (i32.const 0x100000) \"data\") (data (i32.const 0x101234) \"more\")"
+                .into(),
         ),
         ("with a mapped image", format!("(memory (export \"m\") 9 20) (data (i32.const 65536) \"{big}\")")),
         (
@@ -21,7 +25,10 @@ fn kinds() -> Vec<(&'static str, String)> {
             "(global $at i32 (i32.const 131070)) (memory (export \"m\") 3 9) (data (global.get $at) \"across\")".into(),
         ),
         ("of 64-bit indices", "(memory (export \"m\") i64 2 9) (data (i64.const 66000) \"sixty-four\")".into()),
-        ("of pages of one byte", "(memory (export \"m\") 5000 100000 (pagesize 1)) (data (i32.const 4990) \"odd\")".into()),
+        (
+            "of pages of one byte",
+            "(memory (export \"m\") 5000 100000 (pagesize 1)) (data (i32.const 4990) \"odd\")".into(),
+        ),
     ]
 }
 
@@ -141,9 +148,19 @@ fn what_was_grown_is_gone_and_is_zero_when_it_is_grown_again() {
                 let now = call(&mut lease, instance, "size", &[]).unwrap()[0];
                 assert_eq!(now, *size.get_or_insert(now), "{what}, {way}, round {round}");
                 // Behind the end is nothing.
-                let end = if let Val::I64(n) = now { n as u64 } else if let Val::I32(n) = now { n as u32 as u64 } else { 0 };
+                let end = if let Val::I64(n) = now {
+                    n as u64
+                } else if let Val::I32(n) = now {
+                    n as u32 as u64
+                } else {
+                    0
+                };
                 let beyond = call(&mut lease, instance, "put", &[index(&kind, end), Val::I32(1)]);
-                assert_eq!(beyond.unwrap_err().trap_code(), Some(TrapCode::MemoryOutOfBounds), "{what}, {way}, round {round}");
+                assert_eq!(
+                    beyond.unwrap_err().trap_code(),
+                    Some(TrapCode::MemoryOutOfBounds),
+                    "{what}, {way}, round {round}"
+                );
                 let grown = call(&mut lease, instance, "grow", &[delta]).unwrap()[0];
                 assert!(!matches!(grown, Val::I32(-1) | Val::I64(-1)), "{what}, {way}, round {round}");
                 let all = call(&mut lease, instance, "sum", &[]).unwrap()[0];
@@ -213,11 +230,7 @@ fn further_memories_and_those_that_the_host_made_are_cleaned_like_the_first() {
 fn a_group_with_a_shared_memory_is_no_pool_s() {
     for module in ["(module (memory (export \"m\") 1 2 shared))", "(module (import \"h\" \"m\" (memory 1 2 shared)))"] {
         let mut imports = Imports::new();
-        imports.shared_memory(
-            "h",
-            "m",
-            &bailiwick_loader::SharedMemory::new(MemoryType::shared(1, 2)).unwrap(),
-        );
+        imports.shared_memory("h", "m", &bailiwick_loader::SharedMemory::new(MemoryType::shared(1, 2)).unwrap());
         let pool = bailiwick_loader::Pool::new(&artifact(module), &imports, Default::default(), Default::default());
         let error = pool.expect_err("a shared memory");
         assert!(matches!(error, Error::NotRecyclable(bailiwick_loader::pool::NotRecyclable::SharedMemory)), "{error}");

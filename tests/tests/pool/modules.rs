@@ -1,8 +1,8 @@
 //! Globals, segments, several modules in a group, and what makes a group unfit.
 
 use super::{acquire, call, leaves_nothing, pool_of, seen, ways};
-use bailiwick_loader::{Global, Group, Imports, Memory, MemoryType, Pool, Table, TableType, Tag, Val, ValType};
 use bailiwick_loader::{FuncType, TrapCode};
+use bailiwick_loader::{Global, Group, Imports, Memory, MemoryType, Pool, Table, TableType, Tag, Val, ValType};
 use bailiwick_tests::compile::artifact;
 
 const GLOBALS: &str = r#"(module

@@ -26,7 +26,9 @@ fn exceptions_of_an_earlier_lease_are_gone() {
             assert_eq!(held.get(&mut lease).unwrap(), Val::ExnRef(None), "{way}");
             // Those that earlier tenants' hosts hold do not count, and are refused.
             for _ in 0..3 {
-                let Err(Error::Exception(thrown)) = call(&mut lease, instance, "throw", &[]) else { panic!("{way}, {round}") };
+                let Err(Error::Exception(thrown)) = call(&mut lease, instance, "throw", &[]) else {
+                    panic!("{way}, {round}")
+                };
                 old.push(thrown.exception());
             }
             let (earlier, own) = old.split_at(old.len() - 3);

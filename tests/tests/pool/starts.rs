@@ -19,7 +19,9 @@ fn a_start_function_runs_at_the_beginning_of_each_lease() {
         let calls = Arc::new(AtomicI32::new(0));
         let counted = calls.clone();
         let mut imports = Imports::new();
-        imports.func("h", "number", move |_: &mut Caller<'_>| Ok::<_, HostError>(counted.fetch_add(1, Ordering::SeqCst) + 1));
+        imports.func("h", "number", move |_: &mut Caller<'_>| {
+            Ok::<_, HostError>(counted.fetch_add(1, Ordering::SeqCst) + 1)
+        });
         let pool = pool_of(&artifact, &imports, &config);
         assert_eq!(calls.load(Ordering::SeqCst), 0, "nobody has a lease yet");
         for round in 1..4 {
@@ -82,11 +84,9 @@ fn the_state_of_host_functions_begins_anew_where_it_is_made_to() {
         let mut imports = Imports::new();
         imports.func("h", "next", move |_: &mut Caller<'_>| Ok::<_, HostError>(own.fetch_add(1, Ordering::SeqCst)));
         let instance = group.instantiate(&artifact, &imports)?;
-        Ok(Made::renewing(instance, move || {
-            match state.swap(0, Ordering::SeqCst) {
-                3 => Err(Error::Exit(3)),
-                _ => Ok(()),
-            }
+        Ok(Made::renewing(instance, move || match state.swap(0, Ordering::SeqCst) {
+            3 => Err(Error::Exit(3)),
+            _ => Ok(()),
         }))
     })
     .unwrap();
