@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `suites.rs` | the suites, and those that need no file of their own |
 //! | `edges/` | calls between modules, in place, in groups, over edges, beside other engines and processes |
+//! | `pool.rs` | groups from a pool, on one thread and on several |
 //! | `app_start.rs` | applications of many instances |
 //! | `apps.rs`, `peers.rs`, `scratch.rs` | applications, other programs, temporary files |
 //! | `figure.rs`, `report.rs`, `plot.rs` | what was measured; as a table, as JSON, as a plot |
@@ -18,6 +19,7 @@ mod edges;
 mod figure;
 mod peers;
 mod plot;
+mod pool;
 mod report;
 mod scratch;
 mod suites;

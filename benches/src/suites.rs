@@ -2,7 +2,7 @@
 
 use crate::figure::{Figure, Spread};
 use crate::scratch::Scratch;
-use crate::{app_start, edges, peers, virt};
+use crate::{app_start, edges, peers, pool, virt};
 use bailiwick_compiler::{OptLevel, Options, binary, compile};
 use bailiwick_loader::{Artifact, Caller, Group, Imports};
 use std::hint::black_box;
@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Their names.
-pub const NAMES: [&str; 8] = ["start", "load", "instantiate", "calls", "edges", "virtual", "app-start", "compile"];
+pub const NAMES: [&str; 9] =
+    ["start", "load", "instantiate", "scale", "calls", "edges", "virtual", "app-start", "compile"];
 
 /// A guest that writes a line: the smallest honest program.
 const HELLO: &str = r#"(module
@@ -34,6 +35,7 @@ pub fn run(name: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
         "edges" => return edges::measure(name, rounds, figures),
         "virtual" => return virt::measure(name, rounds, figures),
         "app-start" => return app_start::measure(name, rounds, figures),
+        "instantiate" | "scale" => return pool::measure(name, rounds, figures),
         _ => {}
     }
     let mut figure = |by: By, what: &str, result: Result<Spread, String>| {
@@ -43,7 +45,6 @@ pub fn run(name: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
     match name {
         "start" => start(rounds, &mut figure),
         "load" => load(rounds, &mut figure),
-        "instantiate" => instantiate(rounds, &mut figure),
         "calls" => calls(rounds, &mut figure),
         _ => compilation(rounds, &mut figure),
     }
@@ -106,20 +107,6 @@ fn load(rounds: usize, figure: &mut Add<'_>) {
             })),
         );
     }
-}
-
-/// A group with one instance, made and dropped.
-fn instantiate(rounds: usize, figure: &mut Add<'_>) {
-    let artifact =
-        Artifact::from_bytes(&artifact("(module (memory 1) (data (i32.const 0) \"x\"))"), "bench").expect("it loads");
-    figure(
-        By::Us,
-        "group and instance, made and dropped",
-        Ok(Spread::times(rounds, 200, || {
-            let mut group = Group::new().expect("address space");
-            black_box(group.instantiate(&artifact, &Imports::new()).expect("it instantiates"));
-        })),
-    );
 }
 
 /// Calls in and out.

@@ -124,6 +124,11 @@ impl Exceptions {
         u64::from(slot.generation) << 32 | u64::from(index)
     }
 
+    /// Whether there never was one.
+    pub fn is_unused(&self) -> bool {
+        self.slots.is_empty() && self.calls == 0
+    }
+
     /// The exception behind a handle, if it was not collected.
     pub fn get(&mut self, handle: u64) -> Option<&mut Stored> {
         let slot = self.slots.get_mut(handle as u32 as usize)?;

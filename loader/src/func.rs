@@ -1,7 +1,7 @@
 //! Functions: calling a guest from the host.
 
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, enter, inner, pointer};
+use crate::group::{AsGroup, Inner, enter, inner, looked_at, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
 use bailiwick_runtime_abi::format::TextKind;
 use std::marker::PhantomData;
@@ -61,7 +61,7 @@ impl Func {
 
     /// Its type.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<FuncType, Error> {
-        self.func_type(inner(group))
+        self.func_type(looked_at(group))
     }
 
     /// Calls it with any values.
@@ -94,7 +94,7 @@ impl Func {
     /// # Errors
     /// [`Error::Type`] if it has others.
     pub fn typed<P: WasmTypes, R: WasmTypes>(self, group: &mut impl AsGroup) -> Result<TypedFunc<P, R>, Error> {
-        let inner = inner(group);
+        let inner = looked_at(group);
         let ty = self.func_type(inner)?;
         let (params, results) = (P::types(), R::types());
         if ty.params() != params.as_ref() || ty.results() != results.as_ref() {
@@ -140,7 +140,7 @@ where
     /// # Errors
     /// [`Error::WrongGroup`], or whatever ends the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
     pub fn call(&self, group: &mut impl AsGroup, params: P) -> Result<R, Error> {
-        if inner(group).id != self.group {
+        if looked_at(group).id != self.group {
             return Err(Error::WrongGroup("function"));
         }
         let mut first = P::Cells::default();

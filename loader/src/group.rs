@@ -5,6 +5,7 @@ use crate::artifact::Artifact;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
 use crate::exception::Exceptions;
+use crate::func::Func;
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
@@ -129,6 +130,12 @@ pub(crate) struct Inner {
     pub pending: Option<HostError>,
     /// Whether the cell's own memory is in use.
     pub cell_memory_used: bool,
+    /// Whether anything may have changed since a pool handed the group out: a guest ran, or the host was let in.
+    pub touched: bool,
+    /// Whether a guest has run out of stack, and so used all of it.
+    pub overflowed: bool,
+    /// While a pool makes the group: its start functions, which run when it is handed out.
+    pub starts: Option<Vec<Func>>,
     /// Declared last: memories and contexts lie in it.
     pub cell: Cell,
 }
@@ -156,14 +163,27 @@ impl sealed::AsInner for Group {
     }
 }
 
+impl sealed::AsInner for crate::pool::Pooled {
+    fn inner_pointer(&mut self) -> sealed::InnerPointer {
+        (**self).inner_pointer()
+    }
+}
+
 impl sealed::AsInner for crate::host::Caller<'_> {
     fn inner_pointer(&mut self) -> sealed::InnerPointer {
         sealed::InnerPointer(self.inner)
     }
 }
 
-/// The group's inside, for as long as `group` is borrowed.
+/// The group's inside, for as long as `group` is borrowed. Whoever takes it may change what tenants see.
 pub(crate) fn inner(group: &mut impl AsGroup) -> &mut Inner {
+    let inner = looked_at(group);
+    inner.touched = true;
+    inner
+}
+
+/// The same for those who change nothing that a tenant of the group could tell.
+pub(crate) fn looked_at(group: &mut impl AsGroup) -> &mut Inner {
     // SAFETY: the pointer is valid while the group or caller is borrowed, and the borrow is exclusive: a `Group` owns
     // it; a `Caller` exists only while the guest waits for its host function, and whoever entered holds no reference.
     unsafe { group.inner_pointer().0.as_mut() }
@@ -174,7 +194,12 @@ pub(crate) fn pointer(group: &mut impl AsGroup) -> NonNull<Inner> {
     group.inner_pointer().0
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Names for `count` groups, which nobody has or ever had.
+pub(crate) fn new_ids(count: u64) -> std::ops::Range<u64> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let first = NEXT.fetch_add(count, Ordering::Relaxed);
+    first..first + count
+}
 
 impl Group {
     /// An empty group with the default configuration.
@@ -202,7 +227,7 @@ impl Group {
         };
         let inner = Box::new(Inner {
             record,
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id: new_ids(1).start,
             config,
             types: Types::default(),
             instances: Vec::new(),
@@ -219,6 +244,9 @@ impl Group {
             refused: None,
             pending: None,
             cell_memory_used: false,
+            touched: false,
+            overflowed: false,
+            starts: None,
             cell,
         });
         let inner = NonNull::from(Box::leak(inner));
@@ -310,6 +338,7 @@ impl Inner {
                 let Some(code) = TrapCode::from_byte(fault.code) else {
                     return damaged("sites", "an instruction trapped that has no record, or a damaged one").into();
                 };
+                self.overflowed |= code == TrapCode::StackOverflow;
                 let backtrace = self.backtrace(fault.pc, fault.fp, true);
                 Error::Trap(Box::new(Trap::with(code, None, backtrace)))
             }
@@ -356,6 +385,7 @@ pub(crate) unsafe fn enter(
         if (*inner.as_ptr()).interrupt.requested() {
             return Err(interrupted());
         }
+        (*inner.as_ptr()).touched = true;
         let record = &raw mut (*inner.as_ptr()).record;
         let mut left = None;
         match GroupRecord::enter(record, stub, context, code, values.cast(), &mut left) {

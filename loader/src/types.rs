@@ -132,6 +132,11 @@ impl Types {
         Ok(of.depth + 1)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The id of a function type that the host names: final, without a supertype, a recursion group of its own. `None` if
     /// it refers to a type that the group does not have.
     pub(crate) fn intern_function(&mut self, ty: &FuncType) -> Option<u32> {
