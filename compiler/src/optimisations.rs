@@ -12,17 +12,20 @@ pub enum Optimisation {
     CallTables,
     /// What always has one value (globals that nobody writes, lengths of tables that nobody grows) is a constant.
     Facts,
+    /// Small functions are translated where they are called.
+    Inlining,
 }
 
 impl Optimisation {
     /// All that there are, in the order in which they are written.
-    pub const ALL: &[Optimisation] = &[Optimisation::CallTables, Optimisation::Facts];
+    pub const ALL: &[Optimisation] = &[Optimisation::CallTables, Optimisation::Facts, Optimisation::Inlining];
 
     /// Its name in [`Optimisations`].
     pub const fn name(self) -> &'static str {
         match self {
             Optimisation::CallTables => "call-tables",
             Optimisation::Facts => "facts",
+            Optimisation::Inlining => "inlining",
         }
     }
 

@@ -5,6 +5,7 @@
 //!                          ├─► globals   which globals are constants
 //!                          ├─► escapes   of which functions a reference can be made
 //!                          ├─► images    initial contents of memories and tables
+//!                          ├─► inlining  which functions may be inlined where they are called
 //!                          └─► reach     which imports can be called, and how
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod escapes;
 mod globals;
 mod images;
+pub(crate) mod inlining;
 mod reach;
 mod scan;
 mod tables;
@@ -22,13 +24,14 @@ mod tables;
 mod tests;
 
 pub(crate) use images::Images;
+pub(crate) use inlining::{Inlining, Summary};
 pub(crate) use reach::Reach;
 pub(crate) use scan::{Uses, scan};
 
 use crate::error::{CompileError, Result};
 use crate::module::{Entity, Module};
 use crate::optimisations::Optimisation;
-use crate::options::Options;
+use crate::options::{OptLevel, Options};
 use bailiwick_runtime_abi::context::{Counts, Layout};
 use bailiwick_runtime_abi::limits::poll_distance;
 
@@ -52,6 +55,10 @@ pub(crate) struct Facts {
     pub exit_types: Vec<u32>,
     /// Functions that call any, ascending.
     pub calling: Vec<u32>,
+    /// Functions that can be called other than by name, ascending: those that escape, and elements of call tables.
+    pub reached: Vec<u32>,
+    /// What is inlined, if anything is.
+    pub inlining: Option<Inlining>,
     /// Distance of the poll page below the context, if loops and recursion poll for interruption.
     pub polls: Option<u32>,
     /// Initial contents.
@@ -85,7 +92,11 @@ impl Facts {
             items
         };
         let referenced = call_tables.iter().flatten().flatten().flatten().copied();
-        let thunks = referenced.chain(escapes.iter().copied()).filter(|&f| f < module.imported_functions).collect();
+        let reached = sorted(referenced.chain(escapes.iter().copied()).collect());
+        let thunks = reached.iter().copied().filter(|&f| f < module.imported_functions).collect();
+        // Without optimisation more code only takes longer.
+        let inlines = made(Optimisation::Inlining) && options.opt_level != OptLevel::None;
+        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, options.opt_level == OptLevel::Size));
         let counts = Counts {
             imported_functions: module.imported_functions,
             imported_memories: module.imported_memories,
@@ -107,12 +118,14 @@ impl Facts {
         Ok(Facts {
             table_lengths,
             constants,
-            thunks: sorted(thunks),
+            thunks,
             entry_types: sorted(escapes.iter().map(|&f| canonical_of(f)).collect()),
             exit_types: sorted((0..module.imported_functions).map(canonical_of).collect()),
             images: Images::new(module, &call_tables, arch),
             reaches: reach::reach(module, uses, &canonical, &exported),
             calling: uses.calling.clone(),
+            reached,
+            inlining,
             polls: options.interruptible.then_some(poll_distance(arch) as u32),
             canonical,
             call_tables,

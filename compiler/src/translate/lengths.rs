@@ -62,11 +62,10 @@ fn disturbs(operator: &Operator<'_>) -> bool {
 }
 
 impl Lengths {
-    /// Finds the loops in which no length can change. Reads the body once more, but only where it is of use.
-    pub fn new(module: &Module<'_>, body: &FunctionBody<'_>) -> wasmparser::Result<Lengths> {
-        let mut lengths = Lengths::default();
+    /// Finds the loops of a body in which no length can change. Reads it once more, but only where that is of use.
+    pub fn add(&mut self, module: &Module<'_>, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
         if !module.memories.iter().any(is_checked) {
-            return Ok(lengths);
+            return Ok(());
         }
         // Of each open block, where it begins if it is a loop. Those below `disturbed` have an operator that disturbs.
         let mut open: Vec<Option<u64>> = Vec::new();
@@ -85,21 +84,21 @@ impl Lengths {
                     if let Some(Some(start)) = open.pop()
                         && open.len() >= disturbed
                     {
-                        lengths.steady.insert(start);
+                        self.steady.insert(start);
                     }
                     disturbed = disturbed.min(open.len());
                 }
                 _ => {}
             }
         }
-        Ok(lengths)
+        Ok(())
     }
 }
 
 impl Translator<'_, '_> {
     /// Called when the jump into a loop was just made.
     pub(super) fn enter_loop(&mut self) {
-        let offset = u64::from(self.builder.srcloc().bits());
+        let offset = u64::from(self.offset);
         if self.lengths.held.is_some() || !self.lengths.steady.contains(&offset) {
             return;
         }
