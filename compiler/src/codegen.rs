@@ -15,7 +15,7 @@ use crate::parallel;
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
-use crate::translate::{Effort, Env, Relaxed, translate};
+use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
@@ -25,6 +25,7 @@ use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
 use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmparser::FunctionBody;
 
@@ -47,6 +48,8 @@ pub(crate) struct Site {
     pub code: u8,
     /// Offset of the operator in the binary, or [`NONE`].
     pub wasm_offset: u32,
+    /// The innermost of [`Unit::inlined`] that it is in.
+    pub inlined: Option<u32>,
 }
 
 /// A compiled unit.
@@ -63,6 +66,8 @@ pub(crate) struct Unit {
     pub tag: Option<u64>,
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
+    /// The calls that were inlined and have sites.
+    pub inlined: Vec<Inlined>,
     pub frames: Vec<CallFrame>,
     pub unwind: Option<systemv::UnwindInfo>,
 }
@@ -105,11 +110,18 @@ struct Worker {
     builder: FunctionBuilderContext,
     /// How the function in `context` is to be lowered.
     effort: Effort,
+    /// What the positions of its instructions mean.
+    positions: Positions,
 }
 
 impl Worker {
     fn new() -> Worker {
-        Worker { context: Context::new(), builder: FunctionBuilderContext::new(), effort: Effort::Full }
+        Worker {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            effort: Effort::Full,
+            positions: Positions::default(),
+        }
     }
 }
 
@@ -155,36 +167,68 @@ impl Input<'_> {
         order.sort_by_key(|&i| std::cmp::Reverse(size(symbols[i])));
         // One after another, and by one thread, since allocators keep for a thread what it gave back.
         let (huge, order) = order.split_at(order.partition_point(|&i| size(symbols[i]) > HUGE));
+        // Those whose calls are probably all inlined wait until somebody turns out to call them.
+        let (mut waiting, order): (Vec<usize>, Vec<usize>) =
+            order.iter().partition(|&&i| self.may_be_left_out(symbols[i]));
         let done = AtomicUsize::new(0);
+        let progress = |more: usize| {
+            let done = done.fetch_add(more, Ordering::Relaxed) + more;
+            self.options.progress.into_iter().for_each(|progress| progress(done, symbols.len()));
+        };
         let mut results = Vec::with_capacity(symbols.len());
-        for (jobs, order) in [(1, huge), (self.options.jobs(), order)] {
-            let (compiled, _) = parallel::run(jobs, order, Worker::new, |worker, i| {
-                let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
-                if let Some(progress) = self.options.progress {
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, symbols.len());
+        let mut named = HashSet::new();
+        let mut wave = vec![(1, huge.to_vec()), (self.options.jobs(), order)];
+        while !wave.is_empty() {
+            for (jobs, order) in wave {
+                let (compiled, _) = parallel::run(jobs, &order, Worker::new, |worker, i| {
+                    let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
+                    progress(1);
+                    let names = worker.context.func.params.user_named_funcs().values();
+                    let left_out = |&symbol: &Symbol| self.may_be_left_out(symbol);
+                    Ok((i, result, names.filter_map(Symbol::from_name).filter(left_out).collect::<Vec<_>>()))
+                })?;
+                for (i, result, names) in compiled {
+                    results.push((i, result));
+                    named.extend(names);
                 }
-                Ok((i, result))
-            })?;
-            results.extend(compiled);
+            }
+            let (next, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&i| named.contains(&symbols[i]));
+            waiting = rest;
+            wave = if next.is_empty() { Vec::new() } else { vec![(self.options.jobs(), next)] };
         }
+        progress(waiting.len());
         results.sort_unstable_by_key(|(i, _)| *i);
         Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+
+    /// Whether a unit is none if nobody's code calls it.
+    fn may_be_left_out(&self, symbol: Symbol) -> bool {
+        match (symbol, &self.facts.inlining) {
+            (Symbol::Function(function), Some(inlining)) => {
+                inlining.summary(function).is_some() && self.facts.reached.binary_search(&function).is_err()
+            }
+            _ => false,
+        }
     }
 
     /// Makes the unit's function.
     fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
         worker.context.clear();
         worker.effort = Effort::Full;
+        worker.positions = Positions::default();
         let env = Env {
             module: self.module,
             facts: self.facts,
+            bodies: self.bodies,
             frontend_config: self.target.isa.frontend_config(),
             relaxed: Relaxed { isa: &*self.target.isa, deterministic: self.options.deterministic },
         };
         let function: &mut Function = &mut worker.context.func;
         match symbol {
             Symbol::Function(index) => {
-                worker.effort = translate(&env, index, self.body(index), function, &mut worker.builder)?;
+                let translated = translate(&env, index, function, &mut worker.builder)?;
+                worker.effort = translated.effort;
+                worker.positions = translated.positions;
             }
             Symbol::Adapter(import) => {
                 self.adapters.write(self.module, import, env.frontend_config, function, &mut worker.builder);
@@ -269,6 +313,7 @@ impl Input<'_> {
             Symbol::Function(i) => self.body(i).range().start as u32,
             _ => NONE,
         };
+        let (sites, inlined) = sites(code, &worker.positions, start);
         Ok(Unit {
             symbol,
             code: code.code_buffer().to_vec(),
@@ -278,7 +323,8 @@ impl Input<'_> {
             loops: loops(code),
             tag: self.tag(symbol),
             relocations,
-            sites: sites(code, start),
+            sites,
+            inlined,
             frames: frames(code)?,
             unwind,
         })
@@ -290,28 +336,50 @@ fn frame_size(code: &CompiledCode) -> u32 {
     code.buffer.frame_layout().map_or(u32::MAX, |layout| layout.frame_to_fp_offset)
 }
 
-/// Sites of a unit, ascending. `start` is the offset of a function's body in the binary, or [`NONE`] for a stub.
-fn sites(code: &CompiledCode, start: u32) -> Vec<Site> {
-    let positions = code.buffer.get_srclocs_sorted();
-    let traps = code.buffer.traps().iter().map(|trap| Site {
-        offset: trap.offset,
-        code: trap.code.as_raw().get(),
-        wasm_offset: wasm_offset(positions, trap.offset).unwrap_or(start),
-    });
+/// Sites of a unit, ascending, and the inlined calls that these are in. `start` is the offset of a function's body in the
+/// binary, or [`NONE`] for a stub.
+fn sites(code: &CompiledCode, positions: &Positions, start: u32) -> (Vec<Site>, Vec<Inlined>) {
+    let found = code.buffer.get_srclocs_sorted();
+    let site = |offset: u32, at: u32, code: u8| {
+        let (wasm_offset, inlined) = position(found, at).map_or((start, None), |position| positions.resolve(position));
+        Site { offset, code, wasm_offset, inlined }
+    };
+    let traps = code.buffer.traps().iter().map(|trap| site(trap.offset, trap.offset, trap.code.as_raw().get()));
     // The return address is behind the call; its last byte is the call's.
-    let calls = code.buffer.call_sites().map(|call| Site {
-        offset: call.ret_addr,
-        code: CALL_SITE,
-        wasm_offset: wasm_offset(positions, call.ret_addr - 1).unwrap_or(start),
-    });
+    let calls = code.buffer.call_sites().map(|call| site(call.ret_addr, call.ret_addr - 1, CALL_SITE));
     let mut sites: Vec<Site> = traps.chain(calls).collect();
     sites.sort_unstable();
-    sites
+    let inlined = keep_used(&mut sites, &positions.inlined);
+    (sites, inlined)
 }
 
-/// The operator that the code at `offset` belongs to. Instructions that the optimiser made have no position: a load
+/// The inlined calls that sites are in, with those around them; the sites' are numbered anew.
+fn keep_used(sites: &mut [Site], inlined: &[Inlined]) -> Vec<Inlined> {
+    let mut used = vec![false; inlined.len()];
+    for site in sites.iter() {
+        let mut at = site.inlined;
+        while let Some(i) = at
+            && !std::mem::replace(&mut used[i as usize], true)
+        {
+            at = inlined[i as usize].outer;
+        }
+    }
+    let mut kept = Vec::new();
+    let mut numbers = vec![0u32; inlined.len()];
+    for (i, call) in inlined.iter().enumerate().filter(|&(i, _)| used[i]) {
+        numbers[i] = kept.len() as u32;
+        // What is around it has a lower number, and was kept.
+        kept.push(Inlined { outer: call.outer.map(|outer| numbers[outer as usize]), ..*call });
+    }
+    for site in sites {
+        site.inlined = site.inlined.map(|i| numbers[i as usize]);
+    }
+    kept
+}
+
+/// The position of the operator that the code at `offset` belongs to. Instructions that the optimiser made have no position: a load
 /// may be folded into such a one, and then the operator of the code in front of it is as near as we can come.
-fn wasm_offset(positions: &[MachSrcLoc<Final>], offset: u32) -> Option<u32> {
+fn position(positions: &[MachSrcLoc<Final>], offset: u32) -> Option<u32> {
     let end = positions.partition_point(|position| position.start <= offset);
     positions[..end].iter().rev().find(|position| !position.loc.is_default()).map(|position| position.loc.bits())
 }

@@ -12,6 +12,8 @@ pub enum Optimisation {
     CallTables,
     /// What always has one value (globals that nobody writes, lengths of tables that nobody grows) is a constant.
     Facts,
+    /// Small functions are translated where they are called.
+    Inlining,
     /// Functions begin where their inner loops touch few lines of the instruction cache.
     Placement,
     /// Globals that a loop without calls names are read once in front of it, and written as ever.
@@ -27,6 +29,7 @@ impl Optimisation {
     pub const ALL: &[Optimisation] = &[
         Optimisation::CallTables,
         Optimisation::Facts,
+        Optimisation::Inlining,
         Optimisation::Placement,
         Optimisation::Promotion,
         Optimisation::Strength,
@@ -38,6 +41,7 @@ impl Optimisation {
         match self {
             Optimisation::CallTables => "call-tables",
             Optimisation::Facts => "facts",
+            Optimisation::Inlining => "inlining",
             Optimisation::Placement => "placement",
             Optimisation::Promotion => "promotion",
             Optimisation::Strength => "strength",

@@ -347,7 +347,7 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
     let (activation, group) = unsafe { (&mut *current, &*(*current).group) };
     let code = group.code_at(registers.pc)?;
     let site = code.artifact.view().trap_site((registers.pc - code.text.start) as u32);
-    let recorded = site.map_or(NO_SITE, |(trap, _)| trap);
+    let recorded = site.map_or(NO_SITE, |site| site.code);
     // The address decides whose the fault is, and the table of sites only what it is called: a damaged table must not
     // end the process.
     let trap = match address {

@@ -249,6 +249,10 @@ tables! {
     SiteWasmOffsets: u32, site_wasm_offsets;
     /// For each site: the trap code, or [`crate::trap::CALL_SITE`].
     SiteCodes: u8, site_codes;
+    /// Which sites belong to functions that were inlined, ascending by site.
+    InlineRuns: InlineRun, inline_runs;
+    /// Calls that were inlined; those around one come before it.
+    InlineFrames: InlineFrame, inline_frames;
     /// Memories in the module's index space, imported ones first.
     Memories: MemoryRecord, memories;
     /// Tables in the module's index space, imported ones first.
@@ -405,7 +409,8 @@ pub struct FunctionRecord {
     pub type_index: u32,
     /// Which funcref record of the context is its own, or [`NONE`] if no reference to it can be made.
     pub escape: u32,
-    /// Code offset: of the function, or of an imported function's thunk ([`NONE`] if none was needed).
+    /// Code offset: of the function ([`NONE`] if every call of it was inlined and nothing else can reach it), or of an
+    /// imported function's thunk ([`NONE`] if none was needed).
     pub text_offset: u32,
     /// Bytes of code.
     pub text_len: u32,
@@ -443,6 +448,30 @@ pub struct TextRecord {
     pub kind: u32,
     /// See [`TextKind`].
     pub index: u32,
+}
+
+/// Consecutive sites with the same functions around them: from one on, up to the next run's.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct InlineRun {
+    /// Index of the first, in [`Table::SiteOffsets`].
+    pub site: u32,
+    /// Of [`Table::InlineFrames`]: the innermost inlined call that the sites are in; or [`NONE`]: they belong to the
+    /// function whose text they lie in.
+    pub frame: u32,
+}
+
+/// A call that was inlined: what a backtrace shows of it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct InlineFrame {
+    /// The function that was inlined, of [`Table::Functions`].
+    pub function: u32,
+    /// Offset in the WebAssembly binary of the call.
+    pub call_offset: u32,
+    /// The inlined call that this one is in, which comes before it; or [`NONE`]: it is in the function whose text it lies
+    /// in.
+    pub outer: u32,
 }
 
 /// A linear memory.

@@ -35,7 +35,7 @@ pub mod view;
 pub mod wit;
 
 /// Version of the artifact's layout in bytes. Raised when [`format`](mod@format) changes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.

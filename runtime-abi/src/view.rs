@@ -5,7 +5,7 @@
 //! every accessor is total: an index or range taken from a record is checked when it is followed, and a wrong
 //! one is an error that names the part. No function here panics, for any bytes.
 
-use crate::format::{HEADER_OFFSET, Header, MAGIC, NONE, Range, Span, TABLE_COUNT, Table};
+use crate::format::{HEADER_OFFSET, Header, InlineFrame, MAGIC, NONE, Range, Span, TABLE_COUNT, Table};
 use crate::types::{Arch, HeapType, RefType, ValType};
 use crate::{ABI_VERSION, FINGERPRINT, FORMAT_VERSION, limits};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -66,6 +66,17 @@ pub enum FormatError {
 /// Shorthand for [`FormatError::Damaged`].
 pub const fn damaged(part: &'static str, problem: &'static str) -> FormatError {
     FormatError::Damaged { part, problem }
+}
+
+/// An instruction that may trap, or a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its index in the tables of sites.
+    pub index: u32,
+    /// The trap code, or [`crate::trap::CALL_SITE`].
+    pub code: u8,
+    /// Offset in the WebAssembly binary of the operator that it belongs to, or [`NONE`].
+    pub wasm_offset: u32,
 }
 
 /// An artifact's bytes with a checked header and checked table bounds.
@@ -356,22 +367,35 @@ impl<'a> View<'a> {
     }
 
     /// The sites at exactly this code offset: a call may return to an instruction that can trap itself.
-    fn sites(&self, code_offset: u32) -> impl Iterator<Item = (u8, u32)> + 'a {
+    fn sites(&self, code_offset: u32) -> impl Iterator<Item = Site> + 'a {
         let (offsets, codes, wasm) = (self.site_offsets(), self.site_codes(), self.site_wasm_offsets());
         let first = offsets.partition_point(|&o| o < code_offset);
         (first..offsets.len())
             .take_while(move |&i| offsets[i] == code_offset)
-            .filter_map(move |i| Some((*codes.get(i)?, *wasm.get(i)?)))
+            .filter_map(move |i| Some(Site { index: i as u32, code: *codes.get(i)?, wasm_offset: *wasm.get(i)? }))
     }
 
-    /// The trap code byte and WebAssembly offset of the instruction at exactly this code offset, if it may trap.
-    pub fn trap_site(&self, code_offset: u32) -> Option<(u8, u32)> {
-        self.sites(code_offset).find(|&(code, _)| code != crate::trap::CALL_SITE)
+    /// The instruction at exactly this code offset, if it may trap.
+    pub fn trap_site(&self, code_offset: u32) -> Option<Site> {
+        self.sites(code_offset).find(|site| site.code != crate::trap::CALL_SITE)
     }
 
-    /// The WebAssembly offset of the call that returns to exactly this code offset.
-    pub fn call_site(&self, code_offset: u32) -> Option<u32> {
-        self.sites(code_offset).find(|&(code, _)| code == crate::trap::CALL_SITE).map(|(_, wasm)| wasm)
+    /// The call that returns to exactly this code offset.
+    pub fn call_site(&self, code_offset: u32) -> Option<Site> {
+        self.sites(code_offset).find(|site| site.code == crate::trap::CALL_SITE)
+    }
+
+    /// The inlined calls that a site is in, the innermost first. Ends at one that is damaged.
+    pub fn inlined(&self, site: u32) -> impl Iterator<Item = &'a InlineFrame> + use<'a> {
+        let (runs, frames) = (self.inline_runs(), self.inline_frames());
+        let run = runs.partition_point(|run| run.site <= site).checked_sub(1).and_then(|i| runs.get(i));
+        let mut next = run.map_or(NONE, |run| run.frame);
+        core::iter::from_fn(move || {
+            let frame = frames.get(next as usize)?;
+            // Those around one come before it, so this ends.
+            next = if frame.outer < next { frame.outer } else { NONE };
+            Some(frame)
+        })
     }
 
     /// The handlers of the call that returns to exactly this code offset.

@@ -6,6 +6,7 @@
 //!                          ├─► memories  which memories always have one length
 //!                          ├─► escapes   of which functions a reference can be made
 //!                          ├─► images    initial contents of memories and tables
+//!                          ├─► inlining  which functions may be inlined where they are called
 //!                          ├─► reach     which imports can be called, and how
 //!                          └─► loops     in which loops no other code runs
 //! ```
@@ -16,6 +17,7 @@
 mod escapes;
 mod globals;
 mod images;
+pub(crate) mod inlining;
 mod loops;
 mod memories;
 mod reach;
@@ -26,6 +28,7 @@ mod tables;
 mod tests;
 
 pub(crate) use images::Images;
+pub(crate) use inlining::{Inlining, Summary};
 pub(crate) use loops::SteadyLoop;
 pub(crate) use reach::Reach;
 pub(crate) use scan::{Uses, scan};
@@ -65,6 +68,10 @@ pub(crate) struct Facts {
     pub unrolling: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
+    /// Functions that can be called other than by name, ascending: those that escape, and elements of call tables.
+    pub reached: Vec<u32>,
+    /// What is inlined, if anything is.
+    pub inlining: Option<Inlining>,
     /// Distance of the poll page below the context, if loops and recursion poll for interruption.
     pub polls: Option<u32>,
     /// Initial contents.
@@ -106,7 +113,11 @@ impl Facts {
             items
         };
         let referenced = call_tables.iter().flatten().flatten().flatten().copied();
-        let thunks = referenced.chain(escapes.iter().copied()).filter(|&f| f < module.imported_functions).collect();
+        let reached = sorted(referenced.chain(escapes.iter().copied()).collect());
+        let thunks = reached.iter().copied().filter(|&f| f < module.imported_functions).collect();
+        // Without optimisation more code only takes longer.
+        let inlines = made(Optimisation::Inlining) && options.opt_level != OptLevel::None;
+        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, options.opt_level == OptLevel::Size));
         let counts = Counts {
             imported_functions: module.imported_functions,
             imported_memories: module.imported_memories,
@@ -129,7 +140,7 @@ impl Facts {
             table_lengths,
             memory_lengths,
             constants,
-            thunks: sorted(thunks),
+            thunks,
             entry_types: sorted(escapes.iter().map(|&f| canonical_of(f)).collect()),
             exit_types: sorted((0..module.imported_functions).map(canonical_of).collect()),
             images: Images::new(module, &call_tables, arch),
@@ -138,6 +149,8 @@ impl Facts {
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),
+            reached,
+            inlining,
             polls: options.interruptible.then_some(poll_distance(arch) as u32),
             canonical,
             call_tables,

@@ -232,3 +232,62 @@ fn no_more_globals_are_held_than_there_is_room_for_and_imported_ones_count_all_t
     assert_eq!(loops(&(wat.clone() + ")))")), [((0..1).chain(2..9).collect(), Some(38))]);
     assert_eq!(loops(&(wat + "(global.set 1 (i32.const 1)))))")), [((2..9).collect(), Some(40))]);
 }
+
+/// What is known of a function that may be inlined.
+fn summary(wat: &str, function: u32) -> Option<super::Summary> {
+    facts(wat, |facts| facts.inlining.as_ref().unwrap().summary(function).copied())
+}
+
+#[test]
+fn a_function_that_is_called_once_is_known_to_be() {
+    let once = |wat: &str| summary(wat, 0).unwrap().once;
+    assert!(once("(module (func $f) (func call $f))"));
+    assert!(!once("(module (func $f) (func call $f call $f))"), "twice in a row");
+    assert!(!once("(module (func $f) (func call $f) (func call $f))"));
+    assert!(!once("(module (func $f) (func call $f call 1 call $f))"));
+    assert!(!once("(module (func $f) (func return_call $f) (func call $f))"));
+    assert!(!once(r#"(module (func $f (export "f")) (func call $f))"#));
+    assert!(!once("(module (func $f) (func call $f) (table funcref (elem $f)))"));
+    assert!(!once("(module (func $f) (elem declare func $f) (func call $f ref.func $f drop))"));
+}
+
+#[test]
+fn what_needs_a_frame_of_its_own_or_is_large_is_not_inlined() {
+    assert!(
+        summary("(module (func (param i32 i64) (local f32) (local.set 2 (f32.const 1))))", 0).unwrap().written == 4
+    );
+    for body in [
+        "try_table end",
+        "return_call 0",
+        "loop loop loop loop loop end end end end end",
+        "global.get 0 i32.load drop global.get 0 i32.load drop",
+    ] {
+        let body = if body.contains("global") { body.repeat(40) } else { body.to_owned() };
+        let wat = format!("(module (memory 1) (global (mut i32) (i32.const 0)) (func {body}))");
+        assert_eq!(summary(&wat, 0), None, "{body}");
+    }
+    let locals = format!("(module (func {}))", "(local i32)".repeat(65));
+    assert_eq!(summary(&locals, 0), None);
+}
+
+#[test]
+fn a_function_that_never_comes_back_is_told_from_one_that_may() {
+    let diverges = |body: &str| summary(&format!("(module (tag $e) (func {body}))"), 0).unwrap().diverges;
+    for body in ["unreachable", "nop throw $e", "i32.const 1 drop unreachable"] {
+        assert!(diverges(body), "{body}");
+    }
+    for body in ["nop", "i32.const 0 if unreachable end", "i32.const 0 if return end unreachable", "unreachable nop"] {
+        assert!(!diverges(body), "{body}");
+    }
+}
+
+#[test]
+fn what_all_functions_may_take_in_is_bounded_by_what_there_is() {
+    let budget = |functions: usize| {
+        let wat = format!("(module {})", "(func)".repeat(functions));
+        // Bodies of two bytes: no locals, `end`.
+        facts(&wat, |facts| facts.inlining.as_ref().unwrap().budget(2))
+    };
+    assert_eq!(budget(10), 2 + 200);
+    assert_eq!(budget(1 << 15), 2 + 2 + 2);
+}

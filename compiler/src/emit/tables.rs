@@ -5,6 +5,7 @@ use crate::error::{CompileError, Result};
 use crate::link::Text;
 use crate::module::{ConstExpr, ConstOp as Op, ElementItems, Entity, SegmentKind};
 use crate::symbol::Symbol;
+use crate::translate::Inlined;
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::types::{Composite, ValType};
 use zerocopy::{Immutable, IntoBytes};
@@ -137,6 +138,7 @@ impl Tables {
 
     fn functions(&mut self, parts: &Parts<'_>, text: &Text) -> Result<()> {
         let mut lengths = vec![(NONE, 0); parts.module.functions.len()];
+        let mut run = NONE;
         for (place, unit) in text.places.iter().zip(parts.units) {
             let (kind, index) = match place.symbol {
                 Symbol::Function(i) => (TextKind::Function, i),
@@ -151,7 +153,20 @@ impl Tables {
                 lengths[i as usize] = (place.offset, place.len);
             }
             self.push(Table::TextMap, TextRecord { offset: place.offset, len: place.len, kind: kind as u32, index });
+            let frames = self.len(Table::InlineFrames) as u32;
+            let frame = |inlined: Option<u32>| inlined.map_or(NONE, |i| frames + i);
+            let calls = unit.inlined.iter().map(|&Inlined { function, call_offset, outer }| InlineFrame {
+                function,
+                call_offset,
+                outer: frame(outer),
+            });
+            self.extend(Table::InlineFrames, calls);
             for site in &unit.sites {
+                if frame(site.inlined) != run {
+                    run = frame(site.inlined);
+                    let site = self.len(Table::SiteOffsets) as u32;
+                    self.push(Table::InlineRuns, InlineRun { site, frame: run });
+                }
                 self.push(Table::SiteOffsets, place.offset + site.offset);
                 self.push(Table::SiteWasmOffsets, site.wasm_offset);
                 self.push(Table::SiteCodes, site.code);

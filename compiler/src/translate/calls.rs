@@ -57,6 +57,7 @@ impl Translator<'_, '_> {
 
     /// Pops the arguments and calls; the results are pushed.
     fn finish_call(&mut self, type_index: u32, callee: Callee) {
+        self.calls = true;
         let results = match callee {
             Callee::Own(function) => {
                 let callee = self.func_ref(function);
@@ -78,6 +79,7 @@ impl Translator<'_, '_> {
     /// A callee with results that no registers are left for gets the address that the caller was given for its own: their
     /// results are the same, as validated, but for which references they are.
     fn finish_tail_call(&mut self, type_index: u32, callee: Callee) {
+        self.calls = true;
         match callee {
             Callee::Own(function) => {
                 let callee = self.func_ref(function);
@@ -93,9 +95,13 @@ impl Translator<'_, '_> {
         self.reachable = false;
     }
 
-    pub(super) fn call(&mut self, function: u32) {
+    pub(super) fn call(&mut self, function: u32) -> wasmparser::Result<()> {
+        if let Some(summary) = self.is_to_be_inlined(function) {
+            return self.inline(function, &summary);
+        }
         let callee = self.named_callee(function);
         self.finish_call(self.env.module.functions[function as usize], callee);
+        Ok(())
     }
 
     pub(super) fn call_indirect(&mut self, type_index: u32, table: u32) {

@@ -22,7 +22,7 @@ pub(super) struct Frame {
     branch_values: usize,
     /// Where a branch to it goes.
     pub(super) target: Block,
-    /// What is behind its `end`; the function's: a block that returns.
+    /// What is behind its `end`; the function's: a block that returns, or what is behind the call that it is inlined for.
     exit: Block,
     /// Whether anything goes there.
     exit_reached: bool,
@@ -69,7 +69,7 @@ impl Translator<'_, '_> {
         let exit = self.block_with(results);
         self.frames.push(Frame {
             kind: Kind::Function,
-            height: 0,
+            height: self.stack.len(),
             branch_values: results.len(),
             target: exit,
             exit,
@@ -116,7 +116,7 @@ impl Translator<'_, '_> {
         let header = self.block_with(&params);
         let exit = self.block_with(&results);
         self.loops += 1;
-        self.promote_globals(self.builder.srcloc().bits());
+        self.promote_globals(self.offset);
         self.jump(header, params.len());
         self.enter_loop();
         let height = self.stack.len() - params.len();
@@ -183,6 +183,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn end(&mut self) {
         if self.reachable {
+            let innermost = self.frames.last().expect("validated: `end` ends a block");
+            if matches!(innermost.kind, Kind::Function) && self.frames.len() > 1 && !innermost.exit_reached {
+                // An inlined function that is left here only: its results are there already.
+                return self.frames.truncate(self.frames.len() - 1);
+            }
             self.leave();
         }
         let mut frame = self.frames.pop().expect("validated: `end` ends a block");
@@ -286,6 +291,10 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn return_(&mut self) {
+        let function = self.inliner.frame();
+        if function > 0 {
+            return self.br((self.frames.len() - 1 - function) as u32);
+        }
         let results = self.frames[0].branch_values;
         let values = self.pop_many(results);
         self.builder.ins().return_(&values);

@@ -40,7 +40,7 @@ impl Translator<'_, '_> {
     /// Called when the jump into a loop was just made.
     pub(super) fn enter_loop(&mut self) {
         let facts = self.env.facts;
-        if self.lengths.held.is_some() || facts.steady_loop(self.builder.srcloc().bits()).is_none() {
+        if self.lengths.held.is_some() || facts.steady_loop(self.offset).is_none() {
             return;
         }
         let block = self.builder.current_block();

@@ -19,6 +19,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     hash(artifact, header);
     types(&view);
     text(&view, wasm_len);
+    inlined(&view);
     functions(&view);
     frames(&view);
     names(&view);
@@ -90,11 +91,26 @@ fn text(view: &View<'_>, wasm_len: usize) {
         } else {
             assert_eq!(wasm_offset, NONE);
         }
+        let calls: Vec<&InlineFrame> = view.inlined(i as u32).collect();
+        assert!(calls.is_empty() || record.kind == TextKind::Function as u32, "{record:?} has nothing inlined");
+        for call in calls {
+            assert!((call.function as usize) < view.functions().len() && (call.call_offset as usize) < wasm_len);
+        }
         if i > 0 {
             // Where a call returns to an instruction that may trap, the call comes first.
             assert!((sites[i - 1], codes[i - 1] != CALL_SITE) < (sites[i], codes[i] != CALL_SITE));
         }
     }
+}
+
+/// What was inlined: runs of sites, each told apart from the one before, and calls behind those around them.
+fn inlined(view: &View<'_>) {
+    let (runs, frames) = (view.inline_runs(), view.inline_frames());
+    assert!(runs.is_sorted_by(|a, b| a.site < b.site && a.frame != b.frame));
+    assert!(runs.first().is_none_or(|run| run.frame != NONE));
+    assert!(runs.iter().all(|run| (run.site as usize) < view.site_offsets().len()));
+    assert!(runs.iter().all(|run| run.frame == NONE || (run.frame as usize) < frames.len()));
+    assert!(frames.iter().enumerate().all(|(i, frame)| frame.outer == NONE || (frame.outer as usize) < i));
 }
 
 /// The tag of what the loader may take the address of.
@@ -140,7 +156,10 @@ fn functions(view: &View<'_>) {
     let imported = view.header().counts.imported_functions as usize;
     for (i, function) in view.functions().iter().enumerate() {
         let ty = &view.types()[function.type_index as usize];
-        if i >= imported {
+        if i >= imported && function.text_offset == NONE {
+            // Nothing calls it.
+            assert_eq!((function.escape, function.text_len), (NONE, 0));
+        } else if i >= imported {
             let record = view.text_at(function.text_offset).unwrap();
             assert_eq!((record.kind, record.index), (TextKind::Function as u32, i as u32));
             assert_eq!((record.offset, record.len), (function.text_offset, function.text_len));
