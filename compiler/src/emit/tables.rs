@@ -152,7 +152,9 @@ impl Tables {
             }
             self.push(Table::TextMap, TextRecord { offset: place.offset, len: place.len, kind: kind as u32, index });
             for site in &unit.sites {
-                self.push(Table::SiteOffsets, place.offset + site.offset);
+                let offset = place.offset + site.offset;
+                self.site_page(offset / SITE_PAGE);
+                self.push(Table::SiteLow, (offset % SITE_PAGE) as u16);
                 self.push(Table::SiteWasmOffsets, site.wasm_offset);
                 self.push(Table::SiteCodes, site.code);
             }
@@ -174,6 +176,8 @@ impl Tables {
                 }
             }
         }
+        // What is behind the last page that has a site begins where the last one ends.
+        self.site_page(text.bytes.len() as u32 / SITE_PAGE + 1);
         for (i, (&type_index, (text_offset, text_len))) in parts.module.functions.iter().zip(lengths).enumerate() {
             let name = self.string(parts.module.name(i as u32));
             let escape = parts.facts.escape(i as u32).unwrap_or(NONE);
@@ -181,6 +185,13 @@ impl Tables {
         }
         self.extend(Table::Escapes, parts.facts.escapes.iter().copied());
         Ok(())
+    }
+
+    /// Says that the next site is the first of this page of text, and of those in front of it that nothing was said of.
+    fn site_page(&mut self, page: u32) {
+        while self.len(Table::SitePages) <= page as usize {
+            self.push(Table::SitePages, self.len(Table::SiteCodes) as u32);
+        }
     }
 
     fn memories_and_globals(&mut self, parts: &Parts<'_>) {
