@@ -6,6 +6,7 @@
 
 use crate::arch;
 use crate::error::Error;
+use crate::func::Target;
 use bailiwick_runtime_abi::limits::{HOST_STACK_RESERVE, MAX_NESTING};
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::cell::Cell;
@@ -60,7 +61,7 @@ pub(crate) struct Activation {
     outer_in_thread: *mut Activation,
     group: *const GroupRecord,
     thread: *const Thread,
-    /// Set by the signal handler: trap code byte (0: none), program counter, frame pointer.
+    /// Set by the signal handler.
     trap: Fault,
     /// How many entries from the host are further out.
     depth: u32,
@@ -102,8 +103,9 @@ const _: () = assert!(TrapCode::from_byte(NO_SITE).is_none() && NO_SITE != 0);
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Fault {
-    /// A trap code's byte; another one is a damaged record's; 0: nothing.
-    pub code: u8,
+    /// A trap code's byte; another one is a damaged record's; 0: nothing. As wide as the rest, so that nothing is left
+    /// between them.
+    pub code: usize,
     pub pc: usize,
     pub fp: usize,
 }
@@ -126,6 +128,8 @@ pub(crate) struct GroupRecord {
     /// The guest stack, and the guard below it.
     pub stack: Range<usize>,
     pub stack_guard: Range<usize>,
+    /// Why the last entry that did not return did not; taken by whoever entered.
+    pub left: Option<Left>,
 }
 
 /// One artifact's text, and how to look its trap sites up.
@@ -160,42 +164,68 @@ const _: () = {
 pub(crate) struct Thread {
     /// The innermost activation.
     current: Cell<*mut Activation>,
-    /// Lowest address of the thread's own stack that a host function may be entered at; 0: the thread is not prepared.
+    /// Lowest address of the thread's own stack that a host function may be entered at, or [`NOT_PREPARED`].
     stack_limit: Cell<usize>,
+    /// Whether it ends, and can't be prepared any more.
+    closed: Cell<bool>,
 }
 
 thread_local! {
-    static THREAD: Thread = const { Thread { current: Cell::new(std::ptr::null_mut()), stack_limit: Cell::new(0) } };
+    static THREAD: Thread = const {
+        Thread { current: Cell::new(std::ptr::null_mut()), stack_limit: Cell::new(NOT_PREPARED), closed: Cell::new(false) }
+    };
 }
 
+/// Higher than any stack pointer: no host function is entered at one above it.
+const NOT_PREPARED: usize = usize::MAX;
+
 impl Thread {
-    /// Installs the signal handler and the alternate stack, and finds the thread's own stack, on the first entry.
+    /// Installs the signal handler and the alternate stack, and finds the thread's own stack, if that was not done. Says
+    /// whether it was now.
     #[cold]
-    fn prepare(&self) -> Result<(), Error> {
+    fn prepare(&self) -> Result<bool, Error> {
+        if self.closed.get() || self.stack_limit.get() != NOT_PREPARED {
+            return Ok(false);
+        }
         crate::signals::prepare_thread()?;
         let here = 0u8;
         self.stack_limit.set(host_stack_low(&raw const here as usize) + HOST_STACK_RESERVE as usize);
-        Ok(())
+        Ok(true)
     }
 }
 
 /// From now on this thread can't enter guests: its alternate stack goes.
 pub(crate) fn close_thread() {
-    THREAD.with(|thread| thread.stack_limit.set(usize::MAX));
+    THREAD.with(|thread| {
+        thread.closed.set(true);
+        thread.stack_limit.set(NOT_PREPARED);
+    });
+}
+
+/// Makes this thread ready to enter guests, if it is not yet. Says whether it was not.
+#[cold]
+pub(crate) fn prepare_thread() -> Result<bool, Error> {
+    THREAD.with(Thread::prepare)
 }
 
 /// How an entry ended. Small, because it is looked at after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Entered {
     /// The guest returned.
-    Returned,
-    /// It did not: why was written down.
-    Left,
-    /// There was not even room for it.
-    NoRoom(TrapCode),
+    Returned = 0,
+    /// It did not: why is in [`GroupRecord::left`].
+    Left = 1,
+    /// There was not even room for it on the guest's stack.
+    NoGuestRoom,
+    /// Nor on the host's, if the thread was prepared at all.
+    NoHostRoom,
+    /// The group is to be interrupted.
+    Interrupted,
 }
 
 /// Why an entry did not return normally.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Left {
     /// A signal: an instruction trapped.
     Fault(Fault),
@@ -209,25 +239,17 @@ impl GroupRecord {
         self.code.iter().find(|c| c.text.contains(&pc))
     }
 
-    /// Makes this thread ready to enter guests: once, before the first time.
-    #[inline]
-    pub(crate) fn prepare_thread() -> Result<(), Error> {
-        if THREAD.with(|thread| thread.stack_limit.get()) == 0 { THREAD.with(Thread::prepare) } else { Ok(()) }
+    /// Whether the group is entered: its guests wait for the host, or run.
+    pub(crate) fn entered(&self) -> bool {
+        !self.current.load(Ordering::Relaxed).is_null()
     }
 
-    /// Calls `stub(context, code, values)` on this group's stack. `left`: filled in if the guest did not return.
+    /// Calls a function of the guest on this group's stack.
     ///
     /// # Safety
-    /// As for `arch::enter`; `this` is valid, no reference into the group is live, and the thread was prepared.
+    /// As for `arch::enter`; `this` is valid, and no reference into the group is live.
     #[inline]
-    pub(crate) unsafe fn enter(
-        this: *mut GroupRecord,
-        stub: usize,
-        context: *mut u8,
-        code: usize,
-        values: *mut u8,
-        left: &mut Option<Left>,
-    ) -> Entered {
+    pub(crate) unsafe fn enter(this: *mut GroupRecord, target: &Target, values: *mut u8) -> Entered {
         let thread = THREAD.with(std::ptr::from_ref);
         // SAFETY: it lives as long as this thread.
         let thread = unsafe { &*thread };
@@ -240,14 +262,6 @@ impl GroupRecord {
         let outer_in_thread = thread.current.get();
         // SAFETY: as above, for the thread's chain.
         let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
-        let here = 0u8;
-        if depth >= MAX_NESTING || (&raw const here as usize) < thread.stack_limit.get() {
-            return Entered::NoRoom(TrapCode::HostStackExhausted);
-        }
-        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
-        if guest_sp < stack_low + 4096 {
-            return Entered::NoRoom(TrapCode::StackOverflow);
-        }
         let mut activation = Activation {
             host_sp: 0,
             exit_sp: guest_sp,
@@ -263,19 +277,32 @@ impl GroupRecord {
             depth,
         };
         let current: *mut Activation = &raw mut activation;
+        if depth >= MAX_NESTING || (current as usize) < thread.stack_limit.get() {
+            return Entered::NoHostRoom;
+        }
+        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
+        if guest_sp < stack_low + 4096 {
+            return Entered::NoGuestRoom;
+        }
         // SAFETY: `this` is valid; only this thread uses it.
         unsafe { (*this).current.store(current, Ordering::Relaxed) };
         thread.current.set(current);
         // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
-        let trapped = unsafe { arch::enter(current, stub, context, code, values, guest_sp) };
-        thread.current.set(outer_in_thread);
-        // SAFETY: as above.
-        unsafe { (*this).current.store(outer, Ordering::Relaxed) };
-        if trapped == 0 {
-            return Entered::Returned;
+        let trapped = unsafe { arch::enter(current, target, values, guest_sp) };
+        // What was there before is read from where it was written, so that it need not be kept meanwhile; and what the
+        // signal handler and assembly wrote is seen.
+        // SAFETY: the activation is in this frame, the thread is this one, the group is valid.
+        unsafe {
+            let thread = std::ptr::read_volatile(&raw const (*current).thread);
+            let group = std::ptr::read_volatile(&raw const (*current).group).cast_mut();
+            (*thread).current.set(std::ptr::read_volatile(&raw const (*current).outer_in_thread));
+            let outer = std::ptr::read_volatile(&raw const (*current).outer_in_group);
+            (*group).current.store(outer, Ordering::Relaxed);
+            if trapped == 0 {
+                return Entered::Returned;
+            }
+            (*group).left = Some(std::ptr::read_volatile(current).left());
         }
-        // SAFETY: as above. The volatile read sees what the signal handler and assembly wrote.
-        *left = Some(unsafe { std::ptr::read_volatile(current) }.left());
         Entered::Left
     }
 
@@ -332,12 +359,23 @@ pub(crate) struct Landing {
     pub code: usize,
 }
 
-/// What a signal's program counter and address mean for the thread it arrived on: where to resume, if the fault is
+/// What a signal says of an instruction that faulted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cause {
+    /// It accessed what it may not, at this address.
+    Access(usize),
+    /// It is not permitted, or accessed what is no address: the kernel knows no more.
+    Protection,
+    /// It is invalid, or its operands are.
+    Instruction,
+}
+
+/// What a signal's program counter and cause mean for the thread it arrived on: where to resume, if the fault is
 /// the guest's. Async-signal-safe: no lock, no allocation.
 ///
 /// # Safety
 /// Called from a signal handler on the thread that faulted.
-pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<Landing> {
+pub(crate) unsafe fn guest_fault(registers: arch::Registers, cause: Cause) -> Option<Landing> {
     let current = THREAD.with(|thread| thread.current.get());
     if current.is_null() {
         return None;
@@ -350,16 +388,18 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
     let recorded = site.map_or(NO_SITE, |site| site.code);
     // The address decides whose the fault is, and the table of sites only what it is called: a damaged table must not
     // end the process.
-    let trap = match address {
+    let trap = match cause {
         // Any push or call may hit the guard of the stack, with or without a record.
-        Some(address) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
-        Some(address) if group.polls.iter().any(|p| p.contains(&address)) => TrapCode::Interrupt as u8,
+        Cause::Access(address) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
+        Cause::Access(address) if group.polls.iter().any(|p| p.contains(&address)) => TrapCode::Interrupt as u8,
         // A memory fault is the guest's only within a memory of the group that the thread is in.
-        Some(address) if group.memories.iter().any(|m| m.contains(&address)) => recorded,
-        Some(_) => return None,
+        Cause::Access(address) if group.memories.iter().any(|m| m.contains(&address)) => recorded,
+        Cause::Access(_) => return None,
+        // SAFETY: the program counter lies in text, which is readable.
+        Cause::Protection if !unsafe { arch::is_trap(registers.pc) } => return None,
         // An instruction that is made to trap.
-        None => recorded,
+        Cause::Protection | Cause::Instruction => recorded,
     };
-    activation.trap = Fault { code: trap, pc: registers.pc, fp: registers.fp };
+    activation.trap = Fault { code: trap.into(), pc: registers.pc, fp: registers.fp };
     Some(Landing { activation: current, sp: activation.leave_sp, code: activation.leave })
 }

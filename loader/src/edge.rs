@@ -195,7 +195,8 @@ impl EdgeRecord {
         if (stack.len() as u64) < 4 * STACK_RESERVE {
             return None;
         }
-        let mut header = ContextHeader::new(inner, crate::builtins::exit_routine());
+        // Adapters leave their group by the routines alone.
+        let mut header = ContextHeader::new(inner, 0);
         header.builtins = (&raw const ROUTINES).cast();
         let interrupts = [Arc::clone(&inner.interrupt), Arc::clone(&host.callee_interrupt().interrupt)];
         let [caller_gate, callee_gate] = host.gates().map(std::ptr::from_ref);

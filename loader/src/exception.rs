@@ -82,8 +82,6 @@ pub(crate) struct Exceptions {
     collect_at: (usize, u64),
     /// What host functions that are being called were given: theirs until they return.
     given: Vec<u64>,
-    /// How many host functions are being called.
-    calls: u32,
     /// Where compiled code goes on: read by assembly right after it was written.
     pub resume: Resume,
 }
@@ -97,7 +95,6 @@ impl Default for Exceptions {
             bytes: 0,
             collect_at: COLLECT_AT_LEAST,
             given: Vec::new(),
-            calls: 0,
             resume: Resume::default(),
         }
     }
@@ -126,7 +123,7 @@ impl Exceptions {
 
     /// Whether there never was one.
     pub fn is_unused(&self) -> bool {
-        self.slots.is_empty() && self.calls == 0
+        self.slots.is_empty()
     }
 
     /// The exception behind a handle, if it was not collected.
@@ -169,15 +166,14 @@ impl Exceptions {
         self.collect_at = (live, (self.bytes * 2).max(COLLECT_AT_LEAST.1));
     }
 
-    /// To be called before a host function is; what it gives goes to [`Exceptions::leave`].
-    pub fn enter(&mut self) -> usize {
-        self.calls += 1;
+    /// How much host functions were given: what one is given while it is called is behind that.
+    #[inline]
+    pub fn given(&self) -> usize {
         self.given.len()
     }
 
-    /// What was given to a host function is not its own any more.
+    /// What a host function was given behind `mark` is not its own any more.
     pub fn leave(&mut self, mark: usize) {
-        self.calls -= 1;
         while self.given.len() > mark {
             let handle = self.given.pop().unwrap_or_default();
             if let Some(stored) = self.get(handle) {
@@ -186,9 +182,9 @@ impl Exceptions {
         }
     }
 
-    /// The host is given a reference: it holds it until its function returns, or until it gives it back.
-    fn pin(&mut self, handle: u64) {
-        let within = self.calls > 0;
+    /// The host is given a reference: it holds it until its function returns, if it is `within` one, or until it gives it
+    /// back.
+    fn pin(&mut self, handle: u64, within: bool) {
         if let Some(stored) = self.get(handle)
             && !std::mem::replace(&mut stored.pinned, true)
             && within
@@ -323,7 +319,7 @@ impl Inner {
             return Error::Released;
         };
         let (tag, values) = (stored.tag, stored.values.to_vec());
-        self.exceptions.pin(exception.handle);
+        self.pin(exception.handle);
         let ty = match self.tags.get(tag as usize).map(|data| self.types.function(data.type_id).cloned()) {
             Some(Ok(ty)) => ty,
             _ => FuncType::new([], []),
@@ -333,12 +329,18 @@ impl Inner {
         Error::Exception(Box::new(Exception { exception, tag, ty, values, backtrace }))
     }
 
+    /// The host is given a reference. It is within a host function of this group if the group is entered while it runs.
+    fn pin(&mut self, handle: u64) {
+        let within = self.record.entered();
+        self.exceptions.pin(handle, within);
+    }
+
     /// The host holds an exception again that an error carries.
     pub(crate) fn hold(&mut self, error: &Error) {
         if let Error::Exception(exception) = error
             && exception.exception.group == self.id
         {
-            self.exceptions.pin(exception.exception.handle);
+            self.pin(exception.exception.handle);
         }
     }
 
@@ -346,7 +348,7 @@ impl Inner {
     pub(crate) fn given(&mut self, ty: crate::value::ValType, raw: RawValue) -> Val {
         let value = Val::from_raw(ty, raw, self.id);
         if let Val::ExnRef(Some(exception)) = value {
-            self.exceptions.pin(exception.handle);
+            self.pin(exception.handle);
         }
         value
     }
@@ -394,7 +396,7 @@ impl ExnRef {
             raw.push(inner.lower(param, value)?.ok_or_else(mismatch)?);
         }
         let handle = inner.add_exception(tag.index, raw.into())?;
-        inner.exceptions.pin(handle);
+        inner.pin(handle);
         Ok(ExnRef { group: inner.id, handle })
     }
 

@@ -80,6 +80,7 @@ impl Interrupt {
     }
 
     /// Whether somebody wants the guest to end.
+    #[inline]
     pub(crate) fn requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }

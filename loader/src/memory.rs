@@ -151,6 +151,7 @@ impl MemoryData {
     ///
     /// # Errors
     /// [`Error::SharedMemory`], because others may run on those of a shared one.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&mut [u8], Error> {
         if self.shared.is_some() {
             return Err(Error::SharedMemory);

@@ -195,6 +195,9 @@ impl Header {
     }
 }
 
+/// Bytes of text whose sites lie together: as many as 16 bits can tell apart.
+pub const SITE_PAGE: u32 = 1 << 16;
+
 /// [`Header::flags`]: loop headers and function entries poll for interruption.
 pub const FLAG_POLLS: u32 = 1;
 
@@ -242,9 +245,12 @@ tables! {
     Functions: FunctionRecord, functions;
     /// What lies where in `.text`, sorted by offset.
     TextMap: TextRecord, text_map;
-    /// Code offsets, ascending, at which a trap may happen (the instruction) or to which a call returns; one
-    /// offset may be both and then stands twice.
-    SiteOffsets: u32, site_offsets;
+    /// For each [`SITE_PAGE`] of text, and for what would follow the last: the index of its first site. Sites are code
+    /// offsets, ascending, at which a trap may happen (the instruction) or to which a call returns; one offset may be both
+    /// and then stands twice.
+    SitePages: u32, site_pages;
+    /// For each site: its code offset within its page.
+    SiteLow: u16, site_low;
     /// For each site: offset in the WebAssembly binary of the operator it belongs to.
     SiteWasmOffsets: u32, site_wasm_offsets;
     /// For each site: the trap code, or [`crate::trap::CALL_SITE`].
@@ -454,7 +460,7 @@ pub struct TextRecord {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct InlineRun {
-    /// Index of the first, in [`Table::SiteOffsets`].
+    /// Index of the first, in [`Table::SiteLow`].
     pub site: u32,
     /// Of [`Table::InlineFrames`]: the innermost inlined call that the sites are in; or [`NONE`]: they belong to the
     /// function whose text they lie in.

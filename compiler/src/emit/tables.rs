@@ -164,10 +164,12 @@ impl Tables {
             for site in &unit.sites {
                 if frame(site.inlined) != run {
                     run = frame(site.inlined);
-                    let site = self.len(Table::SiteOffsets) as u32;
+                    let site = self.len(Table::SiteLow) as u32;
                     self.push(Table::InlineRuns, InlineRun { site, frame: run });
                 }
-                self.push(Table::SiteOffsets, place.offset + site.offset);
+                let offset = place.offset + site.offset;
+                self.site_page(offset / SITE_PAGE);
+                self.push(Table::SiteLow, (offset % SITE_PAGE) as u16);
                 self.push(Table::SiteWasmOffsets, site.wasm_offset);
                 self.push(Table::SiteCodes, site.code);
             }
@@ -189,6 +191,8 @@ impl Tables {
                 }
             }
         }
+        // What is behind the last page that has a site begins where the last one ends.
+        self.site_page(text.bytes.len() as u32 / SITE_PAGE + 1);
         for (i, (&type_index, (text_offset, text_len))) in parts.module.functions.iter().zip(lengths).enumerate() {
             let name = self.string(parts.module.name(i as u32));
             let escape = parts.facts.escape(i as u32).unwrap_or(NONE);
@@ -196,6 +200,13 @@ impl Tables {
         }
         self.extend(Table::Escapes, parts.facts.escapes.iter().copied());
         Ok(())
+    }
+
+    /// Says that the next site is the first of this page of text, and of those in front of it that nothing was said of.
+    fn site_page(&mut self, page: u32) {
+        while self.len(Table::SitePages) <= page as usize {
+            self.push(Table::SitePages, self.len(Table::SiteCodes) as u32);
+        }
     }
 
     fn memories_and_globals(&mut self, parts: &Parts<'_>) {

@@ -79,13 +79,11 @@ fn text(view: &View<'_>, wasm_len: usize) {
     let denied = view.text_at(view.header().denied_stub).unwrap();
     assert_eq!((denied.offset, denied.kind), (view.header().denied_stub, TextKind::Denied as u32));
 
-    let sites = view.site_offsets();
-    let codes = view.site_codes();
-    for i in 0..sites.len() {
-        let record =
-            view.text_at(sites[i].saturating_sub(u32::from(codes[i] == CALL_SITE))).expect("a site is in text");
-        assert!(codes[i] == CALL_SITE || TrapCode::from_byte(codes[i]).is_some());
-        let wasm_offset = view.site_wasm_offsets()[i];
+    let sites: Vec<(u32, u8, u32)> = view.all_sites().collect();
+    assert_eq!(sites.len(), view.site_codes().len(), "every site is in a page");
+    for (i, &(offset, code, wasm_offset)) in sites.iter().enumerate() {
+        let record = view.text_at(offset.saturating_sub(u32::from(code == CALL_SITE))).expect("a site is in text");
+        assert!(code == CALL_SITE || TrapCode::from_byte(code).is_some());
         if record.kind == TextKind::Function as u32 {
             assert!((wasm_offset as usize) < wasm_len, "a site of {record:?} without its operator");
         } else {
@@ -98,8 +96,15 @@ fn text(view: &View<'_>, wasm_len: usize) {
         }
         if i > 0 {
             // Where a call returns to an instruction that may trap, the call comes first.
-            assert!((sites[i - 1], codes[i - 1] != CALL_SITE) < (sites[i], codes[i] != CALL_SITE));
+            let before = sites[i - 1];
+            assert!((before.0, before.1 != CALL_SITE) < (offset, code != CALL_SITE));
         }
+        let found = if code == CALL_SITE {
+            view.call_site(offset)
+        } else {
+            view.trap_site(offset).filter(|site| site.0 == code).map(|site| site.1)
+        };
+        assert_eq!(found, Some(wasm_offset), "a look-up finds what there is");
     }
 }
 
@@ -108,7 +113,7 @@ fn inlined(view: &View<'_>) {
     let (runs, frames) = (view.inline_runs(), view.inline_frames());
     assert!(runs.is_sorted_by(|a, b| a.site < b.site && a.frame != b.frame));
     assert!(runs.first().is_none_or(|run| run.frame != NONE));
-    assert!(runs.iter().all(|run| (run.site as usize) < view.site_offsets().len()));
+    assert!(runs.iter().all(|run| (run.site as usize) < view.site_low().len()));
     assert!(runs.iter().all(|run| run.frame == NONE || (run.frame as usize) < frames.len()));
     assert!(frames.iter().enumerate().all(|(i, frame)| frame.outer == NONE || (frame.outer as usize) < i));
 }

@@ -4,22 +4,22 @@ use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
 use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
+use crate::func::Target;
+use crate::host::HOST_ENTRY;
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
-use std::arch::naked_asm;
+use std::arch::{is_aarch64_feature_detected, naked_asm};
 
-/// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
+/// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
 /// [`leave_trapped`].
 ///
 /// # Safety
-/// `activation` is current for this thread and its group; `stub` is an entry stub, and `code`, `context` and
-/// `values` are what it takes; `guest_sp` is aligned to 16 with accessible stack below it.
+/// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
+/// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter(
     activation: *mut Activation,
-    stub: usize,
-    context: *mut u8,
-    code: usize,
+    target: *const Target,
     values: *mut u8,
     guest_sp: usize,
 ) -> u32 {
@@ -59,24 +59,30 @@ pub(crate) unsafe extern "C" fn enter(
         "mov x9, sp",
         "str x9, [x0, #{host_sp}]",
         "str x9, [x0, #{leave_sp}]",
-        "mov sp, x5",
-        "mov x9, x1",
-        "mov x0, x2",
-        "mov x1, x3",
-        "mov x2, x4",
+        "mov sp, x3",
+        "ldr x9, [x1, #{target_stub}]",
+        "ldr x0, [x1, #{target_context}]",
+        "ldr x1, [x1, #{target_code}]",
         "blr x9",
-        // The stub kept x29, as a C function must.
-        "mov sp, x29",
+        // The stub kept x29, as a C function must, and all that was saved besides.
+        "ldr x9, [x29, #160]",
+        "cbz x9, 3f",
+        "msr fpcr, x9",
+        "3:",
         "mov w0, #0",
-        "b {restore}",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #176",
+        "ret",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
-        restore = sym restore,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
     )
 }
 
-/// The end of [`enter`]: restores what it saved, from the stack pointer that it had then.
+/// The end of [`enter`] when it is left: restores what it saved, from the stack pointer that it had then.
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
@@ -158,7 +164,7 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         "str x13, [x9, #{thread}]",
         "str x10, [x9, #{outer_in_thread}]",
         "str x11, [x9, #{leave_sp}]",
-        "strb wzr, [x9, #{trap_code}]",
+        "str xzr, [x9, #{trap_code}]",
         // It is current for the group and for the thread.
         "add x14, x0, x1",
         "ldr x15, [x14, #{target_group}]",
@@ -305,6 +311,12 @@ pub(crate) unsafe extern "C" fn exit_common() {
     )
 }
 
+/// What an exit stub calls, with a host function's context in x0: [`exit_common`] to the function that the context names.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn exit_host() {
+    naked_asm!("ldr x16, [x0, #{entry}]", "b {common}", entry = const HOST_ENTRY, common = sym exit_common)
+}
+
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
 macro_rules! builtin {
     ($name:ident => $target:path) => {
@@ -327,6 +339,14 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: context.uc_mcontext.pc as usize, fp: context.uc_mcontext.regs[29] as usize }
 }
 
+/// Whether an instruction that is not permitted is one that is made to trap: those are invalid here (`udf`), and say so.
+///
+/// # Safety
+/// `pc` is an address of text.
+pub(crate) unsafe fn is_trap(_pc: usize) -> bool {
+    false
+}
+
 /// When the handler returns, execution goes on where the activation is left for.
 pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     context.uc_mcontext.pc = landing.code as u64;
@@ -335,4 +355,17 @@ pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     // PSTATE.BTYPE: a fault on the first instruction behind an indirect branch would have a guarded host page expect a
     // landing pad.
     context.uc_mcontext.pstate &= !0xc00;
+}
+
+/// Whether the processor and its operating system support a feature, by its bit in
+/// [`FEATURES`](bailiwick_runtime_abi::types::FEATURES). The kernel has told the process all of them when it began.
+pub(crate) fn has_feature(bit: u64) -> bool {
+    match bit.trailing_zeros() {
+        32 => is_aarch64_feature_detected!("lse"),
+        33 => is_aarch64_feature_detected!("paca"),
+        34 => is_aarch64_feature_detected!("fp16"),
+        35 => is_aarch64_feature_detected!("dotprod"),
+        36 => is_aarch64_feature_detected!("i8mm"),
+        _ => false,
+    }
 }

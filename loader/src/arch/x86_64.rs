@@ -4,22 +4,25 @@ use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
 use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
+use crate::func::Target;
+use crate::host::HOST_ENTRY;
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
+use bailiwick_runtime_abi::trap::X86_64_TRAP;
 use std::arch::naked_asm;
+use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv, CpuidResult};
+use std::sync::OnceLock;
 
-/// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
+/// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
 /// [`leave_trapped`].
 ///
 /// # Safety
-/// `activation` is current for this thread and its group; `stub` is an entry stub, and `code`, `context` and
-/// `values` are what it takes; `guest_sp` is aligned to 16 with accessible stack below it.
+/// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
+/// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter(
     activation: *mut Activation,
-    stub: usize,
-    context: *mut u8,
-    code: usize,
+    target: *const Target,
     values: *mut u8,
     guest_sp: usize,
 ) -> u32 {
@@ -44,33 +47,51 @@ pub(crate) unsafe extern "C" fn enter(
         // exception or flushes denormals must not change what a guest computes.
         "sub rsp, 8",
         "stmxcsr [rsp]",
-        "mov dword ptr [rsp + 4], 0x1f80",
         "mov eax, [rsp]",
         "and eax, 0xffc0",
         "cmp eax, 0x1f80",
-        "je 2f",
-        "ldmxcsr [rsp + 4]",
+        "jne 3f",
         "2:",
         "mov [rdi + {host_sp}], rsp",
         "mov [rdi + {leave_sp}], rsp",
-        "mov rsp, r9",
-        "mov rax, rsi",
-        "mov rdi, rdx",
-        "mov rsi, rcx",
-        "mov rdx, r8",
+        "mov rsp, rcx",
+        "mov rax, [rsi + {target_stub}]",
+        "mov rdi, [rsi + {target_context}]",
+        "mov rsi, [rsi + {target_code}]",
         "call rax",
-        // The stub kept rbp, as a C function must.
-        "lea rsp, [rbp - 48]",
+        // The stub kept rbp, as a C function must, and all that was saved besides.
+        "mov ecx, [rbp - 48]",
+        "and ecx, 0xffc0",
+        "cmp ecx, 0x1f80",
+        "jne 4f",
         "xor eax, eax",
-        "jmp {restore}",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_remember_state",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_restore_state",
+        "3:",
+        "mov dword ptr [rsp + 4], 0x1f80",
+        "ldmxcsr [rsp + 4]",
+        "jmp 2b",
+        "4:",
+        "ldmxcsr [rbp - 48]",
+        "xor eax, eax",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
-        restore = sym restore,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
     )
 }
 
-/// The end of [`enter`]: restores what it saved, from the stack pointer that it had then.
+/// The end of [`enter`] when it is left: restores what it saved, from the stack pointer that it had then.
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
@@ -142,7 +163,7 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         "mov [rax + {thread}], r11",
         "mov [rax + {outer_in_thread}], r9",
         "mov [rax + {leave_sp}], rsp",
-        "mov byte ptr [rax + {trap_code}], 0",
+        "mov qword ptr [rax + {trap_code}], 0",
         // It is current for the group and for the thread.
         "mov rcx, [rdi + rsi + {target_group}]",
         "mov r10, [rcx]",
@@ -232,18 +253,17 @@ pub(crate) unsafe extern "C" fn exit_common() {
         ".cfi_startproc",
         "mov rax, [rdi + {group}]",
         "mov rax, [rax]", // the group's current activation
-        "mov r11, rsp",
-        "mov [rax + {exit_sp}], r11",
+        "mov r11, [rsp]", // return address into compiled code
+        "mov [rax + {exit_sp}], rsp",
         "mov [rax + {exit_fp}], rbp",
+        "mov [rax + {exit_pc}], r11",
         "mov rsp, [rax + {host_sp}]",
-        "push qword ptr [r11]", // return address into compiled code
-        "pop qword ptr [rax + {exit_pc}]",
-        "push qword ptr [r11]",
+        "push r11",
         "push rbp",
         "mov rbp, rsp",
         ".cfi_def_cfa rbp, 16",
         ".cfi_offset rbp, -16",
-        "push r11",
+        "push qword ptr [rax + {exit_sp}]",
         "push rdi",
         "call r10",
         "test edx, edx",
@@ -284,6 +304,12 @@ pub(crate) unsafe extern "C" fn exit_common() {
     )
 }
 
+/// What an exit stub calls, with a host function's context in rdi: [`exit_common`] to the function that the context names.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn exit_host() {
+    naked_asm!("mov r10, [rdi + {entry}]", "jmp {common}", entry = const HOST_ENTRY, common = sym exit_common)
+}
+
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
 macro_rules! builtin {
     ($name:ident => $target:path) => {
@@ -306,6 +332,16 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: registers[libc::REG_RIP as usize] as usize, fp: registers[libc::REG_RBP as usize] as usize }
 }
 
+/// Whether an instruction that is not permitted is one that is made to trap, and no access to memory: those have an address
+/// of the group, or are not the guest's.
+///
+/// # Safety
+/// `pc` is an address of text.
+pub(crate) unsafe fn is_trap(pc: usize) -> bool {
+    // SAFETY: the caller's promise; the instruction is one byte.
+    unsafe { *(pc as *const u8) == X86_64_TRAP[0] }
+}
+
 /// When the handler returns, execution goes on where the activation is left for.
 pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     let registers = &mut context.uc_mcontext.gregs;
@@ -314,4 +350,69 @@ pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     registers[libc::REG_RAX as usize] = landing.activation as i64;
     // The direction flag is clear at every function boundary (psABI 3.2.1); guests can't set it, but be sure.
     registers[libc::REG_EFL as usize] &= !0x400;
+}
+
+/// Whether the processor and its operating system support a feature, by its bit in
+/// [`FEATURES`](bailiwick_runtime_abi::types::FEATURES) (Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E).
+///
+/// The standard library would ask everything that there is to be asked at once, and each question takes ten microseconds
+/// where a hypervisor answers it: as long as mapping an artifact.
+pub(crate) fn has_feature(bit: u64) -> bool {
+    let has = |register: u32, number: u32| register >> number & 1 == 1;
+    // The vector registers are there if the operating system saves them: AVX's, or AVX-512's too.
+    let saves = |wanted: u64| {
+        let ecx = leaf_1().ecx;
+        // SAFETY: OSXSAVE says that the instruction is there.
+        has(ecx, 27) && unsafe { saved_state() } & wanted == wanted
+    };
+    let (avx, avx512) = (|| saves(0x06) && has(leaf_1().ecx, 28), || saves(0xe6));
+    match bit.trailing_zeros() {
+        0 => has(leaf_1().ecx, 0),
+        1 => has(leaf_1().ecx, 9),
+        2 => has(leaf_1().ecx, 19),
+        3 => has(leaf_1().ecx, 20),
+        4 => has(leaf_1().ecx, 23),
+        5 => has(leaf_1().ecx, 13),
+        6 => avx(),
+        7 => avx() && has(leaf_7().ebx, 5),
+        8 => avx() && has(leaf_1().ecx, 12),
+        9 => has(leaf_7().ebx, 3),
+        10 => has(leaf_7().ebx, 8),
+        11 => has(extended_leaf_1().ecx, 5),
+        12 => avx512() && has(leaf_7().ebx, 16),
+        13 => avx512() && has(leaf_7().ebx, 17),
+        14 => avx512() && has(leaf_7().ebx, 31),
+        15 => avx512() && has(leaf_7().ecx, 12),
+        16 => avx512() && has(leaf_7().ecx, 1),
+        _ => false,
+    }
+}
+
+/// XCR0.
+///
+/// # Safety
+/// The processor has XSAVE, and the operating system has switched it on.
+#[target_feature(enable = "xsave")]
+unsafe fn saved_state() -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { _xgetbv(0) }
+}
+
+fn leaf_1() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    *LEAF.get_or_init(|| __cpuid(1))
+}
+
+fn leaf_7() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    // A processor with XSAVE has leaf 13.
+    let there = || leaf_1().ecx >> 26 & 1 == 1 || __cpuid(0).eax >= 7;
+    let none = CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+    *LEAF.get_or_init(|| if there() { __cpuid_count(7, 0) } else { none })
+}
+
+/// Every processor with 64 bits has it: that is where it says so.
+fn extended_leaf_1() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    *LEAF.get_or_init(|| __cpuid(0x8000_0001))
 }
