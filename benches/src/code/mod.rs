@@ -33,7 +33,7 @@ pub struct Once {
 }
 
 /// Nanoseconds that processors have spent on this thread.
-fn processor_ns() -> f64 {
+pub fn processor_ns() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

@@ -39,11 +39,14 @@ impl Stack {
             _ => None,
         };
         self.frame += grown.and_then(number).unwrap_or(0);
-        // The registers that a frame keeps for the caller have no such mark on x86_64, and other operations on aarch64.
+        // The registers that a frame keeps for the caller have no such mark on x86_64; on aarch64 they are pushed and
+        // popped.
         let last = operands.rsplit(", ").next().unwrap_or_default();
         match operation {
             "stp" | "ldp" => {}
-            "ldr" | "ldur" | "ldrb" | "ldrh" | "ldrsw" if operands.contains("[sp") => self.loads += 1,
+            "ldr" | "ldur" | "ldrb" | "ldrh" | "ldrsw" if operands.contains("[sp") && !operands.contains("[sp],") => {
+                self.loads += 1
+            }
             "str" | "stur" | "strb" | "strh" if operands.contains("[sp") && !operands.ends_with('!') => {
                 self.stores += 1
             }
@@ -59,5 +62,24 @@ fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames and spills are told from saved registers, on both architectures.
+    #[test]
+    fn a_listing_is_counted() {
+        let listing = ";; f\n  pushq %rbp\n  subq $0x30, %rsp\n  movq %rbx, 0x20(%rsp)\n  movq %rdi, <offset:1>+8(%rsp)\n  \
+                       addq <offset:1>+8(%rsp), %rax\n  movq <offset:1>+(%rsp), %rcx\n  leaq <offset:1>+(%rsp), %rdx\n\n\
+                       ;; g h\n  stp x19, x20, [sp, #-16]!\n  str x27, [sp, #-16]!\n  sub sp, sp, #32\n  \
+                       str x0, [sp, #8]\n  ldr x1, [sp]\n  ldr x27, [sp], #16\n  ldr x2, [x3]\n";
+        let counted = stacks(listing);
+        let of = |name: &str| counted.get(name).map(|stack| (stack.frame, stack.stores, stack.loads));
+        assert_eq!(of("f"), Some((0x30, 1, 2)));
+        assert_eq!(of("g h"), Some((32, 1, 1)));
+        assert_eq!(of("h"), None);
     }
 }

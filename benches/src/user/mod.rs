@@ -9,7 +9,7 @@
 //! | `sampler/` | which function a guest's time goes to |
 //! | `table.rs` | what came out, for people and for programs |
 //!
-//! Runs of all variants take turns. A variant whose output is not the first one's is named, and has no time.
+//! Runs of all variants take turns; time is the processor's. A variant whose output is not the first one's is named, and has no time.
 
 mod guest;
 mod listing;
@@ -44,6 +44,9 @@ pub struct Bench {
     /// Call this export, without parameters, instead of _start
     #[arg(long, value_name = "EXPORT", default_value = "_start")]
     invoke: String,
+    /// Call this export before each run, without counting it
+    #[arg(long, value_name = "EXPORT")]
+    setup: Option<String>,
     /// An argument of the program; may be said several times
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -158,7 +161,12 @@ impl Bench {
 
     /// Runs all variants in turns: first for their time, then once more with a look at where they are.
     fn run(&self, measured: &mut [Measured]) -> Result<(), String> {
-        let guest = Guest::new(&self.invoke, &self.arguments, self.stdin.as_deref(), &self.dir_ro)?;
+        let guest = Guest::new(
+            [self.setup.as_deref(), Some(&self.invoke)],
+            &self.arguments,
+            self.stdin.as_deref(),
+            &self.dir_ro,
+        )?;
         let mut times: Vec<Result<Vec<f64>, String>> =
             measured.iter().map(|one| one.compiled.as_ref().map(|_| Vec::new()).map_err(Clone::clone)).collect();
         let mut expected: Option<guest::Said> = None;
