@@ -145,7 +145,7 @@ fn perform(arguments: &Arguments) -> Result<(), String> {
 
 fn measure(arguments: &Arguments) -> Result<(), String> {
     let effort = Effort {
-        rounds: if arguments.quick { arguments.rounds.min(5) } else { arguments.rounds },
+        rounds: if arguments.quick { arguments.rounds.min(3) } else { arguments.rounds },
         quick: arguments.quick,
         run: code::Settings {
             only: arguments.only.clone(),
@@ -158,10 +158,11 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
         if arguments.suites.is_empty() || arguments.suites.iter().any(|s| s == name) {
             eprintln!("measuring {name} …");
             suites::run(name, &effort, &mut figures);
+            // After each, so that what was measured is not lost with a run that is ended.
+            write(arguments, &figures, &bars::judge(&figures))?;
         }
     }
     let bars = bars::judge(&figures);
-    write(arguments, &figures, &bars)?;
     match arguments.json {
         true => println!("{:#}", report::json(&figures, &bars)),
         false => print!("{}{}", report::table(&figures), report::bars(&bars)),
