@@ -84,9 +84,10 @@ fn leases(suite: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
             if pages == Some(16) && what == "no memory" {
                 continue;
             }
-            let pooled = Spread::times(rounds, 2000, || lease(&pool, pages));
+            // Short rounds, which others on the machine spoil less often.
+            let pooled = Spread::times(8 * rounds, 200, || lease(&pool, pages));
             figures.push(Figure::time(suite, &format!("pool: {what}, {doing}"), Ok(pooled)));
-            let anew = Spread::times(rounds, 200, || made(&artifact, pages));
+            let anew = Spread::times(8 * rounds, 20, || made(&artifact, pages));
             figures.push(Figure::time(suite, &format!("anew: {what}, {doing}"), Ok(anew)));
         }
     }

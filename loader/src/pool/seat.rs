@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::exception::Exceptions;
 use crate::func::Func;
 use crate::group::{Group, Inner, looked_at};
-use crate::instance::Instance;
+use crate::instance::{Instance, InstanceData};
 use crate::interrupt::Interrupt;
 use crate::memory::MemoryDef;
 use crate::table::TableDef;
@@ -29,8 +29,8 @@ pub(super) struct Seat {
     /// Addresses that a group's life does not change, and what lay there.
     copies: Vec<Copied>,
     regions: Vec<Region>,
-    /// Whether each data segment, and each element segment, of each instance was dropped.
-    dropped: Vec<(Box<[bool]>, Box<[bool]>)>,
+    /// Of each instance.
+    dropped: Vec<Dropped>,
     /// How many host values it had.
     externs: usize,
     shape: Shape,
@@ -38,6 +38,12 @@ pub(super) struct Seat {
 
 // SAFETY: the addresses are of the group's cell, which moves between threads with the group.
 unsafe impl Send for Seat {}
+
+/// Whether each segment was dropped.
+struct Dropped {
+    data: Box<[bool]>,
+    elements: Box<[bool]>,
+}
 
 /// A few bytes.
 struct Copied {
@@ -113,11 +119,7 @@ impl Seat {
             renew,
             copies: copies(inner),
             regions: Region::all(inner, pagemap)?,
-            dropped: inner
-                .instances
-                .iter()
-                .map(|data| (data.data_dropped.clone().into(), data.elements_dropped.clone().into()))
-                .collect(),
+            dropped: inner.instances.iter().map(dropped).collect(),
             externs: inner.externs.len(),
             shape: Shape::of(inner),
             group,
@@ -185,9 +187,9 @@ impl Seat {
             // SAFETY: the bytes lie in the group's cell, where nobody frees anything, and nobody runs in the group.
             unsafe { std::ptr::copy_nonoverlapping(copied.bytes.as_ptr(), copied.to, copied.bytes.len()) };
         }
-        for (data, (segments, elements)) in inner.instances.iter_mut().zip(&self.dropped) {
-            data.data_dropped.copy_from_slice(segments);
-            data.elements_dropped.copy_from_slice(elements);
+        for (instance, dropped) in inner.instances.iter_mut().zip(&self.dropped) {
+            instance.data_dropped.copy_from_slice(&dropped.data);
+            instance.elements_dropped.copy_from_slice(&dropped.elements);
         }
         if !inner.exceptions.is_unused() {
             inner.exceptions = Exceptions::default();
@@ -221,6 +223,10 @@ impl Seat {
         }
         Ok(())
     }
+}
+
+fn dropped(data: &InstanceData) -> Dropped {
+    Dropped { data: data.data_dropped.clone().into(), elements: data.elements_dropped.clone().into() }
 }
 
 /// What compiled code and the loader change in a cell besides memories and large tables: definitions, globals, small tables.

@@ -84,6 +84,7 @@ impl Shared {
 }
 
 #[derive(Default)]
+#[allow(clippy::vec_box, reason = "a lease has the box, and a group that comes or goes is one word")]
 struct Lists {
     clean: Vec<Box<Seat>>,
     unclean: Vec<Box<Seat>>,
