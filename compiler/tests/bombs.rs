@@ -253,3 +253,15 @@ fn many_of_everything() {
     let segments = section(9, &(0..50_000).map(segment).collect::<Vec<_>>());
     compiles(&module(&[UNIT.to_vec()], &[tables, segments].concat(), &[empty]));
 }
+
+#[test]
+fn loops_that_name_many_globals_take_linear_memory() {
+    let set = |i: u32| format!("(global.set {i} (i32.add (global.get {i}) (global.get {})))", (i + 1) % 8);
+    let body = (0..8).map(set).collect::<String>();
+    let text = format!(
+        "(module {} (func {}))",
+        "(global (mut i32) (i32.const 1))".repeat(8),
+        format!("(loop {body} (br_if 0 (global.get 0)))").repeat(3000)
+    );
+    compiles(&binary(text.as_bytes()).unwrap());
+}

@@ -79,7 +79,10 @@ impl Finder {
             open.operators = open.operators.saturating_add(1);
             open.disturbed |= disturbs(operator);
             let branches = match operator {
-                Operator::If { .. } | Operator::BrIf { .. } | Operator::BrOnNull { .. } | Operator::BrOnNonNull { .. } => 1,
+                Operator::If { .. }
+                | Operator::BrIf { .. }
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. } => 1,
                 Operator::BrTable { .. } => MAX_BRANCHES + 1,
                 _ => 0,
             };

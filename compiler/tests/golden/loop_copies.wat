@@ -2,7 +2,7 @@
 ;;! clif x86_64 polls
 ;;! asm x86_64 polls
 ;;! asm aarch64 polls
-;; A short innermost loop without calls is there four times, and polls once.
+;; A short innermost loop without calls is there twice, and polls once.
 (module
   (memory 1)
   (func $sum (param $p i32) (param $n i32) (result i64) (local $sum i64)
