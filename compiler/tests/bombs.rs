@@ -277,3 +277,15 @@ fn what_is_inlined_is_bounded_by_what_there_is() {
         }
     }
 }
+
+#[test]
+fn loops_that_name_many_globals_take_linear_memory() {
+    let set = |i: u32| format!("(global.set {i} (i32.add (global.get {i}) (global.get {})))", (i + 1) % 8);
+    let body = (0..8).map(set).collect::<String>();
+    let text = format!(
+        "(module {} (func {}))",
+        "(global (mut i32) (i32.const 1))".repeat(8),
+        format!("(loop {body} (br_if 0 (global.get 0)))").repeat(3000)
+    );
+    compiles(&binary(text.as_bytes()).unwrap());
+}

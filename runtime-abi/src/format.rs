@@ -525,7 +525,7 @@ pub struct TableRecord {
     pub init: Range,
     /// Of [`Table::ElementItems`]: the image of its first elements, resolved lazily.
     pub image: Range,
-    /// Of [`Table::CallTables`], if [`TABLE_IMMUTABLE`].
+    /// Of [`Table::CallTables`], if [`TABLE_IMMUTABLE`]: its elements, and a null for indices that are out of bounds.
     pub call_table: Range,
 }
 

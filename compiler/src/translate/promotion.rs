@@ -13,7 +13,7 @@
 
 use super::env::clif_type;
 use super::{Effort, Translator};
-use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::{Type, Value};
 use cranelift_frontend::Variable;
 
 #[derive(Default)]
@@ -22,6 +22,9 @@ pub(super) struct Promotion {
     depth: u32,
     /// Globals, and the variables that hold them.
     held: Vec<(u32, Variable)>,
+    /// All variables that were ever declared for it. Loops that are not within each other share them: the builder keeps
+    /// a table of blocks for each.
+    variables: Vec<(Type, Variable)>,
 }
 
 impl Translator<'_, '_> {
@@ -37,12 +40,24 @@ impl Translator<'_, '_> {
             if env.facts.constants[global as usize].is_some() {
                 continue;
             }
-            let variable = self.builder.declare_var(clif_type(env.module.globals[global as usize].val_type));
+            let variable = self.free_variable(clif_type(env.module.globals[global as usize].val_type));
             let value = self.read_global(global);
             self.builder.def_var(variable, value);
             self.promotion.held.push((global, variable));
         }
         self.promotion.depth = self.loops;
+    }
+
+    /// A variable of this type that holds no global here.
+    fn free_variable(&mut self, ty: Type) -> Variable {
+        let Promotion { held, variables, .. } = &mut self.promotion;
+        let free = |&&(of, variable): &&(Type, Variable)| of == ty && held.iter().all(|(_, held)| *held != variable);
+        if let Some(&(_, variable)) = variables.iter().find(free) {
+            return variable;
+        }
+        let variable = self.builder.declare_var(ty);
+        variables.push((ty, variable));
+        variable
     }
 
     /// Called when a loop has ended, and is no longer counted.

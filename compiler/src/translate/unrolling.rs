@@ -15,10 +15,8 @@ use super::{Effort, Translator};
 use cranelift_codegen::ir::Block;
 use wasmparser::OperatorsReader;
 
-/// Operators that all copies of a loop have together, at most.
-const OPERATORS: u32 = 80;
-/// Copies of a loop, at most.
-const COPIES: u32 = 4;
+/// Operators of a loop, at most, and how many copies of it there are then. The more, the longer compiling takes.
+const COPIES: [(u32, u32); 2] = [(10, 4), (40, 2)];
 /// Blocks that may be open around such a loop: a reader of operators that is kept keeps them all.
 const NESTING: usize = 100;
 
@@ -41,11 +39,11 @@ impl<'a> Translator<'a, '_> {
             return;
         }
         let Some(count) = facts.steady_loop(offset).and_then(|steady| steady.short) else { return };
-        let copies = (OPERATORS / count.max(1)).min(COPIES);
+        let Some(&(_, copies)) = COPIES.iter().find(|(most, _)| count <= *most) else { return };
         let frame = self.frames.len() - 1;
         let header = self.frames[frame].target;
         // Parameters would need to be told what is known of them; hardly any loop has some.
-        if copies < 2 || !self.builder.block_params(header).is_empty() {
+        if !self.builder.block_params(header).is_empty() {
             return;
         }
         self.unrolled = Some(Unrolled { frame, operators: operators.clone(), header, left: copies - 1 });
