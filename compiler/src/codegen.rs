@@ -163,7 +163,8 @@ impl Input<'_> {
         // One after another, and by one thread, since allocators keep for a thread what it gave back.
         let (huge, order) = order.split_at(order.partition_point(|&i| size(symbols[i]) > HUGE));
         // Those whose calls are probably all inlined wait until somebody turns out to call them.
-        let (mut waiting, order): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&i| self.may_be_left_out(symbols[i]));
+        let (mut waiting, order): (Vec<usize>, Vec<usize>) =
+            order.iter().partition(|&&i| self.may_be_left_out(symbols[i]));
         let done = AtomicUsize::new(0);
         let progress = |more: usize| {
             let done = done.fetch_add(more, Ordering::Relaxed) + more;
@@ -178,8 +179,8 @@ impl Input<'_> {
                     let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
                     progress(1);
                     let names = worker.context.func.params.user_named_funcs().values();
-                    let left_out = |&symbol: &Symbol| self.may_be_left_out(symbol);
-                    Ok((i, result, names.filter_map(Symbol::from_name).filter(left_out).collect::<Vec<_>>()))
+                    let waits = |&symbol: &Symbol| self.may_be_left_out(symbol);
+                    Ok((i, result, names.filter_map(Symbol::from_name).filter(waits).collect::<Vec<_>>()))
                 })?;
                 for (i, result, names) in compiled {
                     results.push((i, result));

@@ -20,7 +20,8 @@ fn listing(folder: &Path, name: &str, source: &str) -> String {
     let text = wit.map(|file| std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")));
     let sources: Vec<Source<'_>> = text.iter().map(|text| Source { path: "world.wit", text }).collect();
     let wit = wit.map(|folder| Wit { sources: &sources, folder, world: None });
-    let optimisations = directives().find_map(|line| line.strip_prefix("optimisations: ")).unwrap_or("default,-inlining");
+    let optimisations =
+        directives().find_map(|line| line.strip_prefix("optimisations: ")).unwrap_or("default,-inlining");
     let optimisations = optimisations.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
     let wasm = binary(source.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut lines = Vec::new();

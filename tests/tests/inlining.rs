@@ -2,9 +2,7 @@
 //! them, what lives, what can be interrupted.
 
 use bailiwick_compiler::{Optimisation, Optimisations};
-use bailiwick_loader::{
-    Artifact, Caller, Error, Group, GroupConfig, HostError, Imports, Instance, TrapCode, Val,
-};
+use bailiwick_loader::{Artifact, Caller, Error, Group, GroupConfig, HostError, Imports, Instance, TrapCode, Val};
 use bailiwick_runtime_abi::format::NONE;
 use bailiwick_runtime_abi::view::View;
 use bailiwick_tests::compile::{Settings, binary, compile_with, host};
@@ -63,7 +61,7 @@ impl Guest {
 fn fails() -> Imports {
     let mut imports = Imports::new();
     imports.func("host", "f", |_: &mut Caller<'_>, n: i32| match n {
-        0 => Err(HostError::from("the host refuses")),
+        0 => Err(HostError::Trap(TrapCode::Unreachable, Some("the host refuses".into()))),
         n => Ok(n),
     });
     imports
@@ -89,7 +87,8 @@ const CHAIN: &str = r#"(module
 
 #[test]
 fn whoever_is_stopped_is_told_the_same() {
-    let mut guests = [true, false].map(|inlining| Guest::new(&compiled(CHAIN, inlining), &fails(), GroupConfig::default()));
+    let mut guests =
+        [true, false].map(|inlining| Guest::new(&compiled(CHAIN, inlining), &fails(), GroupConfig::default()));
     // It returns; a memory access, a division and the host stop it, in functions at several depths.
     for (arguments, words, frames) in [
         ([0, 1], "I32", 0),
@@ -148,7 +147,7 @@ fn results_and_locals_are_those_of_a_call() {
             (local.set 2 (i64.add (local.get 2) (i64.extend_i32_u (local.get 1))))
             (local.set 3 (f64.add (local.get 3) (f64.convert_i64_u (local.get 2))))
             (i32.trunc_f64_u (local.get 3)))
-        (func $swap (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+        (func $swap (param i32 i64) (result i32 i64) (local.get 0) (i64.add (local.get 1) (local.get 1)))
         (func $early (param i32) (result i32)
             (if (i32.eqz (local.get 0)) (then (return (i32.const 10))))
             (block (br_if 0 (i32.eq (local.get 0) (i32.const 1))) (br 1 (i32.const 20)))
@@ -172,7 +171,7 @@ fn results_and_locals_are_those_of_a_call() {
             (local.get $sum))
         (func (export "swap") (param i32) (result i32)
             (call $swap (local.get 0) (i64.const 77))
-            (i32.add (i32.wrap_i64)))
+            (i32.wrap_i64) (i32.add))
         (func (export "early") (param i32) (result i32)
             (i32.add (i32.mul (call $early (local.get 0)) (i32.const 100)) (call $early (i32.const 0))))
         (func (export "table") (param i32) (result i32) (call $table (local.get 0)))
@@ -182,7 +181,8 @@ fn results_and_locals_are_those_of_a_call() {
             (if (result i32) (local.get 0)
                 (then (i32.add (call $throws (local.get 0)) (block (result i32) (loop (br 0)) (i32.const 1))))
                 (else (i32.add (call $never (local.get 0)) (i32.const 4))))))"#;
-    let mut guests = [true, false].map(|inlining| Guest::new(&compiled(&wat, inlining), &Imports::new(), GroupConfig::default()));
+    let mut guests =
+        [true, false].map(|inlining| Guest::new(&compiled(&wat, inlining), &Imports::new(), GroupConfig::default()));
     for name in ["counts", "swap", "early", "table", "assigns", "dead"] {
         for argument in [0, 1, 2, 5, 0x7fff] {
             let outcomes = guests.each_mut().map(|guest| guest.outcome(name, &[Val::I32(argument)]));
@@ -208,9 +208,11 @@ fn exceptions_go_where_they_went() {
         (func $calls (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
         (func $asks (param i32) (result i32) (i32.add (call $host (local.get 0)) (i32.const 1)))
         (func (export "direct") (param i32) (result i32)
-            (block $h (result i32)
-                (try_table (catch $other 1) (catch $e $h) (call $may (local.get 0)))
-                (i32.const -1)))
+            (block $o
+                (return (block $h (result i32)
+                    (try_table (catch $other $o) (catch $e $h) (call $may (local.get 0)))
+                    (i32.const -1))))
+            (i32.const -2))
         (func (export "nested") (param i32) (result i32)
             (block $outer (result i32)
                 (try_table (catch $e $outer)
@@ -230,7 +232,8 @@ fn exceptions_go_where_they_went() {
         (func (export "host") (param i32) (result i32)
             (block $h (try_table (catch_all $h) (return (call $asks (local.get 0)))))
             (i32.const -5)))"#;
-    let mut guests = [true, false].map(|inlining| Guest::new(&compiled(wat, inlining), &fails(), GroupConfig::default()));
+    let mut guests =
+        [true, false].map(|inlining| Guest::new(&compiled(wat, inlining), &fails(), GroupConfig::default()));
     for name in ["direct", "nested", "through", "behind", "host"] {
         for argument in [0, 3, 9, 10, 11, 40] {
             let outcomes = guests.each_mut().map(|guest| guest.outcome(name, &[Val::I32(argument)]));

@@ -194,14 +194,16 @@ fn a_function_that_is_called_once_is_known_to_be() {
 
 #[test]
 fn what_needs_a_frame_of_its_own_or_is_large_is_not_inlined() {
-    assert!(summary("(module (func (param i32 i64) (local f32) (local.set 2 (f32.const 1))))", 0).unwrap().written == 4);
+    assert!(
+        summary("(module (func (param i32 i64) (local f32) (local.set 2 (f32.const 1))))", 0).unwrap().written == 4
+    );
     for body in [
         "try_table end",
         "return_call 0",
         "loop loop loop loop loop end end end end end",
         "global.get 0 i32.load drop global.get 0 i32.load drop",
     ] {
-        let body = if body.contains("global") { body.repeat(40) } else { body.to_owned() };
+        let body = if body.contains("global") { format!("{body} ").repeat(40) } else { body.to_owned() };
         let wat = format!("(module (memory 1) (global (mut i32) (i32.const 0)) (func {body}))");
         assert_eq!(summary(&wat, 0), None, "{body}");
     }

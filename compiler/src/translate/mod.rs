@@ -242,7 +242,11 @@ impl<'a, 'f> Translator<'a, 'f> {
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             self.set_offset(offset);
+            let first = self.builder.func.dfg.num_insts();
             self.operator(&operator)?;
+            if self.inliner.has_inlined() && !matches!(operator, Operator::Call { .. }) {
+                self.keep_positions_of_loads(first);
+            }
             self.given_up = self.given_up || self.too_much();
             if self.given_up {
                 break;
