@@ -94,6 +94,9 @@ pub(crate) struct Input<'a> {
 /// Bytes from which on a function is huge: compiling it takes a hundred times that, or more.
 const HUGE: usize = 512 << 10;
 
+/// How often units are compiled that others turned out to call.
+const MAX_WAVES: usize = 8;
+
 /// All units of a module, in the order of their addresses.
 pub(crate) fn symbols(module: &Module<'_>, facts: &Facts, adapters: &Adapters) -> Vec<Symbol> {
     let functions = (module.imported_functions..module.functions.len() as u32).map(Symbol::Function);
@@ -177,6 +180,7 @@ impl Input<'_> {
         };
         let mut results = Vec::with_capacity(symbols.len());
         let mut named = HashSet::new();
+        let mut waves = 0;
         let mut wave = vec![(1, huge.to_vec()), (self.options.jobs(), order)];
         while !wave.is_empty() {
             for (jobs, order) in wave {
@@ -184,15 +188,19 @@ impl Input<'_> {
                     let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
                     progress(1);
                     let names = worker.context.func.params.user_named_funcs().values();
-                    let left_out = |&symbol: &Symbol| self.may_be_left_out(symbol);
-                    Ok((i, result, names.filter_map(Symbol::from_name).filter(left_out).collect::<Vec<_>>()))
+                    let waits = |&symbol: &Symbol| self.may_be_left_out(symbol);
+                    Ok((i, result, names.filter_map(Symbol::from_name).filter(waits).collect::<Vec<_>>()))
                 })?;
                 for (i, result, names) in compiled {
                     results.push((i, result));
                     named.extend(names);
                 }
             }
-            let (next, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&i| named.contains(&symbols[i]));
+            waves += 1;
+            // In the last one are those that are left, so that no chain of calls takes a wave for each.
+            let called = |i: usize| named.contains(&symbols[i]);
+            let last = waves == MAX_WAVES && waiting.iter().any(|&i| called(i));
+            let (next, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&i| last || called(i));
             waiting = rest;
             wave = if next.is_empty() { Vec::new() } else { vec![(self.options.jobs(), next)] };
         }

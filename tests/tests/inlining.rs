@@ -61,7 +61,7 @@ impl Guest {
 fn fails() -> Imports {
     let mut imports = Imports::new();
     imports.func("host", "f", |_: &mut Caller<'_>, n: i32| match n {
-        0 => Err(HostError::from("the host refuses")),
+        0 => Err(HostError::Trap(TrapCode::Unreachable, Some("the host refuses".into()))),
         n => Ok(n),
     });
     imports
@@ -147,7 +147,7 @@ fn results_and_locals_are_those_of_a_call() {
             (local.set 2 (i64.add (local.get 2) (i64.extend_i32_u (local.get 1))))
             (local.set 3 (f64.add (local.get 3) (f64.convert_i64_u (local.get 2))))
             (i32.trunc_f64_u (local.get 3)))
-        (func $swap (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+        (func $swap (param i32 i64) (result i32 i64) (local.get 0) (i64.add (local.get 1) (local.get 1)))
         (func $early (param i32) (result i32)
             (if (i32.eqz (local.get 0)) (then (return (i32.const 10))))
             (block (br_if 0 (i32.eq (local.get 0) (i32.const 1))) (br 1 (i32.const 20)))
@@ -171,7 +171,7 @@ fn results_and_locals_are_those_of_a_call() {
             (local.get $sum))
         (func (export "swap") (param i32) (result i32)
             (call $swap (local.get 0) (i64.const 77))
-            (i32.add (i32.wrap_i64)))
+            (i32.wrap_i64) (i32.add))
         (func (export "early") (param i32) (result i32)
             (i32.add (i32.mul (call $early (local.get 0)) (i32.const 100)) (call $early (i32.const 0))))
         (func (export "table") (param i32) (result i32) (call $table (local.get 0)))
@@ -208,9 +208,11 @@ fn exceptions_go_where_they_went() {
         (func $calls (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
         (func $asks (param i32) (result i32) (i32.add (call $host (local.get 0)) (i32.const 1)))
         (func (export "direct") (param i32) (result i32)
-            (block $h (result i32)
-                (try_table (catch $other 1) (catch $e $h) (call $may (local.get 0)))
-                (i32.const -1)))
+            (block $o
+                (return (block $h (result i32)
+                    (try_table (catch $other $o) (catch $e $h) (call $may (local.get 0)))
+                    (i32.const -1))))
+            (i32.const -2))
         (func (export "nested") (param i32) (result i32)
             (block $outer (result i32)
                 (try_table (catch $e $outer)

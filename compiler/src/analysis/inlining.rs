@@ -50,6 +50,8 @@ pub(crate) struct Summary {
     pub loops: u32,
     /// By index, parameters and locals that it assigns.
     pub written: u64,
+    /// Whether it calls any, or throws.
+    pub calls: bool,
     /// Whether it ends in a trap or by throwing, whatever comes: it is not what the program is about.
     pub diverges: bool,
     /// Whether it is called at one place only, and can be reached in no other way.
@@ -130,6 +132,14 @@ impl Summary {
             | Operator::DataDrop { .. } => BUILTIN,
             _ => 1,
         };
+        self.calls |= matches!(
+            operator,
+            Operator::Call { .. }
+                | Operator::CallIndirect { .. }
+                | Operator::CallRef { .. }
+                | Operator::Throw { .. }
+                | Operator::ThrowRef
+        );
         self.ended = matches!(operator, Operator::Unreachable | Operator::Throw { .. } | Operator::ThrowRef);
         self.weight = self.weight.saturating_add(weight);
     }
@@ -178,8 +188,13 @@ impl Inlining {
         Some(&self.summaries[found].1)
     }
 
-    /// Whether it pays to inline a call with so many arguments, of which one may be constant, in code that may be cold.
-    pub fn pays(&self, summary: &Summary, params: usize, constant: bool, cold: bool) -> bool {
+    /// Whether it pays to inline a call with so many arguments, of which one may be constant, in code that may be cold and
+    /// may have handlers of exceptions.
+    pub fn pays(&self, summary: &Summary, params: usize, constant: bool, cold: bool, handlers: bool) -> bool {
+        if handlers && summary.calls {
+            // Each call that it makes would have them in place of one.
+            return false;
+        }
         let mut most = TINY;
         if !cold && !self.for_size && !summary.diverges {
             most = SMALL + if constant { CONSTANT } else { 0 };

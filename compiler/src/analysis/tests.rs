@@ -262,7 +262,7 @@ fn what_needs_a_frame_of_its_own_or_is_large_is_not_inlined() {
         "loop loop loop loop loop end end end end end",
         "global.get 0 i32.load drop global.get 0 i32.load drop",
     ] {
-        let body = if body.contains("global") { body.repeat(40) } else { body.to_owned() };
+        let body = if body.contains("global") { format!("{body} ").repeat(40) } else { body.to_owned() };
         let wat = format!("(module (memory 1) (global (mut i32) (i32.const 0)) (func {body}))");
         assert_eq!(summary(&wat, 0), None, "{body}");
     }

@@ -89,6 +89,10 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn unreachable(&mut self) {
+        if self.inliner.has_inlined() {
+            // What branches here may belong to another function, and would become the trap if that were all there is.
+            self.builder.ins().sequence_point();
+        }
         self.builder.ins().trap(trap_code(TrapCode::Unreachable));
         self.reachable = false;
     }

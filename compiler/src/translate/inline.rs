@@ -9,10 +9,11 @@
 //! instruction says which inlined call it belongs to: each call has a stretch of positions of its own, behind those of the
 //! function's own operators.
 
+use super::control::Kind;
 use super::{Translator, full};
 use crate::analysis::Summary;
 use crate::translate::Env;
-use cranelift_codegen::ir::{InstructionData, Opcode, Value};
+use cranelift_codegen::ir::{Inst, InstructionData, Opcode, Value};
 use wasmparser::FunctionBody;
 
 /// How many calls in one another are inlined.
@@ -141,7 +142,9 @@ impl Translator<'_, '_> {
         let constant = self.stack[self.stack.len() - params..].iter().any(|&value| self.is_constant(value));
         let block = self.builder.current_block()?;
         let cold = self.builder.func.layout.is_cold(block);
-        (!large && inlining.pays(&summary, params, constant, cold)).then_some(summary)
+        let catches = |kind: &Kind| matches!(kind, Kind::Try(clauses) if !clauses.is_empty());
+        let handlers = summary.calls && self.frames.iter().any(|frame| catches(&frame.kind));
+        (!large && inlining.pays(&summary, params, constant, cold, handlers)).then_some(summary)
     }
 
     fn is_constant(&self, value: Value) -> bool {
@@ -149,6 +152,32 @@ impl Translator<'_, '_> {
         let definition = dfg.value_def(dfg.resolve_aliases(value)).inst();
         definition
             .is_some_and(|inst| matches!(dfg.insts[inst], InstructionData::UnaryImm { opcode: Opcode::Iconst, .. }))
+    }
+
+    /// Has instructions, from a number on, take the position of a load whose result they use, if they can't trap
+    /// themselves: on x86_64 they may become one instruction, which traps. The load may be of another function.
+    pub(super) fn keep_positions_of_loads(&mut self, from: usize) {
+        let func = &mut *self.builder.func;
+        for number in from..func.dfg.num_insts() {
+            let inst = Inst::from_u32(number as u32);
+            let opcode = func.dfg.insts[inst].opcode();
+            if opcode.can_trap() || opcode.can_load() || opcode.can_store() || opcode.is_call() {
+                continue;
+            }
+            let dfg = &func.dfg;
+            let made_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst();
+            let load = |inst: &Inst| dfg.insts[*inst].opcode() == Opcode::Load;
+            // A comparison may become one instruction with what branches or selects by it.
+            let through = |inst: Inst| match dfg.insts[inst].opcode() {
+                Opcode::Icmp | Opcode::Fcmp => dfg.inst_args(inst).iter().copied().filter_map(made_by).find(load),
+                _ => Some(inst),
+            };
+            let found = dfg.inst_args(inst).iter().copied().filter_map(made_by).filter_map(through).find(load);
+            if let Some(load) = found {
+                let position = func.srcloc(load);
+                func.set_srcloc(inst, position);
+            }
+        }
     }
 
     /// Translates the body of a function instead of a call of it.

@@ -258,8 +258,11 @@ impl<'a, 'f> Translator<'a, 'f> {
                 operators = again;
                 continue;
             }
-            let reached = self.reachable;
+            let (reached, first) = (self.reachable, self.builder.func.dfg.num_insts());
             self.operator(&operator)?;
+            if self.inliner.has_inlined() && !matches!(operator, Operator::Call { .. }) {
+                self.keep_positions_of_loads(first);
+            }
             if reached && matches!(operator, Operator::Loop { .. }) {
                 self.unroll(offset as u32, &operators);
             }
