@@ -102,7 +102,7 @@ fn text(view: &View<'_>, wasm_len: usize) {
         let found = if code == CALL_SITE {
             view.call_site(offset)
         } else {
-            view.trap_site(offset).filter(|site| site.0 == code).map(|site| site.1)
+            view.trap_site(offset).filter(|site| site.code == code).map(|site| site.wasm_offset)
         };
         assert_eq!(found, Some(wasm_offset), "a look-up finds what there is");
     }
