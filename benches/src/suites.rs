@@ -127,7 +127,7 @@ fn start(suite: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
     };
     let (run, allow) = (Path::new("run"), Path::new("--allow-precompiled"));
 
-    let mut turns = Turns::new(suite, names::START);
+    let mut turns = Turns::of_processes(suite, names::START);
     let ours = hello.and_then(|hello| process(peers::bailiwick(), &[run, &hello]));
     turns.ours(names::RUN, 10, ours);
     turns.peer(names::NATIVE, 10, process(peers::native_hello(scratch.path()), &[]));

@@ -1,8 +1,9 @@
 //! Operations that take turns: a round of one, a round of the next, and again, so that what else the machine does meets
-//! all of them alike.
+//! all of them alike. Time is the processor's, of this thread, so that being interrupted is not in it; but of processes,
+//! time passes.
 
 use crate::figure::{Figure, Spread};
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Something that is done over and over.
 pub type Repeat<'a> = Box<dyn FnMut() + 'a>;
@@ -11,6 +12,8 @@ pub type Repeat<'a> = Box<dyn FnMut() + 'a>;
 pub struct Turns<'a> {
     suite: &'static str,
     topic: String,
+    /// Nanoseconds since some time.
+    clock: fn() -> f64,
     subjects: Vec<Subject<'a>>,
 }
 
@@ -25,9 +28,14 @@ struct Subject<'a> {
 }
 
 impl<'a> Turns<'a> {
-    /// None yet.
+    /// None yet; they are done by this thread.
     pub fn new(suite: &'static str, topic: &str) -> Turns<'a> {
-        Turns { suite, topic: topic.to_owned(), subjects: Vec::new() }
+        Turns { suite, topic: topic.to_owned(), clock: processor_ns, subjects: Vec::new() }
+    }
+
+    /// None yet; they are processes that this one waits for.
+    pub fn of_processes(suite: &'static str, topic: &str) -> Turns<'a> {
+        Turns { clock: passed_ns, ..Turns::new(suite, topic) }
     }
 
     /// Adds Bailiwick's, done `count` times in each round. Others are compared with the first.
@@ -55,7 +63,7 @@ impl<'a> Turns<'a> {
         // The first round warms up.
         for round in 0..=rounds.max(3) {
             for subject in &mut self.subjects {
-                let time = subject.round();
+                let time = subject.round(self.clock);
                 subject.times.extend(time.filter(|_| round > 0));
             }
         }
@@ -72,12 +80,26 @@ impl<'a> Turns<'a> {
 
 impl Subject<'_> {
     /// Nanoseconds of one operation.
-    fn round(&mut self) -> Option<f64> {
+    fn round(&mut self, clock: fn() -> f64) -> Option<f64> {
         let repeat = self.repeat.as_mut().ok()?;
-        let begin = Instant::now();
+        let begin = clock();
         for _ in 0..self.count {
             repeat();
         }
-        Some(begin.elapsed().as_nanos() as f64 / f64::from(self.count) / self.operations)
+        Some((clock() - begin) / f64::from(self.count) / self.operations)
     }
+}
+
+/// Nanoseconds that processors have spent on this thread.
+pub fn processor_ns() -> f64 {
+    nanoseconds(ClockId::ThreadCPUTime)
+}
+
+fn passed_ns() -> f64 {
+    nanoseconds(ClockId::Monotonic)
+}
+
+fn nanoseconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

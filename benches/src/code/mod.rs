@@ -32,12 +32,6 @@ pub struct Once {
     checksum: u64,
 }
 
-/// Nanoseconds that processors have spent on this thread.
-pub fn processor_ns() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
 /// Makes one run.
 pub type Run = Box<dyn FnMut() -> Result<Once, String>>;
 

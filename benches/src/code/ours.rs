@@ -1,6 +1,7 @@
 //! Bailiwick, in this process.
 
-use super::{Once, Run, processor_ns};
+use super::{Once, Run};
+use crate::turns::processor_ns;
 use bailiwick_compiler::{Options, compile};
 use bailiwick_loader::wasi::{self, WasiCtx};
 use bailiwick_loader::{Artifact, Group, Imports};

@@ -1,6 +1,7 @@
 //! Wasmtime, in this process, as it is by default: this processor, optimised for speed, nothing that interrupts.
 
-use super::{Once, Run, processor_ns};
+use super::{Once, Run};
+use crate::turns::processor_ns;
 use std::path::Path;
 use wasmtime::{Caller, Engine, Extern, Func, FuncType, Instance, Module, Store, Val};
 

@@ -1,6 +1,6 @@
 //! Running the user's module: each run in a group of its own, with the same grants.
 
-use crate::code::processor_ns;
+use crate::turns::processor_ns;
 use bailiwick_loader::wasi::{self, Dir, DirGrant, WasiCtx};
 use bailiwick_loader::{Artifact, Error, Group, Imports};
 use std::path::{Path, PathBuf};
