@@ -78,7 +78,7 @@ impl<'a> Translator<'a, '_> {
         self.stack.truncate(height);
         self.reachable = true;
         let target = if left == 1 { header } else { self.builder.create_block() };
-        let Some(frame) = self.frames.last_mut() else { return None };
+        let frame = self.frames.last_mut()?;
         debug_assert!(matches!(frame.kind, Kind::Loop));
         frame.target = target;
         frame.continued = false;
