@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_trap_on_purpose_is_the_artifacts_and_nothing_else_changes() {
-        let site = |offset, code| Site { offset, code, wasm_offset: 0 };
+        let site = |offset, code| Site { offset, code, wasm_offset: 0, inlined: None };
         // The same bytes as an operand, as a trap, as a trap that a call returns to, and an access that may trap.
         let before = [0xb8, 0x0f, 0x0b, 0, 0, 0x0f, 0x0b, 0x0f, 0x0b, 0x8b, 0x07, 0x0f];
         let sites = [site(5, 1), site(7, CALL_SITE), site(7, 2), site(9, 3), site(11, 4), site(12, 5), site(99, 6)];

@@ -61,7 +61,7 @@ fn a_stream_that_is_closed_is_nothing_and_never_a_file_that_is_opened_later() {
             // SAFETY: closing is all that is done between fork and exec.
             unsafe {
                 command.pre_exec(move || {
-                    closed.iter().for_each(|&fd| drop(libc::close(fd)));
+                    closed.iter().for_each(|&fd| _ = libc::close(fd));
                     Ok(())
                 })
             };
