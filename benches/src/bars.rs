@@ -45,6 +45,10 @@ const MIB: f64 = 1_048_576.0;
 /// As sizes of programs are told: a million bytes.
 const MB: f64 = 1e6;
 
+/// Leases of one thread, and of two.
+const SCALE: [&str; 2] =
+    ["pool: 1 page of memory, 1 threads, a lease of any", "pool: 1 page of memory, 2 threads, a lease of any"];
+
 fn bars() -> Vec<Bar> {
     use Of::{Median, Over};
     let most = |what, of, unit, bar, dream| Bar { what, of, unit, bar, dream, least: false };
@@ -79,6 +83,27 @@ fn bars() -> Vec<Bar> {
             Unit::Time,
             25e3,
             20e3,
+        ),
+        most(
+            "instantiate, drop: from a warm pool",
+            Median("instantiate", String::new(), "pool: 1 page of memory, untouched"),
+            Unit::Time,
+            1.2e3,
+            0.8e3,
+        ),
+        most(
+            "the same, with 16 pages written in between",
+            Median("instantiate", String::new(), "pool: 18 pages, data at 1 MiB, a call that writes 16 pages"),
+            Unit::Time,
+            5e3,
+            3e3,
+        ),
+        // Linear is half the time for each.
+        ratio(
+            "the same on two threads, time for each, to one thread",
+            Over("scale", String::new(), SCALE[1], SCALE[0]),
+            0.55,
+            0.51,
         ),
         most(
             "call, host to guest, typed",

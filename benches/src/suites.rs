@@ -215,6 +215,13 @@ fn instantiate(suite: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
         turns.peer("wasmtime, pooled", 100, theirs(true));
         turns.measure(rounds, figures);
     }
+    let mut turns = Turns::new(suite, "hello, 16 host pages written in between");
+    for (name, pooled) in [("wasmtime, on demand", false), ("wasmtime, pooled", true)] {
+        let task = Task::Instantiate { pooled, pages: 16 };
+        let theirs = Module::Tiny.wasm().and_then(|wasm| wasmtime_crate::task(task, &wasm, scratch.path()));
+        turns.peer(name, 100, theirs);
+    }
+    turns.measure(rounds, figures);
 }
 
 /// Calls in and out.
