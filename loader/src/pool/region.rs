@@ -361,14 +361,17 @@ mod tests {
         Part { range, source: Source::Copy(bytes.into()) }
     }
 
-    fn shown(parts: &[Part]) -> Vec<(Range<usize>, u8)> {
+    /// Where each part lies, and its first byte.
+    type Shown = (Range<usize>, u8);
+
+    fn shown(parts: &[Part]) -> Vec<Shown> {
         parts.iter().map(|part| (part.range.clone(), part.bytes(&part.range)[0])).collect()
     }
 
     #[test]
     fn what_lies_over_goes_before_and_the_rest_stays() {
         let under = || vec![part(10..40, 1), part(50..60, 2)];
-        let cases: [(Vec<Part>, &[(Range<usize>, u8)]); 6] = [
+        let cases: [(Vec<Part>, &[Shown]); 6] = [
             (vec![], &[(10..40, 1), (50..60, 2)]),
             (vec![part(0..10, 9)], &[(0..10, 9), (10..40, 1), (50..60, 2)]),
             (vec![part(10..20, 9), part(20..30, 8)], &[(10..20, 9), (20..30, 8), (30..40, 1), (50..60, 2)]),
