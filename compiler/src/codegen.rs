@@ -97,6 +97,10 @@ const HUGE: usize = 512 << 10;
 /// How often units are compiled that others turned out to call.
 const MAX_WAVES: usize = 8;
 
+/// A function that has more targets in its jump tables than that is not asked where its blocks lie: see
+/// [`Target::unplaced`](crate::target::Target).
+const MOST_JUMPS: usize = 2048;
+
 /// All units of a module, in the order of their addresses.
 pub(crate) fn symbols(module: &Module<'_>, facts: &Facts, adapters: &Adapters) -> Vec<Symbol> {
     let functions = (module.imported_functions..module.functions.len() as u32).map(Symbol::Function);
@@ -249,6 +253,7 @@ impl Input<'_> {
     fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
         let isa = match (symbol, worker.effort) {
             (Symbol::Adapter(_), _) => &self.target.adapters,
+            (_, Effort::Full) if jumps(&worker.context.func) > MOST_JUMPS => &self.target.unplaced,
             (_, Effort::Full) => &self.target.isa,
             (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
@@ -337,6 +342,11 @@ impl Input<'_> {
             unwind,
         })
     }
+}
+
+/// How many targets the jump tables of a function have.
+fn jumps(function: &Function) -> usize {
+    function.dfg.jump_tables.values().map(|table| table.all_branches().len()).sum()
 }
 
 /// Bytes of a unit's frame below what it saves for its caller.

@@ -13,6 +13,9 @@ const PROBE_STEP_LOG2: u32 = bailiwick_runtime_abi::limits::STACK_PROBE_STEP.tra
 pub(crate) struct Target {
     /// By the options.
     pub isa: OwnedTargetIsa,
+    /// The same, but it does not say where blocks lie: to keep account of those that are left out takes the code
+    /// generator time in proportion to the square of how many come one after another.
+    pub unplaced: OwnedTargetIsa,
     /// The same without optimisation: it takes time in proportion to a function's size, whatever the function.
     pub quick: OwnedTargetIsa,
     /// Of adapters: always optimised, since their frames must be small.
@@ -24,8 +27,8 @@ pub(crate) struct Target {
 /// The target that the options name.
 pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
-    let isa = |level: OptLevel| {
-        let placement = level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
+    let isa = |level: OptLevel, placement: bool| {
+        let placement = placement && level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
         let flags = shared_flags(level, options.deterministic, placement).map_err(defect)?;
         let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
         // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
@@ -39,7 +42,13 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
         OptLevel::None => OptLevel::Speed,
         level => level,
     };
-    Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, adapters: isa(for_adapters)?, features })
+    Ok(Target {
+        isa: isa(options.opt_level, true)?,
+        unplaced: isa(options.opt_level, false)?,
+        quick: isa(OptLevel::None, false)?,
+        adapters: isa(for_adapters, false)?,
+        features,
+    })
 }
 
 fn shared_flags(
