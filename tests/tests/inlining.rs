@@ -235,7 +235,7 @@ fn results_and_locals_are_those_of_a_call() {
                 (then (i32.add (call $throws (local.get 0)) (block (result i32) (loop (br 0)) (i32.const 1))))
                 (else (i32.add (call $never (local.get 0)) (i32.const 4))))))"#;
     let mut guests =
-        [true, false].map(|inlining| Guest::new(&compiled(&wat, inlining), &Imports::new(), GroupConfig::default()));
+        [true, false].map(|inlining| Guest::new(&compiled(wat, inlining), &Imports::new(), GroupConfig::default()));
     for name in ["counts", "swap", "early", "table", "assigns", "dead"] {
         for argument in [0, 1, 2, 5, 0x7fff] {
             let outcomes = guests.each_mut().map(|guest| guest.outcome(name, &[Val::I32(argument)]));
