@@ -15,7 +15,7 @@ use crate::parallel;
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
-use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, translate};
+use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, keep_positions_of_loads, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
@@ -257,8 +257,18 @@ impl Input<'_> {
             (_, Effort::Full) => &self.target.isa,
             (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
-        let lowered = worker.context.compile(&**isa, &mut ControlPlane::default());
-        lowered.map_err(|error| match error.inner {
+        let (context, control) = (&mut worker.context, &mut ControlPlane::default());
+        let lowered = if worker.positions.inlined.is_empty() {
+            context.compile_stencil(&**isa, control)
+        } else {
+            // The same, but for what is done between optimising and lowering.
+            context.optimize(&**isa, control).and_then(|()| {
+                keep_positions_of_loads(&mut context.func);
+                let (func, domtree) = (&context.func, &context.domtree);
+                isa.compile_function(func, domtree, &mut Default::default(), context.want_disasm, control)
+            })
+        };
+        let code = lowered.map_err(|error| match error {
             cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
                 CompileError::Limit {
                     what: format!(
@@ -271,7 +281,7 @@ impl Input<'_> {
             }
             error => CompileError::internal(error.to_string()),
         })?;
-        worker.context.take_compiled_code().ok_or_else(|| CompileError::internal("there is no code"))
+        Ok(code.apply_params(&context.func.params))
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {

@@ -107,6 +107,59 @@ fn whoever_is_stopped_is_told_the_same() {
     assert!(!with_code(&bytes).contains(&"a".to_owned()), "{:?}", with_code(&bytes));
 }
 
+/// On x86_64 a load may become a part of the instruction that uses it: of a comparison, of one that the optimiser made, of a store
+/// that writes it back. Whoever made the load is named all the same.
+#[test]
+fn a_load_that_is_a_part_of_another_functions_instruction_is_its_own_functions() {
+    let uses = [
+        "(drop (i32.add (local.get 1) (call $get (local.get 0))))",
+        "(global.set $g (i32.div_u (local.get 1) (call $get (local.get 0))))",
+        "(global.set $g (i32.shl (call $get (local.get 0)) (i32.const 3)))",
+        "(global.set $g (i32.mul (call $get (local.get 0)) (i32.const 5)))",
+        "(global.set $g (i32.xor (call $get (local.get 0)) (i32.const -1)))",
+        "(global.set $g (i32.clz (call $get (local.get 0))))",
+        "(global.set $g (select (call $get (local.get 0)) (i32.const 1) (local.get 1)))",
+        "(global.set $g (select (i32.const 4) (i32.const 1) (i32.lt_s (call $get (local.get 0)) (local.get 1))))",
+        "(global.set $g (i32.load (call $get (local.get 0))))",
+        "(i32.store (i32.const 0) (call $get (local.get 0)))",
+        "(i32.store (local.get 0) (i32.add (call $get (local.get 0)) (local.get 1)))",
+        "(i32.store (local.get 0) (i32.sub (call $get (local.get 0)) (i32.const 1)))",
+        "(i32.store (local.get 0) (i32.or (i32.const 12) (call $get (local.get 0))))",
+        "(if (i32.and (call $get (local.get 0)) (i32.const 1)) (then (global.set $g (i32.const 1))))",
+        "(if (i32.eqz (i32.and (call $get (local.get 0)) (local.get 1))) (then (global.set $g (i32.const 1))))",
+        "(if (i32.gt_u (call $get (local.get 0)) (local.get 1)) (then (global.set $g (i32.const 1))))",
+        "(if (i32.gt_u (call $get (local.get 1)) (call $get (local.get 0))) (then (global.set $g (i32.const 1))))",
+        "(block (block (br_table 0 1 (call $get (local.get 0)))) (global.set $g (i32.const 1)))",
+        "(global.set $l (i64.add (i64.const 4) (i64.extend_i32_u (call $get (local.get 0)))))",
+        "(global.set $f (f64.convert_i32_s (call $get (local.get 0))))",
+        "(global.set $f (f64.mul (global.get $f) (call $float (local.get 0))))",
+        "(call $below (i32.load (local.get 0)) (local.get 1))",
+        "(if (i32.eqz (call $masked (i32.load (local.get 0)))) (then (global.set $g (i32.const 1))))",
+    ];
+    let functions: String = uses
+        .iter()
+        .enumerate()
+        .map(|(i, body)| format!("(func $use{i} (export \"use{i}\") (param i32 i32) {body})\n"))
+        .collect();
+    let wat = format!(
+        r#"(module (memory 1) (global $g (mut i32) (i32.const 0)) (global $l (mut i64) (i64.const 0))
+            (global $f (mut f64) (f64.const 1))
+            (func $get (param i32) (result i32) (i32.load (local.get 0)))
+            (func $float (param i32) (result f64) (f64.load (local.get 0)))
+            (func $below (param i32 i32) (if (i32.lt_u (local.get 0) (local.get 1)) (then (global.set $g (i32.const 3)))))
+            (func $masked (param i32) (result i32) (i32.and (local.get 0) (i32.const 8)))
+            {functions})"#
+    );
+    let mut guests =
+        [true, false].map(|inlining| Guest::new(&compiled(&wat, inlining), &Imports::new(), GroupConfig::default()));
+    for (i, body) in uses.iter().enumerate() {
+        let outcomes =
+            guests.each_mut().map(|guest| guest.outcome(&format!("use{i}"), &[Val::I32(65536), Val::I32(8)]));
+        assert_eq!(outcomes[0], outcomes[1], "{body}");
+        assert!(outcomes[0].contains("out of bounds memory access"), "{}", outcomes[0]);
+    }
+}
+
 #[test]
 fn a_function_is_left_out_only_if_nothing_can_reach_it() {
     let wat = r#"(module

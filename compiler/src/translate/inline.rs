@@ -13,8 +13,11 @@ use super::control::Kind;
 use super::{Translator, full};
 use crate::analysis::Summary;
 use crate::translate::Env;
-use cranelift_codegen::ir::{Inst, InstructionData, Opcode, Value};
+use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value};
 use wasmparser::FunctionBody;
+
+/// Instructions between a load and what it may become one instruction with: `test` is a mask, a comparison and a branch.
+const FOLDED: u32 = 3;
 
 /// How many calls in one another are inlined.
 const MAX_DEPTH: usize = 4;
@@ -154,32 +157,6 @@ impl Translator<'_, '_> {
             .is_some_and(|inst| matches!(dfg.insts[inst], InstructionData::UnaryImm { opcode: Opcode::Iconst, .. }))
     }
 
-    /// Has instructions, from a number on, take the position of a load whose result they use, if they can't trap
-    /// themselves: on x86_64 they may become one instruction, which traps. The load may be of another function.
-    pub(super) fn keep_positions_of_loads(&mut self, from: usize) {
-        let func = &mut *self.builder.func;
-        for number in from..func.dfg.num_insts() {
-            let inst = Inst::from_u32(number as u32);
-            let opcode = func.dfg.insts[inst].opcode();
-            if opcode.can_trap() || opcode.can_load() || opcode.can_store() || opcode.is_call() {
-                continue;
-            }
-            let dfg = &func.dfg;
-            let made_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst();
-            let load = |inst: &Inst| dfg.insts[*inst].opcode() == Opcode::Load;
-            // A comparison may become one instruction with what branches or selects by it.
-            let through = |inst: Inst| match dfg.insts[inst].opcode() {
-                Opcode::Icmp | Opcode::Fcmp => dfg.inst_args(inst).iter().copied().filter_map(made_by).find(load),
-                _ => Some(inst),
-            };
-            let found = dfg.inst_args(inst).iter().copied().filter_map(made_by).filter_map(through).find(load);
-            if let Some(load) = found {
-                let position = func.srcloc(load);
-                func.set_srcloc(inst, position);
-            }
-        }
-    }
-
     /// Translates the body of a function instead of a call of it.
     pub(super) fn inline(&mut self, function: u32, summary: &Summary) -> wasmparser::Result<()> {
         let ty = self.env.module.function_type(function);
@@ -204,4 +181,60 @@ impl Translator<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Has instructions that can't trap themselves take the position of a load that they may become one instruction with, on
+/// x86_64: that one traps. The load may be of another function. `func` is what the optimiser has left: what it made itself has no
+/// position, and would be taken for a part of what is in front.
+pub(crate) fn keep_positions_of_loads(func: &mut Function) {
+    let mut found = Vec::new();
+    for block in func.layout.blocks() {
+        for inst in func.layout.block_insts(block) {
+            let load = match func.dfg.insts[inst].opcode() {
+                Opcode::Store => updated(func, inst),
+                opcode if opcode.can_trap() || opcode.can_load() || opcode.can_store() || opcode.is_call() => None,
+                _ => last_load(func, block, inst, FOLDED),
+            };
+            found.extend(load.map(|load| (inst, func.srcloc(load))));
+        }
+    }
+    for (inst, position) in found {
+        func.set_srcloc(inst, position);
+    }
+}
+
+/// The last load of a block that an instruction of it uses: only that one can become a part of it, since no load passes another.
+fn last_load(func: &Function, block: Block, inst: Inst, depth: u32) -> Option<Inst> {
+    let mut last = None;
+    for &arg in func.dfg.inst_args(inst) {
+        let Some(made_by) = func.dfg.value_def(arg).inst() else { continue };
+        if func.layout.inst_block(made_by) != Some(block) {
+            continue;
+        }
+        let opcode = func.dfg.insts[made_by].opcode();
+        let load = match opcode {
+            Opcode::Load => Some(made_by),
+            _ if depth == 0 || opcode.other_side_effects() || opcode.can_trap() || opcode.can_load() => None,
+            _ => last_load(func, block, made_by, depth - 1),
+        };
+        let later = |&load: &Inst| last.is_none_or(|last| func.layout.pp_cmp(load, last).is_gt());
+        last = load.filter(later).or(last);
+    }
+    last
+}
+
+/// The load of the number that a store writes back to where it was, changed: where the one does not trap, the other does not.
+fn updated(func: &Function, store: Inst) -> Option<Inst> {
+    let InstructionData::Store { args: [value, address], offset, .. } = func.dfg.insts[store] else { return None };
+    let changed = func.dfg.value_def(value).inst()?;
+    let makes = |&value: &Value| {
+        let made_by = func.dfg.value_def(value).inst()?;
+        match func.dfg.insts[made_by] {
+            InstructionData::Load { opcode: Opcode::Load, arg, offset: at, .. } if (arg, at) == (address, offset) => {
+                Some(made_by)
+            }
+            _ => None,
+        }
+    };
+    func.dfg.inst_args(changed).iter().find_map(makes)
 }

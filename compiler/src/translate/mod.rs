@@ -52,7 +52,7 @@ mod unrolling;
 mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
-pub(crate) use inline::{Inlined, Positions};
+pub(crate) use inline::{Inlined, Positions, keep_positions_of_loads};
 pub(crate) use simd::Relaxed;
 
 use crate::error::{CompileError, Result};
@@ -258,11 +258,8 @@ impl<'a, 'f> Translator<'a, 'f> {
                 operators = again;
                 continue;
             }
-            let (reached, first) = (self.reachable, self.builder.func.dfg.num_insts());
+            let reached = self.reachable;
             self.operator(&operator)?;
-            if self.inliner.has_inlined() && !matches!(operator, Operator::Call { .. }) {
-                self.keep_positions_of_loads(first);
-            }
             if reached && matches!(operator, Operator::Loop { .. }) {
                 self.unroll(offset as u32, &operators);
             }
