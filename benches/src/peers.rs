@@ -99,6 +99,30 @@ pub fn wasmtime() -> Result<PathBuf, String> {
     found("BAILIWICK_BENCH_WASMTIME", &["wasmtime"])
 }
 
+/// WAMR's program that runs what its compiler made.
+pub fn iwasm() -> Result<PathBuf, String> {
+    found("BAILIWICK_BENCH_IWASM", &["iwasm"])
+}
+
+/// Wasmer's command line.
+pub fn wasmer() -> Result<PathBuf, String> {
+    found("BAILIWICK_BENCH_WASMER", &["wasmer"])
+}
+
+/// What WAMR's compiler makes of a module, beside it.
+pub fn by_wamr(wasm: &Path) -> Result<PathBuf, String> {
+    let (wamrc, compiled) = (found("BAILIWICK_BENCH_WAMRC", &["wamrc"])?, wasm.with_extension("aot"));
+    succeed(Command::new(wamrc).arg("-o").arg(&compiled).arg(wasm))?;
+    Ok(compiled)
+}
+
+/// What Wasmer makes of a module by the compiler that an option names, beside it.
+pub fn by_wasmer(wasm: &Path, compiler: &str) -> Result<PathBuf, String> {
+    let compiled = wasm.with_extension("wasmu");
+    succeed(Command::new(wasmer()?).args(["compile", compiler, "-o"]).arg(&compiled).arg(wasm))?;
+    Ok(compiled)
+}
+
 /// The compiler of C that makes native builds and WebAssembly.
 pub fn clang() -> Result<PathBuf, String> {
     found("BAILIWICK_BENCH_CLANG", &["clang-19", "clang"])

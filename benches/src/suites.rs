@@ -139,11 +139,16 @@ fn start(suite: &'static str, rounds: usize, figures: &mut Vec<Figure>) {
                   const module = new WebAssembly.Module(fs.readFileSync(process.argv[1])); \
                   process.exit(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject())));";
     let wasm = write("hello.wasm", Module::Tiny.wasm());
-    let node = wasm.and_then(|wasm| {
+    let node = wasm.clone().and_then(|wasm| {
         // Its warning about WASI goes to standard error, which is not read.
         process(peers::node(), &[Path::new("--no-warnings"), Path::new("-e"), Path::new(script), &wasm])
     });
     turns.peer("node, hello.wasm", 1, node);
+    let wamr = wasm.clone().and_then(|wasm| process(peers::iwasm(), &[&peers::by_wamr(&wasm)?]));
+    turns.peer("iwasm hello.aot", 3, wamr);
+    // Its compiler that is always there: of hello it doesn't matter.
+    let wasmer = wasm.and_then(|wasm| process(peers::wasmer(), &[run, &peers::by_wasmer(&wasm, "--cranelift")?]));
+    turns.peer("wasmer run hello.wasmu", 3, wasmer);
     turns.measure(rounds.min(21), figures);
 
     let waiting = write("waiting.bwk", of_text(WAITING));

@@ -27,6 +27,8 @@ pub struct Builds {
     pub wasm: PathBuf,
     /// The same with vectors.
     pub vectors: PathBuf,
+    /// A program for WASI, for engines that are there as commands: it does what the native build does.
+    pub command: Result<PathBuf, String>,
 }
 
 /// Something to run.
@@ -97,13 +99,14 @@ fn kernel(folder: &Path, name: &str, size: Option<&str>) -> Result<Builds, Strin
         peers::succeed(&mut command)?;
         Ok::<_, String>(output)
     };
-    const WASM: [&str; 4] =
-        ["--target=wasm32-wasi", "--sysroot=/usr", "-mexec-model=reactor", "-Wl,--stack-first,-z,stack-size=1048576"];
+    const WASI: [&str; 3] = ["--target=wasm32-wasi", "--sysroot=/usr", "-Wl,--stack-first,-z,stack-size=1048576"];
+    const REACTOR: &[&str] = &["-mexec-model=reactor"];
     Ok(Builds {
         native: built("-native", &[], &[name, "native"]),
         native_here: built("-native-here", &["-march=native"], &[name, "native"]),
-        wasm: built(".wasm", &WASM, &[name])?,
-        vectors: built("-vectors.wasm", &[&WASM[..], &["-msimd128"]].concat(), &[name])?,
+        wasm: built(".wasm", &[&WASI, REACTOR].concat(), &[name])?,
+        vectors: built("-vectors.wasm", &[&WASI, REACTOR, &["-msimd128"]].concat(), &[name])?,
+        command: built("-command.wasm", &WASI, &[name, "native"]),
     })
 }
 
@@ -122,5 +125,6 @@ fn program(name: &str) -> Result<Builds, String> {
         native_here: Ok(file("native-here")),
         wasm: file("plain.wasm"),
         vectors: file("vectors.wasm"),
+        command: Ok(file("command.wasm")),
     })
 }

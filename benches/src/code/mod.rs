@@ -3,7 +3,8 @@
 //! Each is a module with three exports: `setup` makes its input, `kernel` is what is timed, `checksum` says what came
 //! out. Native builds are processes that do the same at each line that they read, and so is Node. All are started,
 //! then their runs are interleaved; start, compilation and warming up are not in the figures. A figure
-//! is time of the processor that ran it, so that what else a shared machine does is not in it. It is believed if
+//! is time of the processor that ran it, so that what else a shared machine does is not in it; but for engines that are
+//! there as commands, whose programs know only the time that goes by. It is believed if
 //! every run came to the checksum that the native build of `-O3` came to; else the peer is named with what it came to.
 //!
 //! | file | room |
@@ -54,7 +55,7 @@ pub const WASMTIME: &str = "wasmtime";
 pub const V8: &str = "V8 (node)";
 
 /// All of them, in the order in which they take turns. The first is compared with.
-const ENGINES: [Engine; 9] = [
+const ENGINES: [Engine; 11] = [
     Engine { name: NATIVE, ours: false, prepare: |builds| process::native(&builds.native) },
     Engine { name: "native, -march=native", ours: false, prepare: |builds| process::native(&builds.native_here) },
     Engine { name: OURS, ours: true, prepare: |builds| ours::prepare(&builds.wasm, true) },
@@ -64,6 +65,8 @@ const ENGINES: [Engine; 9] = [
     Engine { name: "wasmtime, -msimd128", ours: false, prepare: |builds| wasmtime(&builds.vectors) },
     Engine { name: V8, ours: false, prepare: |builds| process::node(&builds.wasm) },
     Engine { name: "V8 (node), -msimd128", ours: false, prepare: |builds| process::node(&builds.vectors) },
+    Engine { name: "WAMR (AOT)", ours: false, prepare: |builds| process::wamr(&builds.command) },
+    Engine { name: "Wasmer (LLVM)", ours: false, prepare: |builds| process::wasmer(&builds.command) },
 ];
 
 #[cfg(feature = "wasmtime")]

@@ -4,11 +4,11 @@
 use super::{Once, Run};
 use crate::peers;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A native build.
-pub fn native(program: &Result<std::path::PathBuf, String>) -> Result<Run, String> {
+pub fn native(program: &Result<PathBuf, String>) -> Result<Run, String> {
     started(&mut Command::new(program.as_ref().map_err(Clone::clone)?))
 }
 
@@ -18,6 +18,19 @@ pub fn node(wasm: &Path) -> Result<Run, String> {
     // Not as a file: nothing has to be written.
     command.args(["-e", include_str!("node.js")]).arg(wasm).env("NODE_NO_WARNINGS", "1");
     started(&mut command)
+}
+
+/// WAMR with what its compiler makes of a program.
+pub fn wamr(program: &Result<PathBuf, String>) -> Result<Run, String> {
+    let runs = peers::iwasm()?;
+    let compiled = peers::by_wamr(program.as_ref().map_err(Clone::clone)?)?;
+    started(Command::new(runs).arg(compiled))
+}
+
+/// Wasmer with what its best compiler makes of a program.
+pub fn wasmer(program: &Result<PathBuf, String>) -> Result<Run, String> {
+    let compiled = peers::by_wasmer(program.as_ref().map_err(Clone::clone)?, "--llvm")?;
+    started(Command::new(peers::wasmer()?).arg("run").arg(compiled))
 }
 
 /// A process, ended when it is dropped.
