@@ -51,7 +51,8 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
     let text_span = {
         file.align(page);
         file.bytes.resize(text_offset as usize, 0);
-        file.append(page, &text.bytes)
+        // It is there now; from here on only places matter.
+        file.append(page, &std::mem::take(&mut text.bytes))
     };
     let mut spans = [Span::default(); TABLE_COUNT];
     spans[Table::CallTables as usize] = file.append(page, tables.bytes(Table::CallTables));

@@ -278,7 +278,8 @@ mod tests {
         assert_eq!((format!("{same:?}"), &names[..]), (format!("{:?}", unit()), &named[..]));
         let (shifted, _) = decode(&bytes, 7, None, starts(5)).unwrap();
         assert_eq!((shifted.tag, shifted.sites[0].wasm_offset), (None, 1017));
-        assert_eq!(shifted.inlined.map(|call| call.call_offset), [7010, 1012]);
+        let calls: Vec<u32> = shifted.inlined.iter().map(|call| call.call_offset).collect();
+        assert_eq!(calls, [7010, 1012]);
     }
 
     #[test]
