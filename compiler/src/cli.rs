@@ -33,7 +33,7 @@ pub struct Cli {
 pub enum Command {
     /// Compile a module
     #[command(after_help = EXAMPLES)]
-    Compile(Compile),
+    Compile(Box<Compile>),
     /// Print the script that completes this command in a shell
     Completions {
         /// The shell
@@ -67,6 +67,13 @@ pub struct Compile {
     /// Threads [default: as many as the machine runs at once]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Keep compiled functions in this folder, and take those from it that are there: after a small change to a module,
+    /// compiling takes a fraction of the time. What it holds is trusted like an artifact: nobody else may write to it
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, conflicts_with = "confined")]
+    pub function_cache: Option<PathBuf>,
+    /// Say what was found in the folder
+    #[arg(short, long, requires = "function_cache")]
+    pub verbose: bool,
     /// Read the module from this open file descriptor
     #[arg(long, hide = true, value_name = "N", conflicts_with = "input", requires = "output_fd")]
     pub input_fd: Option<i32>,

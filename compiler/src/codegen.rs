@@ -5,13 +5,14 @@
 
 use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
-use crate::emit::unit_name;
+use crate::emit::{unit_name, unwind_instructions};
 use crate::error::{CompileError, Result};
 use crate::frames::{CallFrame, frames};
 use crate::link::{Loop, loops};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
+use crate::reuse::{self, Keys};
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
@@ -21,7 +22,7 @@ use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function};
-use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
+use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
@@ -69,7 +70,8 @@ pub(crate) struct Unit {
     /// The calls that were inlined and have sites.
     pub inlined: Vec<Inlined>,
     pub frames: Vec<CallFrame>,
-    pub unwind: Option<systemv::UnwindInfo>,
+    /// What its entry in `.eh_frame` says.
+    pub unwind: Option<Vec<u8>>,
 }
 
 /// What to make of each unit.
@@ -87,6 +89,8 @@ pub(crate) struct Input<'a> {
     pub facts: &'a Facts,
     pub bodies: &'a [FunctionBody<'a>],
     pub adapters: &'a Adapters,
+    /// Of functions, if they are kept.
+    pub keys: Option<&'a Keys>,
     pub target: &'a Target,
     pub options: &'a Options<'a>,
 }
@@ -140,14 +144,58 @@ impl Input<'_> {
     /// Compiles all units.
     pub fn compile(&self) -> Result<Vec<Unit>> {
         let units = self.each(|worker, symbol| {
+            let key = self.key(symbol);
+            if let (Some(key), Symbol::Function(function)) = (&key, symbol)
+                && let Some((unit, named)) = self.kept(key, function)
+            {
+                return Ok((Some(unit), named));
+            }
             self.build(worker, symbol)?;
+            let named = self.named(worker);
             let code = self.lower(worker, symbol)?;
             if matches!(symbol, Symbol::Adapter(_)) && frame_size(&code) > MAX_FRAME_SIZE {
-                return Ok(None);
+                return Ok((None, named));
             }
-            self.unit(worker, symbol, &code).map(Some)
+            let unit = self.unit(worker, symbol, &code)?;
+            if let (Some(key), Some(store)) = (&key, self.options.functions)
+                && let Some(entry) = reuse::encode(&unit, &named, |function| self.start(function))
+            {
+                store.put(key, entry);
+            }
+            Ok((Some(unit), named))
         })?;
         Ok(units.into_iter().flatten().collect())
+    }
+
+    /// What a unit is kept by, if it is one that is.
+    fn key(&self, symbol: Symbol) -> Option<[u8; 32]> {
+        match (symbol, self.keys) {
+            (Symbol::Function(i), Some(keys)) => Some(keys.key(self.module, self.facts, i, self.body(i))),
+            _ => None,
+        }
+    }
+
+    /// A function that an earlier compilation has compiled.
+    fn kept(&self, key: &[u8; 32], function: u32) -> Option<(Unit, Vec<Symbol>)> {
+        let store = self.options.functions?;
+        let entry = store.get(key)?;
+        let kept = reuse::decode(&entry, function, self.tag(Symbol::Function(function)), |i| self.start(i));
+        if kept.is_none() {
+            store.damaged(key);
+        }
+        kept
+    }
+
+    /// Where the body of a function begins in the binary; `None`: the module defines no such function.
+    fn start(&self, function: u32) -> Option<u32> {
+        let index = function.checked_sub(self.module.imported_functions)?;
+        self.bodies.get(index as usize).map(|body| body.range().start as u32)
+    }
+
+    /// The functions that a worker's code names.
+    fn named(&self, worker: &Worker) -> Vec<Symbol> {
+        let names = worker.context.func.params.user_named_funcs().values();
+        names.filter_map(Symbol::from_name).filter(|symbol| matches!(symbol, Symbol::Function(_))).collect()
     }
 
     /// Lists all units as text.
@@ -155,15 +203,17 @@ impl Input<'_> {
         self.each(|worker, symbol| {
             self.build(worker, symbol)?;
             if listing == Listing::Clif {
-                return Ok((symbol, worker.context.func.display().to_string()));
+                return Ok(((symbol, worker.context.func.display().to_string()), self.named(worker)));
             }
+            let named = self.named(worker);
             worker.context.set_disasm(true);
             let code = self.lower(worker, symbol)?;
-            Ok((symbol, code.vcode.unwrap_or_default()))
+            Ok(((symbol, code.vcode.unwrap_or_default()), named))
         })
     }
 
-    fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<R> + Sync) -> Result<Vec<R>> {
+    /// Works on all units that there are. `work` gives the functions that a unit's code names beside its result.
+    fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<(R, Vec<Symbol>)> + Sync) -> Result<Vec<R>> {
         let symbols = symbols(self.module, self.facts, self.adapters);
         let size = |symbol: Symbol| match symbol {
             Symbol::Function(i) => self.body(i).as_bytes().len(),
@@ -189,11 +239,10 @@ impl Input<'_> {
         while !wave.is_empty() {
             for (jobs, order) in wave {
                 let (compiled, _) = parallel::run(jobs, &order, Worker::new, |worker, i| {
-                    let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
+                    let (result, mut named) = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
                     progress(1);
-                    let names = worker.context.func.params.user_named_funcs().values();
-                    let waits = |&symbol: &Symbol| self.may_be_left_out(symbol);
-                    Ok((i, result, names.filter_map(Symbol::from_name).filter(waits).collect::<Vec<_>>()))
+                    named.retain(|&symbol| self.may_be_left_out(symbol));
+                    Ok((i, result, named))
                 })?;
                 for (i, result, names) in compiled {
                     results.push((i, result));
@@ -329,7 +378,7 @@ impl Input<'_> {
         }
         let unwind =
             match code.create_unwind_info(&*self.target.isa).map_err(|e| CompileError::internal(e.to_string()))? {
-                Some(UnwindInfo::SystemV(info)) => Some(info),
+                Some(UnwindInfo::SystemV(info)) => Some(unwind_instructions(self.target, &info)?),
                 _ => None,
             };
         let start = match symbol {

@@ -13,6 +13,7 @@
 //! | `translate`, `stubs` | a function body, or a stub, → CLIF |
 //! | `adapters` | a function of the world that is imported → CLIF that carries its calls to another group |
 //! | `codegen` | CLIF → units of machine code, in parallel |
+//! | `reuse` | units that an earlier compilation has made, by what their code depends on |
 //! | `link` | units → text |
 //! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format`, or an object for the C linker |
 //!
@@ -40,6 +41,7 @@ mod optimisations;
 mod options;
 mod parallel;
 mod parse;
+mod reuse;
 mod stubs;
 mod symbol;
 mod target;
@@ -52,6 +54,7 @@ pub use error::{CompileError, Result, WorldProblem};
 pub use optimisations::{Optimisation, Optimisations};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
 pub use parse::WasmFeatures;
+pub use reuse::FunctionStore;
 pub use wit::Wit;
 
 use adapters::Adapters;
@@ -60,6 +63,7 @@ use bailiwick_runtime_abi::wit::World;
 use codegen::{Input, Listing};
 use emit::{Parts, unit_name};
 use module::Module;
+use reuse::Keys;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -175,6 +179,8 @@ struct Front<'a> {
     bodies: Vec<FunctionBody<'a>>,
     facts: Facts,
     adapters: Adapters,
+    /// What functions are kept by, if they are.
+    keys: Option<Keys>,
     /// The encoded world; empty without WIT.
     world: Vec<u8>,
 }
@@ -205,7 +211,11 @@ impl<'a> Front<'a> {
             });
         }
         let facts = Facts::new(&module, &uses, options)?;
-        Ok(Front { module, bodies, facts, adapters, world: encoded })
+        let keys = match options.functions {
+            Some(_) => Keys::new(&module, &facts, &uses, &bodies, options)?,
+            None => None,
+        };
+        Ok(Front { module, bodies, facts, adapters, keys, world: encoded })
     }
 
     fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
@@ -214,6 +224,7 @@ impl<'a> Front<'a> {
             facts: &self.facts,
             bodies: &self.bodies,
             adapters: &self.adapters,
+            keys: self.keys.as_ref(),
             target,
             options,
         }

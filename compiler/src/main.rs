@@ -3,15 +3,19 @@
 mod cli;
 mod confine;
 mod files;
+mod function_cache;
 mod output;
 mod progress;
 mod text;
 
-use bailiwick_compiler::{Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
+use bailiwick_compiler::{
+    FunctionStore, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object,
+};
 use bailiwick_runtime_abi::wit::bundle;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Compile, Emit, Shape};
 use files::Files;
+use function_cache::{FunctionCache, Unavailable};
 use progress::Progress;
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
@@ -94,6 +98,14 @@ fn run(command: &Compile) -> Result<(), Failure> {
     if command.world.is_some() && command.wit.is_none() && command.wit_bytes.is_none() {
         return Err(Failure::Usage("--world needs --wit, whose world it names".to_owned()));
     }
+    let cache = match command.function_cache.as_deref().map(FunctionCache::open).transpose() {
+        Ok(cache) => cache,
+        Err(Unavailable::Refused(why)) => return Err(why.into()),
+        Err(Unavailable::Unusable(why)) => {
+            text::say(&why);
+            None
+        }
+    };
     let files = command.wit.as_deref().map(Files::read).transpose()?;
     if command.confined {
         // All that needs more authority was done above.
@@ -104,7 +116,8 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let sources = files.as_ref().map(Files::sources).or(wit);
     let folder = files.as_ref().map(|files| files.folder.as_str()).or(command.wit_name.as_deref()).unwrap_or_default();
     let wit = sources.as_deref().map(|sources| Wit { sources, folder, world: command.world.as_deref() });
-    let options = Options { jobs, progress: Some(&update), wit, ..options(&command.shape) };
+    let functions = cache.as_ref().map(|cache| cache as &dyn FunctionStore);
+    let options = Options { jobs, progress: Some(&update), wit, functions, ..options(&command.shape) };
     let result = binary(module).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
@@ -112,6 +125,12 @@ fn run(command: &Compile) -> Result<(), Failure> {
         Emit::Asm => emit_asm(&wasm, &options).map(String::into_bytes),
     });
     progress.finish();
+    if let Some((what, warning)) = cache.map(FunctionCache::finish) {
+        if command.verbose {
+            text::say(&what);
+        }
+        warning.iter().for_each(|warning| text::say(warning));
+    }
     let bytes = result.map_err(|error| format!("{name}: {error}"))?;
     match output {
         Some(mut file) => {

@@ -6,6 +6,7 @@
 use crate::error::{CompileError, Result};
 use crate::optimisations::Optimisations;
 use crate::parse::WasmFeatures;
+use crate::reuse::FunctionStore;
 use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
 use std::fmt;
@@ -33,6 +34,8 @@ pub struct Options<'a> {
     pub wit: Option<Wit<'a>>,
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
     pub jobs: Option<usize>,
+    /// Where compiled functions are kept for the next compilation. The artifact is the same with and without.
+    pub functions: Option<&'a dyn FunctionStore>,
     /// Called as functions are done, with how many are and how many there are, from any worker.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
@@ -49,6 +52,7 @@ impl Default for Options<'_> {
             deterministic: false,
             wit: None,
             jobs: None,
+            functions: None,
             progress: None,
         }
     }

@@ -204,3 +204,52 @@ fn help_version_completions_and_cache_key() {
     assert!(key.lines().count() == 1 && key.contains(" abi ") && key.contains("--cpu +sse3") | key.contains("aarch64"));
     assert_ne!(key, text(&["cpu-features", "--cpu", "native", "-O", "none"]));
 }
+
+#[test]
+fn kept_functions_are_used_again() {
+    let folder = folder();
+    let path = folder.path();
+    let functions: String = (0..20)
+        .map(|i| format!("(func (export \"{i}\") (param i32) (result i32) (i32.div_u (local.get 0) (i32.const {i})))"))
+        .collect();
+    let write = |i: u32| {
+        let text = format!("(module {} )", functions.replacen("i32.const 0", &format!("i32.const 1000{i}"), 1));
+        std::fs::write(path.join("many.wat"), text).unwrap();
+        run(path, &["compile", "many.wat", "-o", "without.bwk"]);
+        std::fs::read(path.join("without.bwk")).unwrap()
+    };
+    let with = |expected: &[u8]| {
+        let output = run(path, &["compile", "many.wat", "--function-cache", "cache", "--verbose"]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(std::fs::read(path.join("many.bwk")).unwrap() == expected);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let expected = write(1);
+    let words = with(&expected);
+    assert!(words.contains("0 functions were there, 20 were compiled and added, 0 were damaged"), "{words}");
+    assert!(with(&expected).contains("20 functions were there, 0 were compiled"));
+    let expected = write(2);
+    assert!(with(&expected).contains("19 functions were there, 1 were compiled"));
+    // Damage in an entry of each: at least one of them is used.
+    let packs = files(&path.join("cache"));
+    assert!(packs.len() == 2 && packs.iter().all(|name| name.ends_with(".pack")), "{packs:?}");
+    for name in packs {
+        let pack = path.join("cache").join(name);
+        let mut bytes = std::fs::read(&pack).unwrap();
+        bytes[12] ^= 1;
+        std::fs::write(&pack, bytes).unwrap();
+    }
+    let words = with(&expected);
+    assert!(words.contains("were compiled and added") && !words.contains(" 0 were damaged"), "{words}");
+    assert!(with(&expected).contains("20 functions were there, 0 were compiled and added, 0 were damaged"));
+    // Without a word unless asked, and not at all where it can't be.
+    let quiet = run(path, &["compile", "many.wat", "--function-cache", "cache"]);
+    assert!(quiet.status.success() && quiet.stderr.is_empty());
+    let output = run(path, &["compile", "many.wat", "--function-cache", "add.wasm/below"]);
+    assert!(output.status.success() && error(&output).1.contains("functions can't be kept there"), "{output:?}");
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path.join("cache"), PermissionsExt::from_mode(0o777)).unwrap();
+    let output = run(path, &["compile", "many.wat", "--function-cache", "cache"]);
+    let (code, words) = error(&output);
+    assert!(code == 1 && words.contains("others may write to it"), "{words}");
+}

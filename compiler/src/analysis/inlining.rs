@@ -41,7 +41,7 @@ const MAX_SHARE: u64 = 200;
 const MODULE_SHARE: u64 = 64 << 10;
 
 /// What of a function's body decides whether it is inlined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Summary {
     /// Machine instructions that it takes, roughly; what only names values takes none.
     pub weight: u32,
@@ -186,6 +186,12 @@ impl Inlining {
     pub fn summary(&self, function: u32) -> Option<&Summary> {
         let found = self.summaries.binary_search_by_key(&function, |&(function, _)| function).ok()?;
         Some(&self.summaries[found].1)
+    }
+
+    /// What is the same for all functions: [`Self::budget`] of an empty body, and whether code is to be small.
+    pub fn limits(&self) -> (u64, bool) {
+        let Inlining { summaries: _, share, for_size } = self;
+        (*share, *for_size)
     }
 
     /// Whether it pays to inline a call with so many arguments, of which one may be constant, in code that may be cold and

@@ -18,6 +18,7 @@ mod sections;
 mod symtab;
 mod tables;
 
+pub(crate) use eh_frame::instructions as unwind_instructions;
 pub(crate) use object::object;
 pub(crate) use sections::{COMPILER, artifact};
 

@@ -41,6 +41,18 @@ pub(crate) struct Loop {
     depth: u32,
 }
 
+impl Loop {
+    /// As numbers, to be kept.
+    pub fn to_numbers(self) -> [u32; 3] {
+        [self.start, self.end, self.depth]
+    }
+
+    /// From those; a loop begins before its end.
+    pub fn from_numbers([start, end, depth]: [u32; 3]) -> Loop {
+        Loop { start, end, depth }
+    }
+}
+
 /// The short loops of a unit. The code generator must have been told to keep its blocks.
 pub(crate) fn loops(code: &CompiledCode) -> Vec<Loop> {
     let end = code.buffer.total_size();

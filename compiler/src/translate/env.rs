@@ -22,6 +22,8 @@ use std::collections::HashMap;
 use wasmparser::FunctionBody;
 
 /// What all functions of a module share while they are translated.
+///
+/// Whatever of it a translation reads is part of a function's key: see [`crate::reuse`].
 pub(crate) struct Env<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,

@@ -3,7 +3,7 @@
 //! The callee has a frame of control of its own, to which its `return`s branch, and locals of its own; context, memories
 //! and handlers of exceptions are the caller's anyway. Its body is read once more for each call that is inlined. How much
 //! that can be is bounded by what [`Inlining::budget`](crate::analysis::Inlining) gives each caller, how deep by
-//! [`MAX_DEPTH`]; no function is inlined in itself.
+//! [`MAX_INLINED_DEPTH`]; no function is inlined in itself.
 //!
 //! Architecture invariant: whoever is stopped in inlined code is told the same functions as without. So the position of an
 //! instruction says which inlined call it belongs to: each call has a stretch of positions of its own, behind those of the
@@ -19,8 +19,8 @@ use wasmparser::FunctionBody;
 /// Instructions between a load and what it may become one instruction with: `test` is a mask, a comparison and a branch.
 const FOLDED: u32 = 3;
 
-/// How many calls in one another are inlined.
-const MAX_DEPTH: usize = 4;
+/// How many calls in one another are inlined. What can be read on the way is part of a function's key ([`crate::reuse`]).
+pub(crate) const MAX_INLINED_DEPTH: usize = 4;
 
 /// A call that was inlined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Inliner {
     /// Whether a function with such a body may be entered at all: it is none that is open, and there is room.
     fn may_enter(&self, function: u32, body: &FunctionBody<'_>, summary: &Summary) -> bool {
         !self.open.is_empty()
-            && self.open.len() <= MAX_DEPTH
+            && self.open.len() <= MAX_INLINED_DEPTH
             && self.open.iter().all(|open| open.function != function)
             && summary.cost <= self.budget
             // The last one stands for none.

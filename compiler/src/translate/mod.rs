@@ -52,7 +52,7 @@ mod unrolling;
 mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
-pub(crate) use inline::{Inlined, Positions, keep_positions_of_loads};
+pub(crate) use inline::{Inlined, MAX_INLINED_DEPTH, Positions, keep_positions_of_loads};
 pub(crate) use simd::Relaxed;
 
 use crate::error::{CompileError, Result};
