@@ -1,7 +1,9 @@
 //! Modules linked when they are compiled: nobody can tell it from linking them when they run, but by the time it takes.
 
 use bailiwick_compiler::Linked;
-use bailiwick_loader::{Artifact, Caller, Error, Group, HostError, Imports, Instance, Table, TableType, Val, ValType};
+use bailiwick_loader::{
+    Artifact, Caller, Error, Group, HostError, Imports, Instance, Table, TableType, TrapCode, Val, ValType,
+};
 use bailiwick_runtime_abi::view::View;
 use bailiwick_tests::compile::{Settings, artifact, binary, compile_linked, host};
 use std::sync::{Arc, Mutex};
@@ -25,6 +27,9 @@ struct Guest {
     table: Table,
 }
 
+/// How many elements the host's table has.
+const ELEMENTS: u64 = 4;
+
 /// What a host grants to all modules: `host.say`, which fails for 13, and `host.table`.
 fn world() -> (Group, Imports, Log, Table) {
     let log = Log::default();
@@ -32,10 +37,10 @@ fn world() -> (Group, Imports, Log, Table) {
     let said = log.clone();
     imports.func("host", "say", move |_: &mut Caller<'_>, n: i32| {
         said.lock().unwrap().push(n);
-        if n == 13 { Err(HostError::from("the host will not hear of it")) } else { Ok(()) }
+        if n == 13 { Err(HostError::Trap(TrapCode::HostError, Some("no more of that".into()))) } else { Ok(()) }
     });
     let mut group = Group::new().unwrap();
-    let table = Table::new(&mut group, TableType::new(ValType::FUNCREF, 4, None)).unwrap();
+    let table = Table::new(&mut group, TableType::new(ValType::FUNCREF, ELEMENTS, None)).unwrap();
     imports.define("host", "table", table);
     (group, imports, log, table)
 }
@@ -110,8 +115,7 @@ impl Guest {
 
     /// What was said, and which elements of the host's table are functions, with what these return.
     fn left(&mut self) -> (Vec<i32>, Vec<Option<String>>) {
-        let size = self.table.size(&mut self.group).unwrap();
-        let elements = (0..size).map(|i| match self.table.get(&mut self.group, i).unwrap() {
+        let elements = (0..ELEMENTS).map(|i| match self.table.get(&mut self.group, i).unwrap() {
             Val::FuncRef(Some(func)) => {
                 Some(func.call(&mut self.group, &[]).map_or_else(|e| e.to_string(), |v| format!("{v:?}")))
             }

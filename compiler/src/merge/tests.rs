@@ -20,7 +20,7 @@ fn texts() -> [String; 2] {
         format!(
             r#"(func (param i32) (result i32) (local i64 i64 f32) (local.get 0) {calls}
                 (@metadata.code.branch_hint "\01") (if (then (nop)))
-                (local.get 0) {calls} (br_table 0 0 0) (unreachable))"#
+                (local.get 0) (local.get 0) {calls} (br_table 0 0 0) (unreachable))"#
         )
     };
     let library = format!(
