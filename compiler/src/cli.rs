@@ -35,7 +35,7 @@ pub struct Cli {
 pub enum Command {
     /// Compile a module
     #[command(after_help = EXAMPLES)]
-    Compile(Compile),
+    Compile(Box<Compile>),
     /// Print the script that completes this command in a shell
     Completions {
         /// The shell

@@ -143,12 +143,12 @@ impl Backtrace {
                 let mut wasm = site.map_or(NONE, |site| site.wasm_offset);
                 // Functions that were inlined have no frame of their own.
                 for inlined in site.into_iter().flat_map(|site| view.inlined(site.index)) {
-                    if !self.push(&view, inlined.function, wasm) {
+                    if !self.push(view, inlined.function, wasm) {
                         return false;
                     }
                     wasm = inlined.call_offset;
                 }
-                if !self.push(&view, text.index, wasm) {
+                if !self.push(view, text.index, wasm) {
                     return false;
                 }
             }
