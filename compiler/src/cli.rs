@@ -15,6 +15,8 @@ Examples:
                                                        checks the module against a world of the WIT in the folder wit,
                                                        and writes its types into the artifact, so that modules with
                                                        memories of their own can call it with strings, lists, records
+  bailiwickc compile app.wasm --link codec=codec.wasm  puts what app imports from \"codec\" into the same code, so that
+                                                       calls between the two can be inlined
   bailiwickc compile app.wasm --wasm-features all,-threads
                                                        refuses a module that needs what it leaves out
 
@@ -61,6 +63,11 @@ pub struct Compile {
     /// The world of the WIT that the module is of [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub world: Option<String>,
+    /// A module whose exports satisfy what the others import from NAME; all become one artifact, with the exports of INPUT.
+    /// Each keeps memories, tables and globals of its own, and is initialised after what it imports from. One that is
+    /// linked by two names is there twice
+    #[arg(long = "link", value_name = "NAME=FILE", value_parser = parse_link)]
+    pub links: Vec<Link>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Emit::Artifact)]
     pub emit: Emit,
@@ -90,8 +97,17 @@ pub struct Compile {
     #[arg(long, hide = true, value_name = "N", conflicts_with = "output")]
     pub output_fd: Option<i32>,
     /// Give up, before anything is read, all authority but to compile
-    #[arg(long, hide = true, requires_all = ["input_fd", "output_fd"])]
+    #[arg(long, hide = true, requires_all = ["input_fd", "output_fd"], conflicts_with = "links")]
     pub confined: bool,
+}
+
+/// A module that is linked: `NAME=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The module name of the imports that it satisfies.
+    pub name: String,
+    /// The module, in the binary or the text format.
+    pub file: PathBuf,
 }
 
 /// What shapes the code.
@@ -164,6 +180,13 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
         "yes" => Ok(true),
         "no" => Ok(false),
         _ => Err("it wants yes or no".to_owned()),
+    }
+}
+
+fn parse_link(text: &str) -> Result<Link, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !file.is_empty() => Ok(Link { name: name.to_owned(), file: file.into() }),
+        _ => Err("it wants NAME=FILE".to_owned()),
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  .wasm/.wat ─► parse ─► analysis ─► translate ─► Cranelift ─► link ─► emit ─► .bwk
-//!               Module     Facts        CLIF      (codegen)     Text
+//!        │      Module     Facts        CLIF      (codegen)     Text
+//!        └─ merge, if there are several
 //! ```
 //!
 //! | folder | arrow |
 //! |---|---|
+//! | `merge` | modules that are linked to each other → one |
 //! | `parse` | bytes → `Module`; refuses by name what is not supported |
 //! | `wit` | WIT text beside a module → its world, checked against the module |
 //! | `analysis` | `Module` → `Facts`: immutable tables, constants, escapes, images |
@@ -36,6 +38,7 @@ mod emit;
 mod error;
 mod frames;
 mod link;
+mod merge;
 mod module;
 mod optimisations;
 mod options;
@@ -50,7 +53,8 @@ mod wit;
 
 pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};
 pub use bailiwick_runtime_abi::wit::bundle::Source;
-pub use error::{CompileError, Result, WorldProblem};
+pub use error::{CompileError, LinkProblem, Result, WorldProblem};
+pub use merge::Linked;
 pub use optimisations::{Optimisation, Optimisations};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
 pub use parse::WasmFeatures;
@@ -64,7 +68,6 @@ use codegen::{Input, Listing};
 use emit::{Parts, unit_name};
 use module::Module;
 use reuse::Keys;
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -98,7 +101,7 @@ fn shortened(message: &str) -> String {
     lines.join("\n")
 }
 
-/// Compiles a WebAssembly binary to an artifact.
+/// Compiles a WebAssembly binary to an artifact, with the modules that the options link to it.
 pub fn compile(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
     with_parts(wasm, options, |parts| emit::artifact(parts, link::link(options.target, parts.units)?))
 }
@@ -138,7 +141,8 @@ pub fn emit_object(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
 
 fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let target = target::build(options)?;
-    let front = Front::new(wasm, options)?;
+    let source = merge::Source::new(wasm, options)?;
+    let front = Front::new(&source, options)?;
     let units = front.input(&target, options).compile()?;
     emit(&Parts {
         module: &front.module,
@@ -146,7 +150,8 @@ fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) 
         units: &units,
         target: &target,
         options,
-        source_sha256: Sha256::digest(wasm).into(),
+        source_sha256: source.sha256,
+        origins: &source.origins,
         world: &front.world,
     })
 }
@@ -163,7 +168,8 @@ pub fn emit_asm(wasm: &[u8], options: &Options<'_>) -> Result<String> {
 
 fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> {
     let target = target::build(options)?;
-    let front = Front::new(wasm, options)?;
+    let source = merge::Source::new(wasm, options)?;
+    let front = Front::new(&source, options)?;
     let mut text = String::new();
     for (symbol, code) in front.input(&target, options).list(listing)? {
         let name = unit_name(&front.module, symbol);
@@ -186,8 +192,9 @@ struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
-        let (mut module, to_scan) = parse::parse(wasm, options.wasm_features)?;
+    fn new(source: &'a merge::Source<'_>, options: &Options<'_>) -> Result<Front<'a>> {
+        let (module, bodies, uses) =
+            validated(&source.wasm, source.features, options.jobs()).map_err(|error| source.explain(error))?;
         let (adapters, encoded) = match world_of(&module, options.wit.as_ref())? {
             Some(world) => {
                 let encoded = world.encode()?;
@@ -195,21 +202,6 @@ impl<'a> Front<'a> {
             }
             None => (Adapters::none(), Vec::new()),
         };
-        let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
-        let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
-        module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
-        // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
-        let not_yet =
-            |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;
-        if let Some(feature) = parse::NOT_YET.iter().find(not_yet) {
-            return Err(CompileError::Unsupported {
-                feature: "a declaration is",
-                proposal: feature.name(),
-                message: feature.describe().to_owned(),
-                offset: 0,
-                function: None,
-            });
-        }
         let facts = Facts::new(&module, &uses, options)?;
         let keys = match options.functions {
             Some(_) => Keys::new(&module, &facts, &uses, &bodies, options)?,
@@ -229,6 +221,26 @@ impl<'a> Front<'a> {
             options,
         }
     }
+}
+
+/// A module that is valid and all of which is compiled, with what its bodies use.
+fn validated(wasm: &[u8], features: WasmFeatures, jobs: usize) -> Result<(Module<'_>, Vec<FunctionBody<'_>>, Uses)> {
+    let (mut module, to_scan) = parse::parse(wasm, features)?;
+    let bodies: Vec<FunctionBody<'_>> = to_scan.iter().map(|body| body.body.clone()).collect();
+    let uses = scan_all(wasm, &module, to_scan, jobs)?;
+    module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
+    // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
+    let not_yet = |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;
+    if let Some(feature) = parse::NOT_YET.iter().find(not_yet) {
+        return Err(CompileError::Unsupported {
+            feature: "a declaration is",
+            proposal: feature.name(),
+            message: feature.describe().to_owned(),
+            offset: 0,
+            function: None,
+        });
+    }
+    Ok((module, bodies, uses))
 }
 
 /// The world that a module was found to be of: what was said counts, and else what the module says itself.

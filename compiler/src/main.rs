@@ -9,11 +9,11 @@ mod progress;
 mod text;
 
 use bailiwick_compiler::{
-    FunctionStore, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object,
+    FunctionStore, Linked, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object,
 };
 use bailiwick_runtime_abi::wit::bundle;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Compile, Emit, Shape};
+use cli::{Cli, Command, Compile, Emit, Link, Shape};
 use files::Files;
 use function_cache::{FunctionCache, Unavailable};
 use progress::Progress;
@@ -90,8 +90,11 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let jobs = Some(command.jobs.map_or_else(processors, usize::from));
     let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
     let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
-    if let (Some(input), None, Some(path)) = (&input, &output, output_path(command))
-        && path.metadata().is_ok_and(|output| output.is_file() && same(input, &output))
+    let links = command.links.iter().map(open_link).collect::<Result<Vec<_>, _>>()?;
+    if let (None, Some(path)) = (&output, output_path(command))
+        && let Ok(output) = path.metadata()
+        && output.is_file()
+        && input.iter().chain(&links).any(|input| same(input, &output))
     {
         return Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())));
     }
@@ -117,7 +120,11 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let folder = files.as_ref().map(|files| files.folder.as_str()).or(command.wit_name.as_deref()).unwrap_or_default();
     let wit = sources.as_deref().map(|sources| Wit { sources, folder, world: command.world.as_deref() });
     let functions = cache.as_ref().map(|cache| cache as &dyn FunctionStore);
-    let options = Options { jobs, progress: Some(&update), wit, functions, ..options(&command.shape) };
+    let links = command.links.iter().zip(links).map(read_link).collect::<Result<Vec<_>, _>>()?;
+    let linked: Vec<Linked<'_>> =
+        command.links.iter().zip(&links).map(|(link, wasm)| Linked { name: &link.name, wasm }).collect();
+    let options =
+        Options { jobs, progress: Some(&update), wit, linked: &linked, functions, ..options(&command.shape) };
     let result = binary(module).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
@@ -173,6 +180,21 @@ fn open_input(command: &Compile) -> io::Result<Option<File>> {
         (Some(path), _) if path != Path::new("-") => File::open(path).map(Some),
         _ => Ok(None),
     }
+}
+
+fn open_link(link: &Link) -> Result<File, String> {
+    File::open(&link.file).map_err(|error| unreadable(&link.file.to_string_lossy(), &error))
+}
+
+/// A linked module in the binary format.
+fn read_link((link, file): (&Link, File)) -> Result<Vec<u8>, String> {
+    let name = link.file.to_string_lossy();
+    let bytes = read_all(Some(file)).map_err(|error| unreadable(&name, &error))?;
+    let wasm = binary(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    Ok(match wasm {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(wasm) => wasm,
+    })
 }
 
 /// Whether a file is the one that this is of.

@@ -4,6 +4,7 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::merge::Linked;
 use crate::optimisations::Optimisations;
 use crate::parse::WasmFeatures;
 use crate::reuse::FunctionStore;
@@ -32,6 +33,8 @@ pub struct Options<'a> {
     pub deterministic: bool,
     /// What the module imports and exports, in WIT.
     pub wit: Option<Wit<'a>>,
+    /// Modules whose exports satisfy imports of the module, and of each other.
+    pub linked: &'a [Linked<'a>],
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
     pub jobs: Option<usize>,
     /// Where compiled functions are kept for the next compilation. The artifact is the same with and without.
@@ -51,6 +54,7 @@ impl Default for Options<'_> {
             interruptible: true,
             deterministic: false,
             wit: None,
+            linked: &[],
             jobs: None,
             functions: None,
             progress: None,
@@ -69,14 +73,15 @@ impl fmt::Debug for Options<'_> {
             .field("interruptible", &self.interruptible)
             .field("deterministic", &self.deterministic)
             .field("wit", &self.wit)
+            .field("linked", &self.linked.iter().map(|linked| linked.name).collect::<Vec<_>>())
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }
 }
 
 impl Options<'_> {
-    /// The options that shape the artifact as one canonical command line, with the CPU resolved to features and the WIT
-    /// to its hash.
+    /// The options that shape the artifact as one canonical command line, with the CPU resolved to features, and the WIT
+    /// and linked modules to their hashes.
     ///
     /// ```
     /// use bailiwick_compiler::{Arch, Options};
@@ -116,8 +121,9 @@ impl Options<'_> {
             o if o == Optimisations::default() => String::new(),
             other => format!(" --optimisations {other}"),
         };
+        let linked: String = self.linked.iter().map(Linked::canonical).collect();
         Ok(format!(
-            "--target {} --cpu {cpu} -O {}{optimisations}{polls}{deterministic}{features}{wit}",
+            "--target {} --cpu {cpu} -O {}{optimisations}{polls}{deterministic}{features}{wit}{linked}",
             triple(self.target),
             self.opt_level
         ))

@@ -150,6 +150,34 @@ fn errors_say_what_and_leave_nothing_behind() {
 }
 
 #[test]
+fn modules_are_linked_from_files() {
+    let folder = folder();
+    let path = folder.path();
+    let main = r#"(module (import "math" "add" (func $add (param i32 i32) (result i32)))
+        (func (export "five") (result i32) (call $add (i32.const 2) (i32.const 3))))"#;
+    std::fs::write(path.join("main.wat"), main).unwrap();
+    let text = run(path, &["compile", "main.wat", "--link", "math=add.wat", "-o", "-"]);
+    assert!(text.status.success() && text.stdout.starts_with(b"\x7fELF"), "{text:?}");
+    assert_eq!(run(path, &["compile", "main.wat", "--link", "math=add.wasm", "-o", "-"]).stdout, text.stdout);
+    let asm = String::from_utf8(run(path, &["compile", "main.wat", "--link=math=add.wasm", "--emit", "asm"]).stdout);
+    assert!(asm.as_ref().is_ok_and(|asm| asm.contains(";; five") && !asm.contains("math!add")), "{asm:?}");
+    for (link, code, words) in [
+        ("math", 2, "NAME=FILE"),
+        ("math=", 2, "NAME=FILE"),
+        ("math=absent.wasm", 1, "absent.wasm: can't be read: No such file"),
+        ("maths=add.wasm", 1, "main.wat: nothing is imported from \"maths\""),
+        ("math=main.wat", 1, "\"math\" imports from \"math\""),
+    ] {
+        let (found, message) = error(&run(path, &["compile", "main.wat", "--link", link, "-o", "out"]));
+        assert!(found == code && message.contains(words), "{link}: {found}: {message}");
+    }
+    // It is an input like the other.
+    let (code, message) = error(&run(path, &["compile", "main.wat", "--link", "math=add.wasm", "-o", "add.wasm"]));
+    assert!(code == 2 && message.contains("it is the input"), "{message}");
+    assert!(std::fs::read(path.join("add.wasm")).unwrap().starts_with(b"\0asm"));
+}
+
+#[test]
 fn an_interrupted_compiler_leaves_nothing_or_all() {
     let folder = folder();
     let path = folder.path();

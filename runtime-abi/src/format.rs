@@ -105,7 +105,7 @@ pub struct Header {
     pub shape_checksum: u64,
     /// [`Header::frames_checksum`] of what is known of the frames of calls.
     pub frames_checksum: u64,
-    /// SHA-256 of the WebAssembly binary that was compiled.
+    /// SHA-256 of the WebAssembly binary that was compiled; of several, of their hashes and the names that link them.
     pub source_sha256: [u8; 32],
     /// SHA-256 of the whole file with this field and `header_checksum` zero.
     pub content_sha256: [u8; 32],

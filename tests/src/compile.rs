@@ -3,7 +3,7 @@
 //! In this process, or, if the environment variable `BAILIWICKC` names a program, by running that: a test that is itself
 //! emulated compiles natively so.
 
-use bailiwick_compiler::{OptLevel, Optimisations, WasmFeatures};
+use bailiwick_compiler::{Linked, OptLevel, Optimisations, WasmFeatures};
 use bailiwick_loader::Artifact;
 use bailiwick_runtime_abi::types::Arch;
 use std::ffi::OsString;
@@ -139,13 +139,21 @@ pub fn compile_for(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
 /// # Errors
 /// [`Refusal`], by kind.
 pub fn compile_with(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+    compile_linked(arch, settings, wasm, &[])
+}
+
+/// Compiles a binary for `arch`, with other modules linked to it by their names.
+///
+/// # Errors
+/// [`Refusal`], by kind.
+pub fn compile_linked(arch: Arch, settings: &Settings, wasm: &[u8], linked: &[Linked<'_>]) -> Result<Vec<u8>, Refusal> {
     match compiler_program() {
-        Some(program) => compile_by_child(&program, arch, settings, wasm),
-        None => compile_here(arch, settings, wasm),
+        Some(program) => compile_by_child(&program, arch, settings, wasm, linked),
+        None => compile_here(arch, settings, wasm, linked),
     }
 }
 
-fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8], linked: &[Linked<'_>]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
     let Settings { opt_level, optimisations, features: wasm_features, cpu, deterministic } = *settings;
     let cpu = cpu.parse().map_err(|error: CompileError| Refusal::Failed(error.to_string()))?;
@@ -157,6 +165,7 @@ fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>,
         optimisations,
         wasm_features,
         deterministic,
+        linked,
         jobs: Some(1),
         ..Options::default()
     };
@@ -170,11 +179,23 @@ fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>,
     })
 }
 
-fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn compile_by_child(
+    program: &OsString,
+    arch: Arch,
+    settings: &Settings,
+    wasm: &[u8],
+    linked: &[Linked<'_>],
+) -> Result<Vec<u8>, Refusal> {
     let failed = |what: &str, error: std::io::Error| Refusal::Failed(format!("{what}: {error}"));
     let folder = tempfile::tempdir().map_err(|e| failed("temporary folder", e))?;
     let (input, output) = (folder.path().join("module.wasm"), folder.path().join("module.bwk"));
     std::fs::write(&input, wasm).map_err(|e| failed("temporary file", e))?;
+    let mut links = Vec::new();
+    for (i, Linked { name, wasm }) in linked.iter().enumerate() {
+        let file = folder.path().join(format!("{i}.wasm"));
+        std::fs::write(&file, wasm).map_err(|e| failed("temporary file", e))?;
+        links.push(format!("--link={name}={}", file.display()));
+    }
     let child = Command::new(program)
         .arg("compile")
         .arg(&input)
@@ -185,6 +206,7 @@ fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &
         .arg(format!("--cpu={}", settings.cpu))
         .arg(format!("--optimisations={}", settings.optimisations))
         .args(settings.deterministic.then_some("--deterministic"))
+        .args(links)
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;

@@ -157,7 +157,7 @@ impl Tables {
             let frame = |inlined: Option<u32>| inlined.map_or(NONE, |i| frames + i);
             let calls = unit.inlined.iter().map(|&Inlined { function, call_offset, outer }| InlineFrame {
                 function,
-                call_offset,
+                call_offset: parts.origins.at(call_offset),
                 outer: frame(outer),
             });
             self.extend(Table::InlineFrames, calls);
@@ -170,7 +170,7 @@ impl Tables {
                 let offset = place.offset + site.offset;
                 self.site_page(offset / SITE_PAGE);
                 self.push(Table::SiteLow, (offset % SITE_PAGE) as u16);
-                self.push(Table::SiteWasmOffsets, site.wasm_offset);
+                self.push(Table::SiteWasmOffsets, parts.origins.at(site.wasm_offset));
                 self.push(Table::SiteCodes, site.code);
             }
             for call in &unit.frames {
