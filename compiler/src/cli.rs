@@ -23,6 +23,19 @@ Examples:
 Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
 An artifact is machine code: who loads one trusts it like an executable.";
 
+const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  bailiwickc explore app.wasm                          writes app.html, for a browser; it needs no other file
+  bailiwickc explore app.wasm --function main --function 17 -o main.html
+                                                       shows two functions, by name and by index
+  bailiwickc explore app.wasm --cpu native -O size     shows the code that compile makes with the same options
+
+Code and addresses are those of the artifact, as objdump and perf have them. Operators, instructions of Cranelift's
+intermediate representation and machine instructions that belong together light up together; what was inlined stands below
+the call.
+
+Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.";
+
 /// Compiles WebAssembly modules ahead of time to native artifacts, which `bailiwick` loads and runs.
 #[derive(Debug, Parser)]
 #[command(name = "bailiwickc", version = bailiwick_compiler::RELEASE, after_help = EXAMPLES, max_term_width = 100)]
@@ -36,6 +49,9 @@ pub enum Command {
     /// Compile a module
     #[command(after_help = EXAMPLES)]
     Compile(Box<Compile>),
+    /// Show WebAssembly, intermediate representation and machine code side by side, on one HTML page
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(Explore),
     /// Print the script that completes this command in a shell
     Completions {
         /// The shell
@@ -108,6 +124,24 @@ pub struct Link {
     pub name: String,
     /// The module, in the binary or the text format.
     pub file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Explore {
+    /// The module, in the binary or the text format; `-`: standard input
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Where to write; `-`: standard output [default: INPUT with the extension .html]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// A function to show, by its name, an export's name or its index; may be repeated [default: the first ones]
+    #[arg(short, long = "function", value_name = "NAME|INDEX")]
+    pub functions: Vec<String>,
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Threads [default: as many as the machine runs at once]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 }
 
 /// What shapes the code.

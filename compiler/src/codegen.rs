@@ -83,6 +83,21 @@ pub(crate) enum Listing {
     Asm,
 }
 
+/// A function on its way to machine code.
+pub(crate) struct Explored {
+    /// The intermediate representation as it was translated.
+    pub translated: String,
+    /// The same as it was lowered: after optimisation.
+    pub lowered: String,
+    /// What the positions in these, and in `ranges`, mean.
+    pub positions: Positions,
+    /// Stretches of the code that belong to a position, by start and end, ascending. What has none is left out.
+    pub ranges: Vec<(u32, u32, u32)>,
+    /// Where blocks begin in the code, ascending: behind a jump, all in front of the next one is data.
+    pub blocks: Vec<u32>,
+    pub unit: Unit,
+}
+
 /// What a module is compiled from.
 pub(crate) struct Input<'a> {
     pub module: &'a Module<'a>,
@@ -210,6 +225,29 @@ impl Input<'_> {
             let code = self.lower(worker, symbol)?;
             Ok(((symbol, code.vcode.unwrap_or_default()), named))
         })
+    }
+
+    /// Compiles some of the functions that the module defines, with what they are in between.
+    pub fn explore(&self, functions: &[u32]) -> Result<Vec<Explored>> {
+        let order: Vec<usize> = (0..functions.len()).collect();
+        let (explored, _) = parallel::run(self.options.jobs(), &order, Worker::new, |worker, i| {
+            let symbol = Symbol::Function(functions[i]);
+            self.build(worker, symbol)?;
+            let translated = worker.context.func.display().to_string();
+            let code = self.lower(worker, symbol).map_err(|error| attribute(error, symbol))?;
+            let unit = self.unit(worker, symbol, &code)?;
+            let found = code.buffer.get_srclocs_sorted().iter();
+            let known = found.filter(|position| !position.loc.is_default());
+            Ok(Explored {
+                translated,
+                lowered: worker.context.func.display().to_string(),
+                ranges: known.map(|position| (position.start, position.end, position.loc.bits())).collect(),
+                positions: std::mem::take(&mut worker.positions),
+                blocks: code.bb_starts.clone(),
+                unit,
+            })
+        })?;
+        Ok(explored)
     }
 
     /// Works on all units that there are. `work` gives the functions that a unit's code names beside its result.

@@ -76,6 +76,16 @@ pub enum CompileError {
         /// What is wrong, and what to write instead.
         message: String,
     },
+    /// A function that was asked for by name or index, and that the module does not define.
+    #[error("{}", no_function(asked, *imported, similar))]
+    NoFunction {
+        /// What was asked for.
+        asked: String,
+        /// Whether it is there, but imported.
+        imported: bool,
+        /// Names of functions that contain it.
+        similar: Vec<String>,
+    },
     /// WIT text that can't be parsed, or does not fit together.
     #[error("{message}")]
     Wit {
@@ -176,6 +186,23 @@ fn no_world(asked: Option<&str>, worlds: &[String]) -> String {
         }
         Some(name) => format!("the WIT has no world {name:?}; it has {list}"),
         None => format!("the WIT has more than one world; say with --world which of {list}"),
+    }
+}
+
+fn no_function(asked: &str, imported: bool, similar: &[String]) -> String {
+    let asked = asked.escape_debug();
+    if imported {
+        return format!("the function {asked} is imported, so the module has no code of it; name one that it defines");
+    }
+    // A module's names may be any text.
+    let similar: Vec<String> = similar.iter().map(|name| name.escape_debug().to_string()).collect();
+    match similar.join(", ") {
+        none if none.is_empty() => {
+            format!(
+                "the module has no function {asked}; give a name as the name section or an export has it, or an index"
+            )
+        }
+        list => format!("the module has no function {asked}; similar names are {list}"),
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `reuse` | units that an earlier compilation has made, by what their code depends on |
 //! | `link` | units → text |
 //! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format`, or an object for the C linker |
+//! | `explore` | all of it side by side → a page for people |
 //!
 //! Architecture invariants: the same input, options and version give the same bytes at any number of threads. No
 //! input makes it panic. It opens nothing; `main.rs` alone knows files. It contains no `unsafe`.
@@ -36,6 +37,7 @@ mod analysis;
 mod codegen;
 mod emit;
 mod error;
+mod explore;
 mod frames;
 mod link;
 mod merge;
@@ -64,7 +66,7 @@ pub use wit::Wit;
 use adapters::Adapters;
 use analysis::{Facts, Uses};
 use bailiwick_runtime_abi::wit::World;
-use codegen::{Input, Listing};
+use codegen::{Input, Listing, Unit};
 use emit::{Parts, unit_name};
 use module::Module;
 use reuse::Keys;
@@ -144,16 +146,7 @@ fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) 
     let source = merge::Source::new(wasm, options)?;
     let front = Front::new(&source, options)?;
     let units = front.input(&target, options).compile()?;
-    emit(&Parts {
-        module: &front.module,
-        facts: &front.facts,
-        units: &units,
-        target: &target,
-        options,
-        source_sha256: source.sha256,
-        origins: &source.origins,
-        world: &front.world,
-    })
+    emit(&front.parts(&source, &units, &target, options))
 }
 
 /// The code of all functions and stubs as Cranelift's intermediate representation, before optimisation.
@@ -177,6 +170,30 @@ fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> 
         let _ = writeln!(text, ";; {}\n{}\n", name.escape_debug(), code.trim_end());
     }
     Ok(text)
+}
+
+/// Functions of a WebAssembly binary as one HTML page: operators, Cranelift's intermediate representation before and after
+/// optimisation, and machine code, side by side and linked by where they come from.
+///
+/// `title` is what the page calls the module, a file's name as a rule. `functions` are those to show, each by its name in the
+/// name section, by that of an export, or by index; if there are none, it is the first hundred, or as many as have 32 KiB of
+/// bodies, and the page says so. Code and addresses are those of the artifact that [`compile`] makes with the same options.
+///
+/// The page refers to no other file. It runs one script, its own, and whatever text the module holds is nothing but text there.
+///
+/// # Errors
+///
+/// Those of [`compile`], and [`CompileError::NoFunction`].
+///
+/// ```
+/// use bailiwick_compiler::{Options, binary, explore};
+/// let wasm = binary(br#"(module (func (export "answer") (result i32) i32.const 42))"#)?;
+/// let page = explore(&wasm, &Options::default(), "answer.wat", &["answer".to_owned()])?;
+/// assert!(page.starts_with("<!DOCTYPE html>") && page.contains("i32.const 42"));
+/// # Ok::<(), bailiwick_compiler::CompileError>(())
+/// ```
+pub fn explore(wasm: &[u8], options: &Options<'_>, title: &str, functions: &[String]) -> Result<String> {
+    explore::explore(wasm, options, title, functions)
 }
 
 /// A module that was parsed, validated and analysed.
@@ -219,6 +236,25 @@ impl<'a> Front<'a> {
             keys: self.keys.as_ref(),
             target,
             options,
+        }
+    }
+
+    fn parts<'p>(
+        &'p self,
+        source: &'p merge::Source<'_>,
+        units: &'p [Unit],
+        target: &'p Target,
+        options: &'p Options<'p>,
+    ) -> Parts<'p> {
+        Parts {
+            module: &self.module,
+            facts: &self.facts,
+            units,
+            target,
+            options,
+            source_sha256: source.sha256,
+            origins: &source.origins,
+            world: &self.world,
         }
     }
 }

@@ -9,11 +9,11 @@ mod progress;
 mod text;
 
 use bailiwick_compiler::{
-    FunctionStore, Linked, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object,
+    FunctionStore, Linked, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object, explore,
 };
 use bailiwick_runtime_abi::wit::bundle;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Compile, Emit, Link, Shape};
+use cli::{Cli, Command, Compile, Emit, Explore, Link, Shape};
 use files::Files;
 use function_cache::{FunctionCache, Unavailable};
 use progress::Progress;
@@ -28,6 +28,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Cli::try_parse().map(|cli| cli.command) {
         Ok(Command::Compile(command)) => run(&command),
+        Ok(Command::Explore(command)) => run_explore(&command),
         Ok(Command::Completions { shell }) => completions(shell),
         Ok(Command::CpuFeatures(shape)) => cpu_features(&shape),
         // It quotes the user's own words.
@@ -86,17 +87,12 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let name = input_name(command);
     let progress = Progress::new();
     let update = |done, total| progress.update(done, total);
-    let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
-    let jobs = Some(command.jobs.map_or_else(processors, usize::from));
+    let jobs = Some(jobs(command.jobs));
     let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
     let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
     let links = command.links.iter().map(open_link).collect::<Result<Vec<_>, _>>()?;
-    if let (None, Some(path)) = (&output, output_path(command))
-        && let Ok(output) = path.metadata()
-        && output.is_file()
-        && input.iter().chain(&links).any(|input| same(input, &output))
-    {
-        return Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())));
+    if output.is_none() {
+        keep_inputs(input.iter().chain(&links), output_path(command).as_deref())?;
     }
     if command.world.is_some() && command.wit.is_none() && command.wit_bytes.is_none() {
         return Err(Failure::Usage("--world needs --wit, whose world it names".to_owned()));
@@ -123,8 +119,7 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let links = command.links.iter().zip(links).map(read_link).collect::<Result<Vec<_>, _>>()?;
     let linked: Vec<Linked<'_>> =
         command.links.iter().zip(&links).map(|(link, wasm)| Linked { name: &link.name, wasm }).collect();
-    let options =
-        Options { jobs, progress: Some(&update), wit, linked: &linked, functions, ..options(&command.shape) };
+    let options = Options { jobs, progress: Some(&update), wit, linked: &linked, functions, ..options(&command.shape) };
     let result = binary(module).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
@@ -144,7 +139,43 @@ fn run(command: &Compile) -> Result<(), Failure> {
             let fd = command.output_fd.unwrap_or_default();
             file.write_all(&bytes).map_err(|error| unwritable(fd, &error).into())
         }
-        None => write_output(command, &bytes),
+        None => write_output(output_path(command).as_deref(), &bytes),
+    }
+}
+
+fn run_explore(command: &Explore) -> Result<(), Failure> {
+    cache_key(&options(&command.shape)).map_err(|error| Failure::Usage(error.to_string()))?;
+    let path = Some(command.input.as_path()).filter(|path| *path != Path::new("-"));
+    let name = path.map_or("standard input".into(), Path::to_string_lossy);
+    let input = path.map(File::open).transpose().map_err(|error| unreadable(&name, &error))?;
+    let output = match (&command.output, path) {
+        (Some(output), _) => Some(output.clone()).filter(|output| output != Path::new("-")),
+        (None, path) => path.map(|path| path.with_extension("html")),
+    };
+    keep_inputs(input.iter(), output.as_deref())?;
+    let input = read_all(input).map_err(|error| unreadable(&name, &error))?;
+    let progress = Progress::new();
+    let update = |done, total| progress.update(done, total);
+    let options = Options { jobs: Some(jobs(command.jobs)), progress: Some(&update), ..options(&command.shape) };
+    let title = path.and_then(Path::file_name).map_or(name.clone(), |file| file.to_string_lossy());
+    let result = binary(&input).and_then(|wasm| explore(&wasm, &options, &title, &command.functions));
+    progress.finish();
+    let page = result.map_err(|error| format!("{name}: {error}"))?;
+    write_output(output.as_deref(), page.as_bytes())
+}
+
+/// Threads to work with.
+fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()), usize::from)
+}
+
+/// Refuses an output that is one of the inputs.
+fn keep_inputs<'a>(mut inputs: impl Iterator<Item = &'a File>, output: Option<&Path>) -> Result<(), Failure> {
+    match output.map(|path| (path, path.metadata())) {
+        Some((path, Ok(output))) if output.is_file() && inputs.any(|input| same(input, &output)) => {
+            Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -211,12 +242,12 @@ fn read_all(input: Option<File>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write_output(command: &Compile, bytes: &[u8]) -> Result<(), Failure> {
-    let path = output_path(command);
+/// `path`: `None` is standard output.
+fn write_output(path: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     let Some(path) = path else {
         return write_stdout(bytes);
     };
-    output::write_file(&path, bytes)
+    output::write_file(path, bytes)
         .map_err(|error| format!("{}: can't be written: {}", path.display(), reason(&error)).into())
 }
 

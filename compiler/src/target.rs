@@ -26,9 +26,19 @@ pub(crate) struct Target {
 
 /// The target that the options name.
 pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
+    build_with(options, false)
+}
+
+/// The same, but the code generator says where blocks begin even if nothing is placed by them. The code is the same.
+pub(crate) fn build_with_blocks(options: &Options<'_>) -> Result<Target> {
+    build_with(options, true)
+}
+
+fn build_with(options: &Options<'_>, blocks: bool) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
     let isa = |level: OptLevel, placement: bool| {
-        let placement = placement && level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
+        let wanted = blocks || level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
+        let placement = placement && wanted;
         let flags = shared_flags(level, options.deterministic, placement).map_err(defect)?;
         let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
         // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
@@ -51,11 +61,7 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
     })
 }
 
-fn shared_flags(
-    level: OptLevel,
-    deterministic: bool,
-    placement: bool,
-) -> std::result::Result<settings::Flags, SetError> {
+fn shared_flags(level: OptLevel, deterministic: bool, blocks: bool) -> std::result::Result<settings::Flags, SetError> {
     let mut flags = settings::builder();
     let opt_level = match level {
         OptLevel::None => "none",
@@ -81,8 +87,8 @@ fn shared_flags(
         // Which NaN an operation gives depends on the processor, and on the order of operands that was chosen.
         ("enable_nan_canonicalization", if deterministic { "true" } else { "false" }),
         ("unwind_info", "true"),
-        // Where loops lie, by which functions are placed.
-        ("machine_code_cfg_info", if placement { "true" } else { "false" }),
+        // Where blocks begin, and with them loops, by which functions are placed.
+        ("machine_code_cfg_info", if blocks { "true" } else { "false" }),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
     ] {
         flags.set(name, value)?;

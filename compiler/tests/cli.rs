@@ -119,6 +119,42 @@ fn listings_go_to_standard_output() {
 }
 
 #[test]
+fn a_page_is_written_like_any_output() {
+    let folder = folder();
+    let path = folder.path();
+    let quiet = run(path, &["explore", "add.wat"]);
+    assert!(quiet.status.success() && quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{quiet:?}");
+    let page = std::fs::read_to_string(path.join("add.html")).unwrap();
+    assert!(page.contains("<title>add.wat</title>") && page.contains("i32.add"), "{page}");
+    assert_eq!(files(path), ["add.html", "add.wasm", "add.wat"]);
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        let shown =
+            run(path, &["explore", "add.wasm", "--function", "add", "-o", "-", "--target", target, "-O", "none"]);
+        let page = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.status.success() && page.contains(&format!("--target {target}")), "{page}");
+    }
+    let mut child = bailiwickc(path, &["explore", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(ADD.as_bytes()).unwrap();
+    assert!(child.wait_with_output().unwrap().stdout.starts_with(b"<!DOCTYPE html>"));
+
+    std::fs::write(path.join("bad.wasm"), b"\0asm\x01\0\0\0\x0a").unwrap();
+    for (args, expected_code, expected) in [
+        (&["explore", "missing.wasm"][..], 1, "missing.wasm: can't be read: No such file or directory"),
+        (&["explore", "bad.wasm"], 1, "bad.wasm: malformed WebAssembly at offset 0x9: unexpected end"),
+        (&["explore", "add.wat", "-f", "ad"], 1, "add.wat: the module has no function ad; similar names are add"),
+        (&["explore", "add.wat", "-o", "add.wat"], 2, "it is the input"),
+        (&["explore", "add.wat", "-o", "/dev/full"], 1, "can't be written: No space left on device"),
+        (&["explore", "add.wat", "--cpu", "+turbo"], 2, "no CPU feature"),
+        (&["explore"], 2, "INPUT"),
+    ] {
+        let (code, message) = error(&run(path, args));
+        assert_eq!(code, expected_code, "{args:?}: {message}");
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+    assert_eq!(files(path), ["add.html", "add.wasm", "add.wat", "bad.wasm"]);
+}
+
+#[test]
 fn errors_say_what_and_leave_nothing_behind() {
     let folder = folder();
     let path = folder.path();
@@ -226,6 +262,7 @@ fn help_version_completions_and_cache_key() {
     let help = text(&["--help"]);
     assert!(help.contains("Examples:") && help.contains("Exit codes:") && !help.contains("cpu-features"), "{help}");
     assert!(!text(&["compile", "--help"]).contains("input-fd"));
+    assert!(text(&["explore", "--help"]).contains("--function main"));
     assert!(text(&["--version"]).contains("Cranelift"));
     assert!(text(&["completions", "bash"]).contains("complete"));
     let key = text(&["cpu-features", "--cpu", "native"]);

@@ -49,6 +49,15 @@ impl Positions {
             None => (position, None),
         }
     }
+
+    /// The position of the operator at an offset in the binary, in an inlined call or in the function itself: what
+    /// [`Positions::resolve`] undoes.
+    pub fn position(&self, offset: u32, inlined: Option<u32>) -> u32 {
+        match inlined.and_then(|i| self.bodies.get(i as usize)) {
+            Some((first, start)) => offset.wrapping_sub(*start).wrapping_add(*first),
+            None => offset,
+        }
+    }
 }
 
 /// A function that is being translated.
