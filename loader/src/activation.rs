@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Offset of [`Activation::host_sp`].
 pub(crate) const ACTIVATION_HOST_SP: usize = 0;
-/// Offset of [`Activation::exit_sp`].
-pub(crate) const ACTIVATION_EXIT_SP: usize = 8;
 /// Offset of [`Activation::exit_fp`].
-pub(crate) const ACTIVATION_EXIT_FP: usize = 16;
+pub(crate) const ACTIVATION_EXIT_FP: usize = 8;
 /// Offset of [`Activation::exit_pc`].
-pub(crate) const ACTIVATION_EXIT_PC: usize = 24;
+#[cfg_attr(target_arch = "x86_64", allow(dead_code, reason = "a call leaves it on the guest's stack"))]
+pub(crate) const ACTIVATION_EXIT_PC: usize = 16;
+/// Offset of [`Activation::exit_sp`].
+pub(crate) const ACTIVATION_EXIT_SP: usize = 24;
 /// Offset of [`Activation::leave_sp`].
 pub(crate) const ACTIVATION_LEAVE_SP: usize = 32;
 /// Offset of [`Activation::leave`].
@@ -47,10 +48,11 @@ pub(crate) struct Activation {
     /// The host's stack pointer, below which nothing of the host's lies: that of the entry from the host that this is,
     /// or that the edge's caller is in.
     host_sp: usize,
-    /// The guest's stack pointer, frame pointer and return address when it last called the host, or over an edge.
-    exit_sp: usize,
+    /// The guest's frame pointer, return address and stack pointer when it last called the host, or over an edge. Where a
+    /// call leaves the return address on the stack, it is not here ([`Activation::exit`]).
     exit_fp: usize,
     exit_pc: usize,
+    exit_sp: usize,
     /// Where to go on if the guest ends: the stack pointer, below which the registers that were saved lie, and the
     /// code, which finds the activation's address in the first scratch register.
     leave_sp: usize,
@@ -72,9 +74,9 @@ impl Activation {
     pub(crate) fn of_edge() -> Activation {
         Activation {
             host_sp: 0,
-            exit_sp: 0,
             exit_fp: 0,
             exit_pc: 0,
+            exit_sp: 0,
             leave_sp: 0,
             leave: arch::leave_edge as *const () as usize,
             outer_in_group: std::ptr::null_mut(),
@@ -87,11 +89,27 @@ impl Activation {
     }
 
     /// Why it was left.
-    pub(crate) fn left(&self) -> Left {
+    ///
+    /// # Safety
+    /// It was, and its group, whose stack is read, is there.
+    pub(crate) unsafe fn left(&self) -> Left {
         match self.trap.code {
-            0 => Left::Host { pc: self.exit_pc, fp: self.exit_fp },
+            0 => {
+                // SAFETY: nothing faulted, so the host was called and refused; the rest is the caller's promise.
+                let (pc, fp) = unsafe { self.exit() };
+                Left::Host { pc, fp }
+            }
             _ => Left::Fault(self.trap),
         }
+    }
+
+    /// Where the guest called the host: return address and frame pointer.
+    ///
+    /// # Safety
+    /// It did, or over an edge, and its group, whose stack is read, is there.
+    unsafe fn exit(&self) -> (usize, usize) {
+        // SAFETY: the caller's promise.
+        (unsafe { arch::return_address(self.exit_sp, self.exit_pc) }, self.exit_fp)
     }
 }
 
@@ -141,9 +159,9 @@ pub(crate) struct CodeRange {
 
 const _: () = {
     assert!(std::mem::offset_of!(Activation, host_sp) == ACTIVATION_HOST_SP);
-    assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
     assert!(std::mem::offset_of!(Activation, exit_fp) == ACTIVATION_EXIT_FP);
     assert!(std::mem::offset_of!(Activation, exit_pc) == ACTIVATION_EXIT_PC);
+    assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
     assert!(std::mem::offset_of!(Activation, leave_sp) == ACTIVATION_LEAVE_SP);
     assert!(std::mem::offset_of!(Activation, leave) == ACTIVATION_LEAVE);
     assert!(std::mem::offset_of!(Activation, outer_in_group) == ACTIVATION_OUTER_IN_GROUP);
@@ -239,11 +257,6 @@ impl GroupRecord {
         self.code.iter().find(|c| c.text.contains(&pc))
     }
 
-    /// Whether the group is entered: its guests wait for the host, or run.
-    pub(crate) fn entered(&self) -> bool {
-        !self.current.load(Ordering::Relaxed).is_null()
-    }
-
     /// Calls a function of the guest on this group's stack.
     ///
     /// # Safety
@@ -264,9 +277,9 @@ impl GroupRecord {
         let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
         let mut activation = Activation {
             host_sp: 0,
-            exit_sp: guest_sp,
             exit_fp: 0,
             exit_pc: 0,
+            exit_sp: guest_sp,
             leave_sp: 0,
             leave: arch::leave_trapped as *const () as usize,
             outer_in_group: outer,
@@ -309,15 +322,20 @@ impl GroupRecord {
     /// Where each activation of this group further out called the host, innermost first: return address and frame
     /// pointer.
     pub(crate) fn exits(&self) -> Vec<(usize, usize)> {
-        let mut found = Vec::new();
-        let mut at = self.current.load(Ordering::Relaxed);
-        while !at.is_null() {
+        // SAFETY: they are alive, and wait for the host, or over an edge: it is the host that asks, and a guest that has faulted
+        // is not among them any more.
+        self.activations().map(|at| unsafe { (*at).exit() }).collect()
+    }
+
+    /// The innermost activation, and those further out.
+    pub(crate) fn activations(&self) -> impl Iterator<Item = *const Activation> {
+        let mut next = self.current.load(Ordering::Relaxed).cast_const();
+        std::iter::from_fn(move || {
+            let at = (!next.is_null()).then_some(next)?;
             // SAFETY: the chain's activations are alive: their frames are further up this stack.
-            let a = unsafe { &*at };
-            found.push((a.exit_pc, a.exit_fp));
-            at = a.outer_in_group;
-        }
-        found
+            next = unsafe { (*at).outer_in_group };
+            Some(at)
+        })
     }
 }
 

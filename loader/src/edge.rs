@@ -275,9 +275,12 @@ impl EdgeCall<'_> {
         let Some(target) = record.targets.get(target as usize).filter(|target| !target.group.is_null()) else {
             return Error::trap(bailiwick_runtime_abi::trap::TrapCode::HostError);
         };
-        let left = record.activation.left();
-        // SAFETY: the record of a group lies in its inside, and the group is there; nothing of it runs or is referred to.
-        unsafe { (*target.group.byte_sub(offset_of!(Inner, record)).cast::<Inner>()).error(left) }
+        // SAFETY: the activation of the record was left, as the adapter has found, and the group that it entered is there. The
+        // record of a group lies in its inside; nothing of it runs or is referred to.
+        unsafe {
+            let left = record.activation.left();
+            (*target.group.byte_sub(offset_of!(Inner, record)).cast::<Inner>()).error(left)
+        }
     }
 
     /// Bytes of the memory of one side, as it is now; `None` if it has none.

@@ -7,7 +7,7 @@
 //! What is thrown in an activation and not caught there ends it as [`Error::Exception`]. A host function that called the
 //! guest and returns that error throws it on, in the activation that called the host function, if it is of the same group.
 
-use crate::activation::GroupRecord;
+use crate::activation::{Activation, GroupRecord};
 use crate::error::Error;
 use crate::frames::frames;
 use crate::group::{AsGroup, Inner, Refused, inner};
@@ -80,8 +80,9 @@ pub(crate) struct Exceptions {
     bytes: u64,
     /// How many there may be, and how many bytes, before the next collection.
     collect_at: (usize, u64),
-    /// What host functions that are being called were given: theirs until they return.
-    given: Vec<u64>,
+    /// What host functions that are being called were given, and in which activation they were called: theirs until they
+    /// return.
+    given: Vec<(u64, *const Activation)>,
     /// Where compiled code goes on: read by assembly right after it was written.
     pub resume: Resume,
 }
@@ -166,30 +167,20 @@ impl Exceptions {
         self.collect_at = (live, (self.bytes * 2).max(COLLECT_AT_LEAST.1));
     }
 
-    /// How much host functions were given: what one is given while it is called is behind that.
+    /// Whether a host function that is being called was given anything.
     #[inline]
-    pub fn given(&self) -> usize {
-        self.given.len()
+    pub fn any_given(&self) -> bool {
+        !self.given.is_empty()
     }
 
-    /// What a host function was given behind `mark` is not its own any more.
-    pub fn leave(&mut self, mark: usize) {
-        while self.given.len() > mark {
-            let handle = self.given.pop().unwrap_or_default();
-            if let Some(stored) = self.get(handle) {
-                stored.pinned = false;
-            }
-        }
-    }
-
-    /// The host is given a reference: it holds it until its function returns, if it is `within` one, or until it gives it
-    /// back.
-    fn pin(&mut self, handle: u64, within: bool) {
+    /// The host is given a reference: it holds it until its function returns, if it is `within` one that an activation has
+    /// called, or until it gives it back.
+    fn pin(&mut self, handle: u64, within: Option<*const Activation>) {
         if let Some(stored) = self.get(handle)
             && !std::mem::replace(&mut stored.pinned, true)
-            && within
+            && let Some(activation) = within
         {
-            self.given.push(handle);
+            self.given.push((handle, activation));
         }
     }
 }
@@ -331,8 +322,22 @@ impl Inner {
 
     /// The host is given a reference. It is within a host function of this group if the group is entered while it runs.
     fn pin(&mut self, handle: u64) {
-        let within = self.record.entered();
+        let within = self.record.activations().next();
         self.exceptions.pin(handle, within);
+    }
+
+    /// The host function that the innermost activation has called is over: what it was given is not its own any more. What is
+    /// left belongs to those that activations further out have called.
+    pub(crate) fn leave_host(&mut self) {
+        while let Some(&(handle, activation)) = self.exceptions.given.last() {
+            if self.record.activations().skip(1).any(|outer| outer == activation) {
+                break;
+            }
+            self.exceptions.given.pop();
+            if let Some(stored) = self.exceptions.get(handle) {
+                stored.pinned = false;
+            }
+        }
     }
 
     /// The host holds an exception again that an error carries.

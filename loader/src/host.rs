@@ -116,49 +116,54 @@ where
         let context = &*context;
         (&*context.function.cast::<F>(), context.inner, context.instance)
     };
-    // SAFETY: the guest waits, so nothing else refers to the group's inside.
-    let mark = unsafe { (*inner.as_ptr()).exceptions.given() };
     // Two words are all that goes through the barrier for panics: an error is large, and moving it about where there is none
     // would cost more than the rest of the way.
     let outcome = catch_unwind(AssertUnwindSafe(|| match function(&mut Caller::new(inner, instance), cells) {
-        Ok(()) => after(inner, mark),
-        Err(error) => failed(inner, mark, error),
+        Ok(()) => None,
+        Err(error) => Some(failed(inner, error)),
     }));
-    outcome.unwrap_or_else(|panic| failed(inner, mark, panicked(panic)))
+    match outcome {
+        Ok(None) => after(inner),
+        Ok(Some(elsewhere)) => elsewhere,
+        Err(panic) => failed(inner, panicked(panic)),
+    }
 }
 
 /// A host function has returned.
 #[inline]
-fn after(inner: NonNull<Inner>, mark: usize) -> Returned {
+fn after(inner: NonNull<Inner>) -> Returned {
     // SAFETY: the group is alive, and the host function with its references is over.
     let (given, requested) = unsafe {
         let inner = &*inner.as_ptr();
-        (inner.exceptions.given(), inner.interrupt.requested())
+        (inner.exceptions.any_given(), inner.interrupt.requested())
     };
-    if given == mark && !requested {
-        return Returned { value: 0, left: 0 };
+    if given || requested {
+        return settle(inner, requested);
     }
-    settle(inner, mark, requested)
+    Returned { value: 0, left: 0 }
 }
 
-/// The rest of [`after`].
+/// The rest of [`after`]. The compiler knows that it does not unwind, so that nothing has to be kept for that case.
 #[cold]
-fn settle(inner: NonNull<Inner>, mark: usize, requested: bool) -> Returned {
-    if requested {
-        // It ends the guest here, should no poll follow.
-        return failed(inner, mark, HostError::Trap(TrapCode::Interrupt, None));
-    }
-    // SAFETY: as in `after`.
-    unsafe { (*inner.as_ptr()).exceptions.leave(mark) };
-    Returned { value: 0, left: 0 }
+extern "C" fn settle(inner: NonNull<Inner>, requested: bool) -> Returned {
+    let settled = catch_unwind(AssertUnwindSafe(|| {
+        if requested {
+            // It ends the guest here, should no poll follow.
+            return failed(inner, HostError::Trap(TrapCode::Interrupt, None));
+        }
+        // SAFETY: as in `after`.
+        unsafe { (*inner.as_ptr()).leave_host() };
+        Returned { value: 0, left: 0 }
+    }));
+    settled.unwrap_or_else(|panic| failed(inner, panicked(panic)))
 }
 
 /// A host function has refused, or panicked.
 #[cold]
-fn failed(inner: NonNull<Inner>, mark: usize, error: HostError) -> Returned {
+fn failed(inner: NonNull<Inner>, error: HostError) -> Returned {
     // SAFETY: the group is alive, and the host function with its references is over.
     let inner = unsafe { &mut *inner.as_ptr() };
-    inner.exceptions.leave(mark);
+    inner.leave_host();
     crate::builtins::refused(inner, error)
 }
 

@@ -9,6 +9,8 @@
 //! | `leave_edge` | where a trap lands behind an edge: lets `enter_edge` return 1 |
 //! | `exit_common` | guest → host: switches to the host's stack, calls a function of the loader, comes back or lands |
 //! | `exit_host` | the same, to the function that a host function's context names |
+//! | `go_on_elsewhere` | the end of both when the guest does not go on behind its call |
+//! | `return_address` | where a guest goes on that has called the host |
 //! | `builtin!` | the address that compiled code calls for a builtin |
 //! | `signal_registers` | program counter, stack pointer and frame pointer at a signal |
 //! | `is_trap` | whether an instruction that is not permitted is a trap |

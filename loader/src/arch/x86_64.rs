@@ -43,11 +43,11 @@ pub(crate) unsafe extern "C" fn enter(
         ".cfi_offset r14, -48",
         "push r15",
         ".cfi_offset r15, -56",
-        // The word that keeps the stack aligned holds the host's floating-point control: a host that unmasked an
-        // exception or flushes denormals must not change what a guest computes.
-        "sub rsp, 8",
-        "stmxcsr [rsp]",
-        "mov eax, [rsp]",
+        // A word for the host's floating-point control: a host that unmasked an exception or flushes denormals must not
+        // change what a guest computes. And one by which the stack is aligned when a way out has pushed the activation.
+        "sub rsp, 16",
+        "stmxcsr [rsp + 8]",
+        "mov eax, [rsp + 8]",
         "and eax, 0xffc0",
         "cmp eax, 0x1f80",
         "jne 3f",
@@ -72,8 +72,8 @@ pub(crate) unsafe extern "C" fn enter(
         "ret",
         ".cfi_restore_state",
         "3:",
-        "mov dword ptr [rsp + 4], 0x1f80",
-        "ldmxcsr [rsp + 4]",
+        "mov dword ptr [rsp], 0x1f80",
+        "ldmxcsr [rsp]",
         "jmp 2b",
         "4:",
         "ldmxcsr [rbp - 48]",
@@ -95,13 +95,13 @@ pub(crate) unsafe extern "C" fn enter(
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
-        "mov ecx, [rsp]",
+        "mov ecx, [rsp + 8]",
         "and ecx, 0xffc0",
         "cmp ecx, 0x1f80",
         "je 2f",
-        "ldmxcsr [rsp]",
+        "ldmxcsr [rsp + 8]",
         "2:",
-        "add rsp, 8",
+        "add rsp, 16",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -146,14 +146,13 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         ".cfi_offset r15, -56",
         "lea rax, [rdi + {activation}]",
         "push rax",
-        // The caller waits here.
+        // The caller waits here, as behind a call: the return address is what its stack pointer points to.
+        "push qword ptr [rbp + 8]",
         "mov r8, [rdi + {group}]",
         "mov r9, [r8]",
         "mov [r9 + {exit_sp}], rsp",
         "mov r10, [rbp]",
         "mov [r9 + {exit_fp}], r10",
-        "mov r10, [rbp + 8]",
-        "mov [r9 + {exit_pc}], r10",
         // What the new activation has of the caller's.
         "mov r10, [r9 + {host_sp}]",
         "mov [rax + {host_sp}], r10",
@@ -201,7 +200,6 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         group = const GROUP,
         exit_sp = const ACTIVATION_EXIT_SP,
         exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
         depth = const ACTIVATION_DEPTH,
@@ -228,7 +226,7 @@ pub(crate) unsafe extern "C" fn leave_edge() {
         "mov rdx, [rax + {thread}]",
         "mov r8, [rax + {outer_in_thread}]",
         "mov [rdx], r8",
-        "add rsp, 8",
+        "add rsp, 16",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -244,55 +242,77 @@ pub(crate) unsafe extern "C" fn leave_edge() {
     )
 }
 
-/// Called by compiled code on the guest's stack, with a context in rdi, up to five more arguments, and in r10 the
-/// function of the loader to call with them on the host's stack. Does not touch the guest's stack, which may be
-/// full. The frame it makes looks like any other, so that debuggers walk from the host's frames into the guest's.
+/// Defines a way out: called by compiled code on the guest's stack, with a context in rdi and up to five more arguments, it
+/// calls a function of the loader with them on the host's stack. Does not touch the guest's stack, which may be full, and
+/// no register that a C function keeps. It has no frame: on the host's stack lies the activation, which says where the
+/// guest's is, and debuggers are told so (the canonical frame address is `activation.exit_sp + 8`; DWARF 5, 6.4.2.2).
+macro_rules! way_out {
+    ($(#[$doc:meta])* $name:ident: $call:literal $(, $argument:ident = const $value:expr)*) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                // Of no other frame a debugger believes that its caller's stack is a different one.
+                ".cfi_signal_frame",
+                "mov rax, [rdi + {group}]",
+                "mov rax, [rax]", // the group's current activation
+                "mov [rax + {exit_sp}], rsp",
+                "mov [rax + {exit_fp}], rbp",
+                "mov rsp, [rax + {host_sp}]",
+                "push rax",
+                ".cfi_escape 0x0f, 8, 0x77, 0, 0x06, 0x23, {exit_sp}, 0x06, 0x23, 8",
+                $call,
+                "mov rcx, [rsp]",
+                "test edx, edx",
+                "jnz 2f",
+                ".cfi_remember_state",
+                "mov rsp, [rcx + {exit_sp}]",
+                ".cfi_def_cfa rsp, 8",
+                "ret",
+                ".cfi_restore_state",
+                "2:",
+                "jmp {elsewhere}",
+                ".cfi_endproc",
+                group = const GROUP,
+                host_sp = const ACTIVATION_HOST_SP,
+                exit_sp = const ACTIVATION_EXIT_SP,
+                exit_fp = const ACTIVATION_EXIT_FP,
+                elsewhere = sym go_on_elsewhere,
+                $($argument = const $value,)*
+            )
+        }
+    };
+}
+
+way_out! {
+    /// A way out to the function in r10.
+    exit_common: "call r10"
+}
+
+way_out! {
+    /// What an exit stub calls, with a host function's context in rdi: the way out to the function that the context names.
+    exit_host: "call qword ptr [rdi + {entry}]", entry = const HOST_ENTRY
+}
+
+/// The end of a way out when the guest does not go on behind its call. Reached on the host's stack with the activation in
+/// rcx, and in rax and rdx what the function returned.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn exit_common() {
+unsafe extern "C" fn go_on_elsewhere() {
     naked_asm!(
-        ".cfi_startproc",
-        "mov rax, [rdi + {group}]",
-        "mov rax, [rax]", // the group's current activation
-        "mov r11, [rsp]", // return address into compiled code
-        "mov [rax + {exit_sp}], rsp",
-        "mov [rax + {exit_fp}], rbp",
-        "mov [rax + {exit_pc}], r11",
-        "mov rsp, [rax + {host_sp}]",
-        "push r11",
-        "push rbp",
-        "mov rbp, rsp",
-        ".cfi_def_cfa rbp, 16",
-        ".cfi_offset rbp, -16",
-        "push qword ptr [rax + {exit_sp}]",
-        "push rdi",
-        "call r10",
-        "test edx, edx",
-        "jnz 2f",
-        "mov rsp, [rbp - 8]",
-        "mov rbp, [rbp]",
-        "ret",
-        "2:",
         "cmp edx, {resume}",
-        "je 3f",
-        "mov rdi, [rbp - 16]",
-        "mov rax, [rdi + {group}]",
-        "mov rax, [rax]",
+        "je 2f",
+        "mov rax, rcx",
         "mov rsp, [rax + {leave_sp}]",
         "jmp qword ptr [rax + {leave}]",
         // An exception's handler: no register is what it was at the call but these.
-        "3:",
+        "2:",
         "mov rcx, [rax + {resume_pc}]",
         "mov rsp, [rax + {resume_sp}]",
         "mov rbp, [rax + {resume_fp}]",
         "mov rdx, [rax + {resume_values}]",
         "mov rax, [rax + {resume_exception}]",
         "jmp rcx",
-        ".cfi_endproc",
-        group = const GROUP,
-        host_sp = const ACTIVATION_HOST_SP,
-        exit_sp = const ACTIVATION_EXIT_SP,
-        exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         leave_sp = const ACTIVATION_LEAVE_SP,
         leave = const ACTIVATION_LEAVE,
         resume = const GroupRecord::RESUME,
@@ -304,10 +324,13 @@ pub(crate) unsafe extern "C" fn exit_common() {
     )
 }
 
-/// What an exit stub calls, with a host function's context in rdi: [`exit_common`] to the function that the context names.
-#[unsafe(naked)]
-pub(crate) unsafe extern "C" fn exit_host() {
-    naked_asm!("mov r10, [rdi + {entry}]", "jmp {common}", entry = const HOST_ENTRY, common = sym exit_common)
+/// Where the guest goes on that has called the host, by what its activation says: the call has left that on its stack.
+///
+/// # Safety
+/// The guest has called the host, or over an edge, in that activation, and its stack is there.
+pub(crate) unsafe fn return_address(exit_sp: usize, _exit_pc: usize) -> usize {
+    // SAFETY: the caller's promise; a stack pointer is aligned to 8.
+    unsafe { *(exit_sp as *const usize) }
 }
 
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
