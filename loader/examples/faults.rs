@@ -18,7 +18,7 @@ fn run(file: &str) -> Result<u32, String> {
     let mut imports = Imports::new();
     imports.func("host", "panic", |_: &mut Caller<'_>, x: i32| -> Result<i32, HostError> {
         // What is on the stack meanwhile is dropped, and what the standard library says of it walks into the guest's frames.
-        let numbers = vec![1, 2, x];
+        let numbers = Vec::from([1, 2, x]);
         panic!("on purpose, with {}", numbers.iter().sum::<i32>())
     });
     imports.func("host", "again", |caller: &mut Caller<'_>, x: i32| -> Result<i32, HostError> {

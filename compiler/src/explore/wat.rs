@@ -35,14 +35,14 @@ pub(super) fn lines(
     let printed = config.offsets_and_lines(&small, &mut text).map_err(unwritable)?;
     let mut found: BTreeMap<u32, Vec<Line>> = BTreeMap::new();
     for (offset, line) in printed {
-        let Some(offset) = offset.map(|offset| offset as u64) else { continue };
-        let function = places.partition_point(|place| place.end as u64 <= offset);
-        let Some(place) = places.get(function).filter(|place| place.start as u64 <= offset) else { continue };
+        let Some(offset) = offset else { continue };
+        let function = places.partition_point(|place| place.end <= offset);
+        let Some(place) = places.get(function).filter(|place| place.start <= offset) else { continue };
         let index = imported + function as u32;
         if let Some(body) = bodies.get(function)
             && wanted.contains(&index)
         {
-            let offset = offset - place.start as u64 + body.range().start as u64;
+            let offset = offset - place.start + body.range().start;
             // The module's own indentation.
             let text = line.strip_prefix("  ").unwrap_or(line).trim_end().to_owned();
             found.entry(index).or_default().push(Line { offset: offset as u32, text });
