@@ -1,6 +1,6 @@
 //! Applications in this process: modules compiled with their WIT, planned, checked, linked.
 
-use bailiwick_compiler::{Options, Source, Wit, binary, compile};
+use bailiwick_compiler::{Linked, Options, Source, Wit, binary, compile};
 use bailiwick_loader::Artifact;
 use bailiwick_loader::app::check::Wiring;
 use bailiwick_loader::app::live::{App, AppConfig};
@@ -14,6 +14,14 @@ pub fn compiled(text: &str, wit: Option<&str>) -> Result<Vec<u8>, String> {
     let sources = wit.map(|text| [Source { path: "bench.wit", text }]);
     let wit = sources.as_ref().map(|sources| Wit { sources, folder: "", world: None });
     compile(&wasm, &Options { wit, ..Options::default() }).map_err(|e| e.to_string())
+}
+
+/// Compiles a module of the text format with another linked to it.
+pub fn compiled_linked(text: &str, name: &str, linked: &str) -> Result<Vec<u8>, String> {
+    let [wasm, linked] = [text, linked].map(|text| binary(text.as_bytes()).map_err(|e| e.to_string()));
+    let (wasm, linked) = (wasm?, linked?);
+    let linked = [Linked { name, wasm: &linked }];
+    compile(&wasm, &Options { linked: &linked, ..Options::default() }).map_err(|e| e.to_string())
 }
 
 /// Opens artifacts: the applications here are compiled before they are measured.

@@ -27,6 +27,12 @@ impl Figure {
         Figure { suite, topic: String::new(), name: name.to_owned(), unit: Unit::Time, ours: true, ratio: None, result }
     }
 
+    /// The same of values that were measured one by one.
+    pub fn of_values(suite: &'static str, name: &str, values: Result<Vec<f64>, String>) -> Figure {
+        let spread = |values| Spread::of(values).ok_or_else(|| "it was not measured".to_owned());
+        Figure::time(suite, name, values.and_then(spread))
+    }
+
     /// The same as a peer's.
     pub fn of_peer(self) -> Figure {
         Figure { ours: false, ..self }
@@ -52,6 +58,8 @@ pub enum Unit {
     Bytes,
     /// Pieces.
     Count,
+    /// Times something else.
+    Ratio,
 }
 
 impl Unit {
@@ -66,6 +74,7 @@ impl Unit {
             Unit::Bytes if value < f64::from(10 << 20) => format!("{:.0} KiB", value / 1024.0),
             Unit::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
             Unit::Count => format!("{value:.1}"),
+            Unit::Ratio => format!("{value:.2}×"),
         }
     }
 }

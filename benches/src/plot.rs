@@ -1,4 +1,5 @@
-//! The plot: times as bars on a logarithmic scale, a panel for each topic, as SVG that needs nothing else.
+//! The plots: times as bars on a logarithmic scale, a panel for each topic; ratios as dots, a line for each. As SVG that
+//! needs nothing else.
 
 use crate::figure::{Figure, Spread, Unit};
 use std::fmt::Write;
@@ -17,8 +18,12 @@ pub fn svg(figures: &[Figure]) -> String {
         let scale = Scale::of(times.iter().filter(|figure| figure.suite == suite));
         self::panel(&mut body, &mut y, panel, &scale);
     }
+    drawing(&body, y)
+}
+
+fn drawing(body: &str, height: f64) -> String {
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" font-family=\"sans-serif\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{body}</svg>\n"
     )
 }
@@ -65,6 +70,52 @@ fn bar(body: &mut String, top: f64, scale: &Scale, figure: &Figure) {
     let _ = writeln!(body, "<rect x=\"{}\" y=\"{y}\" width=\"{width:.1}\" height=\"14\" fill=\"{colour}\"/>", BARS.0);
     let _ = writeln!(body, "<path d=\"M{from:.1} {middle}H{to:.1}\" stroke=\"#222\"/>");
     text(body, to.max(end) + 6.0, line, "start", "fill=\"#222\"", &Unit::Time.show(median));
+}
+
+/// Colours of who is compared, in order; the first is ours.
+const COLOURS: [&str; 6] = ["#2563a8", "#d9822b", "#3f9142", "#8a5fb0", "#b9bec5", "#c24d63"];
+
+/// Draws the ratios of figures as dots, a line for each topic, for the names given.
+pub fn ratios(figures: &[Figure], names: &[&str]) -> String {
+    const LEFT: f64 = 130.0;
+    let ratio = |figure: &Figure| match (&figure.result, figure.unit) {
+        (Ok(spread), Unit::Ratio) => Some(spread.median),
+        _ => figure.ratio,
+    };
+    let shown: Vec<&Figure> = figures.iter().filter(|figure| names.contains(&figure.name.as_str())).collect();
+    let values = || shown.iter().filter_map(|figure| ratio(figure));
+    let (least, most) = (values().fold(0.8, f64::min) * 0.97, values().fold(1.6, f64::max) * 1.03);
+    let x = |value: f64| LEFT + (WIDTH - LEFT - 20.0) * (value / least).ln() / (most / least).ln();
+    let topics: Vec<&[&Figure]> = shown.chunk_by(|a, b| a.topic == b.topic).collect();
+    let (top, height) = (50.0, ROW * topics.len() as f64);
+    let mut body = String::new();
+    let mut at = LEFT;
+    for (name, colour) in names.iter().zip(COLOURS) {
+        let _ = writeln!(body, "<circle cx=\"{at:.1}\" cy=\"14\" r=\"5\" fill=\"{colour}\"/>");
+        text(&mut body, at + 10.0, 18.0, "start", "fill=\"#222\"", name);
+        at += 30.0 + 7.5 * name.chars().count() as f64;
+    }
+    for mark in [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0] {
+        if (least..=most).contains(&mark) {
+            let stroke = if mark == 1.0 { "#888" } else { "#ddd" };
+            let _ = writeln!(body, "<path d=\"M{:.1} {top}v{height}\" stroke=\"{stroke}\"/>", x(mark));
+            text(&mut body, x(mark), top - 4.0, "middle", "font-size=\"10\" fill=\"#777\"", &format!("{mark}×"));
+        }
+    }
+    for (row, topic) in topics.iter().enumerate() {
+        let middle = top + ROW * (row as f64 + 0.5);
+        let name = topic.first().map_or("", |figure| figure.topic.split(',').next().unwrap_or_default());
+        text(&mut body, LEFT - 8.0, middle + 4.0, "end", "fill=\"#222\"", name);
+        // Ours is drawn last, over the others.
+        for (name, colour) in names.iter().zip(COLOURS).rev() {
+            let value = topic.iter().find(|figure| figure.name == *name).and_then(|figure| ratio(figure));
+            if let Some(value) = value {
+                let x = x(value);
+                let _ = writeln!(body, "<circle cx=\"{x:.1}\" cy=\"{middle}\" r=\"5\" fill=\"{colour}\"/>");
+            }
+        }
+    }
+    drawing(&body, top + height + 10.0)
 }
 
 /// From a power of ten, in nanoseconds, that is less than any time, to the longest.

@@ -1,5 +1,6 @@
 //! Figures for people, and for programs.
 
+use crate::bars::Judged;
 use crate::figure::{Figure, Unit};
 use serde_json::{Value, json};
 
@@ -25,8 +26,18 @@ pub fn table(figures: &[Figure]) -> String {
     text
 }
 
+/// The bars, and what became of them.
+pub fn bars(bars: &[Judged]) -> String {
+    let mut text = String::new();
+    for bar in bars {
+        let [value, limit, dream, verdict] = bar.cells();
+        text += &format!("{:<12} {:<60} {value:>12}   {limit:<12} {dream:<12} {verdict}\n", "bar", bar.what());
+    }
+    text
+}
+
 /// With two digits that mean something.
-fn significant(ratio: f64) -> String {
+pub fn significant(ratio: f64) -> String {
     let places = match ratio.abs() {
         0.0 => 0.0,
         size => (1.0 - size.log10().floor()).clamp(0.0, 6.0),
@@ -34,9 +45,11 @@ fn significant(ratio: f64) -> String {
     format!("{ratio:.0$}", places as usize)
 }
 
-/// A list of objects, one a figure.
-pub fn json(figures: &[Figure]) -> Value {
-    figures.iter().map(object).collect()
+/// Two lists of objects: the figures, and the bars.
+pub fn json(figures: &[Figure], bars: &[Judged]) -> Value {
+    let figures: Vec<Value> = figures.iter().map(object).collect();
+    let bars: Vec<Value> = bars.iter().map(Judged::json).collect();
+    json!({ "figures": figures, "bars": bars })
 }
 
 fn object(figure: &Figure) -> Value {
@@ -52,7 +65,7 @@ fn object(figure: &Figure) -> Value {
             let suffix = match figure.unit {
                 Unit::Time => "_ns",
                 Unit::Bytes => "_bytes",
-                Unit::Count => "",
+                Unit::Count | Unit::Ratio => "",
             };
             object[format!("median{suffix}")] = json!(s.median);
             object[format!("quartiles{suffix}")] = json!([s.low, s.high]);

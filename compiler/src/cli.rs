@@ -1,6 +1,6 @@
 //! The command line: what it accepts. `main.rs` does what it says.
 
-use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, WasmFeatures, parse_target, triple};
+use bailiwick_compiler::{Arch, CompileError, Cpu, OptLevel, Optimisations, WasmFeatures, parse_target, triple};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -15,11 +15,26 @@ Examples:
                                                        checks the module against a world of the WIT in the folder wit,
                                                        and writes its types into the artifact, so that modules with
                                                        memories of their own can call it with strings, lists, records
+  bailiwickc compile app.wasm --link codec=codec.wasm  puts what app imports from \"codec\" into the same code, so that
+                                                       calls between the two can be inlined
   bailiwickc compile app.wasm --wasm-features all,-threads
                                                        refuses a module that needs what it leaves out
 
 Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.
 An artifact is machine code: who loads one trusts it like an executable.";
+
+const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  bailiwickc explore app.wasm                          writes app.html, for a browser; it needs no other file
+  bailiwickc explore app.wasm --function main --function 17 -o main.html
+                                                       shows two functions, by name and by index
+  bailiwickc explore app.wasm --cpu native -O size     shows the code that compile makes with the same options
+
+Code and addresses are those of the artifact, as objdump and perf have them. Operators, instructions of Cranelift's
+intermediate representation and machine instructions that belong together light up together; what was inlined stands below
+the call.
+
+Exit codes: 0 done, 1 the input can't be compiled or a file can't be read or written, 2 wrong usage.";
 
 /// Compiles WebAssembly modules ahead of time to native artifacts, which `bailiwick` loads and runs.
 #[derive(Debug, Parser)]
@@ -33,7 +48,10 @@ pub struct Cli {
 pub enum Command {
     /// Compile a module
     #[command(after_help = EXAMPLES)]
-    Compile(Compile),
+    Compile(Box<Compile>),
+    /// Show WebAssembly, intermediate representation and machine code side by side, on one HTML page
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(Explore),
     /// Print the script that completes this command in a shell
     Completions {
         /// The shell
@@ -61,12 +79,24 @@ pub struct Compile {
     /// The world of the WIT that the module is of [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub world: Option<String>,
+    /// A module whose exports satisfy what the others import from NAME; all become one artifact, with the exports of INPUT.
+    /// Each keeps memories, tables and globals of its own, and is initialised after what it imports from. One that is
+    /// linked by two names is there twice
+    #[arg(long = "link", value_name = "NAME=FILE", value_parser = parse_link)]
+    pub links: Vec<Link>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Emit::Artifact)]
     pub emit: Emit,
     /// Threads [default: as many as the machine runs at once]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Keep compiled functions in this folder, and take those from it that are there: after a small change to a module,
+    /// compiling takes a fraction of the time. What it holds is trusted like an artifact: nobody else may write to it
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, conflicts_with = "confined")]
+    pub function_cache: Option<PathBuf>,
+    /// Say what was found in the folder
+    #[arg(short, long, requires = "function_cache")]
+    pub verbose: bool,
     /// Read the module from this open file descriptor
     #[arg(long, hide = true, value_name = "N", conflicts_with = "input", requires = "output_fd")]
     pub input_fd: Option<i32>,
@@ -83,8 +113,35 @@ pub struct Compile {
     #[arg(long, hide = true, value_name = "N", conflicts_with = "output")]
     pub output_fd: Option<i32>,
     /// Give up, before anything is read, all authority but to compile
-    #[arg(long, hide = true, requires_all = ["input_fd", "output_fd"])]
+    #[arg(long, hide = true, requires_all = ["input_fd", "output_fd"], conflicts_with = "links")]
     pub confined: bool,
+}
+
+/// A module that is linked: `NAME=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The module name of the imports that it satisfies.
+    pub name: String,
+    /// The module, in the binary or the text format.
+    pub file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Explore {
+    /// The module, in the binary or the text format; `-`: standard input
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Where to write; `-`: standard output [default: INPUT with the extension .html]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// A function to show, by its name, an export's name or its index; may be repeated [default: the first ones]
+    #[arg(short, long = "function", value_name = "NAME|INDEX")]
+    pub functions: Vec<String>,
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Threads [default: as many as the machine runs at once]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 }
 
 /// What shapes the code.
@@ -110,6 +167,9 @@ pub struct Shape {
     /// What to optimise for
     #[arg(short = 'O', long = "opt-level", value_enum, default_value_t = Optimise::Speed, value_name = "LEVEL")]
     pub optimise: Optimise,
+    /// What is done for speed beyond the level: default, all or none, then names, -NAME to leave one out
+    #[arg(long, value_name = "LIST", default_value = "default", allow_hyphen_values = true, value_parser = parse_optimisations)]
+    pub optimisations: Optimisations,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -157,7 +217,18 @@ fn parse_yes_no(text: &str) -> Result<bool, String> {
     }
 }
 
+fn parse_link(text: &str) -> Result<Link, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !file.is_empty() => Ok(Link { name: name.to_owned(), file: file.into() }),
+        _ => Err("it wants NAME=FILE".to_owned()),
+    }
+}
+
 fn parse_features(text: &str) -> Result<WasmFeatures, CompileError> {
+    text.parse()
+}
+
+fn parse_optimisations(text: &str) -> Result<Optimisations, CompileError> {
     text.parse()
 }
 

@@ -5,25 +5,28 @@
 
 use crate::adapters::{Adapters, MAX_FRAME_SIZE};
 use crate::analysis::Facts;
-use crate::emit::unit_name;
+use crate::emit::{unit_name, unwind_instructions};
 use crate::error::{CompileError, Result};
 use crate::frames::{CallFrame, frames};
+use crate::link::{Loop, loops};
 use crate::module::Module;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
+use crate::reuse::{self, Keys};
 use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
-use crate::translate::{Effort, Env, Relaxed, translate};
+use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, keep_positions_of_loads, translate};
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function};
-use cranelift_codegen::isa::unwind::{UnwindInfo, systemv};
+use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmparser::FunctionBody;
 
@@ -46,6 +49,8 @@ pub(crate) struct Site {
     pub code: u8,
     /// Offset of the operator in the binary, or [`NONE`].
     pub wasm_offset: u32,
+    /// The innermost of [`Unit::inlined`] that it is in.
+    pub inlined: Option<u32>,
 }
 
 /// A compiled unit.
@@ -54,12 +59,19 @@ pub(crate) struct Unit {
     pub symbol: Symbol,
     pub code: Vec<u8>,
     pub alignment: u32,
+    /// Alignment without which it would not work.
+    pub step: u32,
+    /// Loops by which its place is chosen.
+    pub loops: Vec<Loop>,
     /// What stands in front of code that the loader may take the address of: [`signature_tag`].
     pub tag: Option<u64>,
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
+    /// The calls that were inlined and have sites.
+    pub inlined: Vec<Inlined>,
     pub frames: Vec<CallFrame>,
-    pub unwind: Option<systemv::UnwindInfo>,
+    /// What its entry in `.eh_frame` says.
+    pub unwind: Option<Vec<u8>>,
 }
 
 /// What to make of each unit.
@@ -71,18 +83,42 @@ pub(crate) enum Listing {
     Asm,
 }
 
+/// A function on its way to machine code.
+pub(crate) struct Explored {
+    /// The intermediate representation as it was translated.
+    pub translated: String,
+    /// The same as it was lowered: after optimisation.
+    pub lowered: String,
+    /// What the positions in these, and in `ranges`, mean.
+    pub positions: Positions,
+    /// Stretches of the code that belong to a position, by start and end, ascending. What has none is left out.
+    pub ranges: Vec<(u32, u32, u32)>,
+    /// Where blocks begin in the code, ascending: behind a jump, all in front of the next one is data.
+    pub blocks: Vec<u32>,
+    pub unit: Unit,
+}
+
 /// What a module is compiled from.
 pub(crate) struct Input<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub bodies: &'a [FunctionBody<'a>],
     pub adapters: &'a Adapters,
+    /// Of functions, if they are kept.
+    pub keys: Option<&'a Keys>,
     pub target: &'a Target,
     pub options: &'a Options<'a>,
 }
 
 /// Bytes from which on a function is huge: compiling it takes a hundred times that, or more.
 const HUGE: usize = 512 << 10;
+
+/// How often units are compiled that others turned out to call.
+const MAX_WAVES: usize = 8;
+
+/// A function that has more targets in its jump tables than that is not asked where its blocks lie: see
+/// [`Target::unplaced`](crate::target::Target).
+const MOST_JUMPS: usize = 2048;
 
 /// All units of a module, in the order of their addresses.
 pub(crate) fn symbols(module: &Module<'_>, facts: &Facts, adapters: &Adapters) -> Vec<Symbol> {
@@ -100,11 +136,18 @@ struct Worker {
     builder: FunctionBuilderContext,
     /// How the function in `context` is to be lowered.
     effort: Effort,
+    /// What the positions of its instructions mean.
+    positions: Positions,
 }
 
 impl Worker {
     fn new() -> Worker {
-        Worker { context: Context::new(), builder: FunctionBuilderContext::new(), effort: Effort::Full }
+        Worker {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            effort: Effort::Full,
+            positions: Positions::default(),
+        }
     }
 }
 
@@ -116,14 +159,58 @@ impl Input<'_> {
     /// Compiles all units.
     pub fn compile(&self) -> Result<Vec<Unit>> {
         let units = self.each(|worker, symbol| {
+            let key = self.key(symbol);
+            if let (Some(key), Symbol::Function(function)) = (&key, symbol)
+                && let Some((unit, named)) = self.kept(key, function)
+            {
+                return Ok((Some(unit), named));
+            }
             self.build(worker, symbol)?;
+            let named = self.named(worker);
             let code = self.lower(worker, symbol)?;
             if matches!(symbol, Symbol::Adapter(_)) && frame_size(&code) > MAX_FRAME_SIZE {
-                return Ok(None);
+                return Ok((None, named));
             }
-            self.unit(worker, symbol, &code).map(Some)
+            let unit = self.unit(worker, symbol, &code)?;
+            if let (Some(key), Some(store)) = (&key, self.options.functions)
+                && let Some(entry) = reuse::encode(&unit, &named, |function| self.start(function))
+            {
+                store.put(key, entry);
+            }
+            Ok((Some(unit), named))
         })?;
         Ok(units.into_iter().flatten().collect())
+    }
+
+    /// What a unit is kept by, if it is one that is.
+    fn key(&self, symbol: Symbol) -> Option<[u8; 32]> {
+        match (symbol, self.keys) {
+            (Symbol::Function(i), Some(keys)) => Some(keys.key(self.module, self.facts, i, self.body(i))),
+            _ => None,
+        }
+    }
+
+    /// A function that an earlier compilation has compiled.
+    fn kept(&self, key: &[u8; 32], function: u32) -> Option<(Unit, Vec<Symbol>)> {
+        let store = self.options.functions?;
+        let entry = store.get(key)?;
+        let kept = reuse::decode(&entry, function, self.tag(Symbol::Function(function)), |i| self.start(i));
+        if kept.is_none() {
+            store.damaged(key);
+        }
+        kept
+    }
+
+    /// Where the body of a function begins in the binary; `None`: the module defines no such function.
+    fn start(&self, function: u32) -> Option<u32> {
+        let index = function.checked_sub(self.module.imported_functions)?;
+        self.bodies.get(index as usize).map(|body| body.range().start as u32)
+    }
+
+    /// The functions that a worker's code names.
+    fn named(&self, worker: &Worker) -> Vec<Symbol> {
+        let names = worker.context.func.params.user_named_funcs().values();
+        names.filter_map(Symbol::from_name).filter(|symbol| matches!(symbol, Symbol::Function(_))).collect()
     }
 
     /// Lists all units as text.
@@ -131,15 +218,40 @@ impl Input<'_> {
         self.each(|worker, symbol| {
             self.build(worker, symbol)?;
             if listing == Listing::Clif {
-                return Ok((symbol, worker.context.func.display().to_string()));
+                return Ok(((symbol, worker.context.func.display().to_string()), self.named(worker)));
             }
+            let named = self.named(worker);
             worker.context.set_disasm(true);
             let code = self.lower(worker, symbol)?;
-            Ok((symbol, code.vcode.unwrap_or_default()))
+            Ok(((symbol, code.vcode.unwrap_or_default()), named))
         })
     }
 
-    fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<R> + Sync) -> Result<Vec<R>> {
+    /// Compiles some of the functions that the module defines, with what they are in between.
+    pub fn explore(&self, functions: &[u32]) -> Result<Vec<Explored>> {
+        let order: Vec<usize> = (0..functions.len()).collect();
+        let (explored, _) = parallel::run(self.options.jobs(), &order, Worker::new, |worker, i| {
+            let symbol = Symbol::Function(functions[i]);
+            self.build(worker, symbol)?;
+            let translated = worker.context.func.display().to_string();
+            let code = self.lower(worker, symbol).map_err(|error| attribute(error, symbol))?;
+            let unit = self.unit(worker, symbol, &code)?;
+            let found = code.buffer.get_srclocs_sorted().iter();
+            let known = found.filter(|position| !position.loc.is_default());
+            Ok(Explored {
+                translated,
+                lowered: worker.context.func.display().to_string(),
+                ranges: known.map(|position| (position.start, position.end, position.loc.bits())).collect(),
+                positions: std::mem::take(&mut worker.positions),
+                blocks: code.bb_starts.clone(),
+                unit,
+            })
+        })?;
+        Ok(explored)
+    }
+
+    /// Works on all units that there are. `work` gives the functions that a unit's code names beside its result.
+    fn each<R: Send>(&self, work: impl Fn(&mut Worker, Symbol) -> Result<(R, Vec<Symbol>)> + Sync) -> Result<Vec<R>> {
         let symbols = symbols(self.module, self.facts, self.adapters);
         let size = |symbol: Symbol| match symbol {
             Symbol::Function(i) => self.body(i).as_bytes().len(),
@@ -150,36 +262,72 @@ impl Input<'_> {
         order.sort_by_key(|&i| std::cmp::Reverse(size(symbols[i])));
         // One after another, and by one thread, since allocators keep for a thread what it gave back.
         let (huge, order) = order.split_at(order.partition_point(|&i| size(symbols[i]) > HUGE));
+        // Those whose calls are probably all inlined wait until somebody turns out to call them.
+        let (mut waiting, order): (Vec<usize>, Vec<usize>) =
+            order.iter().partition(|&&i| self.may_be_left_out(symbols[i]));
         let done = AtomicUsize::new(0);
+        let progress = |more: usize| {
+            let done = done.fetch_add(more, Ordering::Relaxed) + more;
+            self.options.progress.into_iter().for_each(|progress| progress(done, symbols.len()));
+        };
         let mut results = Vec::with_capacity(symbols.len());
-        for (jobs, order) in [(1, huge), (self.options.jobs(), order)] {
-            let (compiled, _) = parallel::run(jobs, order, Worker::new, |worker, i| {
-                let result = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
-                if let Some(progress) = self.options.progress {
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, symbols.len());
+        let mut named = HashSet::new();
+        let mut waves = 0;
+        let mut wave = vec![(1, huge.to_vec()), (self.options.jobs(), order)];
+        while !wave.is_empty() {
+            for (jobs, order) in wave {
+                let (compiled, _) = parallel::run(jobs, &order, Worker::new, |worker, i| {
+                    let (result, mut named) = work(worker, symbols[i]).map_err(|error| attribute(error, symbols[i]))?;
+                    progress(1);
+                    named.retain(|&symbol| self.may_be_left_out(symbol));
+                    Ok((i, result, named))
+                })?;
+                for (i, result, names) in compiled {
+                    results.push((i, result));
+                    named.extend(names);
                 }
-                Ok((i, result))
-            })?;
-            results.extend(compiled);
+            }
+            waves += 1;
+            // In the last one are those that are left, so that no chain of calls takes a wave for each.
+            let called = |i: usize| named.contains(&symbols[i]);
+            let last = waves == MAX_WAVES && waiting.iter().any(|&i| called(i));
+            let (next, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&i| last || called(i));
+            waiting = rest;
+            wave = if next.is_empty() { Vec::new() } else { vec![(self.options.jobs(), next)] };
         }
+        progress(waiting.len());
         results.sort_unstable_by_key(|(i, _)| *i);
         Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+
+    /// Whether a unit is none if nobody's code calls it.
+    fn may_be_left_out(&self, symbol: Symbol) -> bool {
+        match (symbol, &self.facts.inlining) {
+            (Symbol::Function(function), Some(inlining)) => {
+                inlining.summary(function).is_some() && self.facts.reached.binary_search(&function).is_err()
+            }
+            _ => false,
+        }
     }
 
     /// Makes the unit's function.
     fn build(&self, worker: &mut Worker, symbol: Symbol) -> Result<()> {
         worker.context.clear();
         worker.effort = Effort::Full;
+        worker.positions = Positions::default();
         let env = Env {
             module: self.module,
             facts: self.facts,
+            bodies: self.bodies,
             frontend_config: self.target.isa.frontend_config(),
             relaxed: Relaxed { isa: &*self.target.isa, deterministic: self.options.deterministic },
         };
         let function: &mut Function = &mut worker.context.func;
         match symbol {
             Symbol::Function(index) => {
-                worker.effort = translate(&env, index, self.body(index), function, &mut worker.builder)?;
+                let translated = translate(&env, index, function, &mut worker.builder)?;
+                worker.effort = translated.effort;
+                worker.positions = translated.positions;
             }
             Symbol::Adapter(import) => {
                 self.adapters.write(self.module, import, env.frontend_config, function, &mut worker.builder);
@@ -192,11 +340,22 @@ impl Input<'_> {
     fn lower(&self, worker: &mut Worker, symbol: Symbol) -> Result<CompiledCode> {
         let isa = match (symbol, worker.effort) {
             (Symbol::Adapter(_), _) => &self.target.adapters,
+            (_, Effort::Full) if jumps(&worker.context.func) > MOST_JUMPS => &self.target.unplaced,
             (_, Effort::Full) => &self.target.isa,
             (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
-        let lowered = worker.context.compile(&**isa, &mut ControlPlane::default());
-        lowered.map_err(|error| match error.inner {
+        let (context, control) = (&mut worker.context, &mut ControlPlane::default());
+        let lowered = if worker.positions.inlined.is_empty() {
+            context.compile_stencil(&**isa, control)
+        } else {
+            // The same, but for what is done between optimising and lowering.
+            context.optimize(&**isa, control).and_then(|()| {
+                keep_positions_of_loads(&mut context.func);
+                let (func, domtree) = (&context.func, &context.domtree);
+                isa.compile_function(func, domtree, &mut Default::default(), context.want_disasm, control)
+            })
+        };
+        let code = lowered.map_err(|error| match error {
             cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
                 CompileError::Limit {
                     what: format!(
@@ -209,7 +368,7 @@ impl Input<'_> {
             }
             error => CompileError::internal(error.to_string()),
         })?;
-        worker.context.take_compiled_code().ok_or_else(|| CompileError::internal("there is no code"))
+        Ok(code.apply_params(&context.func.params))
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {
@@ -257,24 +416,34 @@ impl Input<'_> {
         }
         let unwind =
             match code.create_unwind_info(&*self.target.isa).map_err(|e| CompileError::internal(e.to_string()))? {
-                Some(UnwindInfo::SystemV(info)) => Some(info),
+                Some(UnwindInfo::SystemV(info)) => Some(unwind_instructions(self.target, &info)?),
                 _ => None,
             };
         let start = match symbol {
             Symbol::Function(i) => self.body(i).range().start as u32,
             _ => NONE,
         };
+        let (sites, inlined) = sites(code, &worker.positions, start);
         Ok(Unit {
             symbol,
             code: code.code_buffer().to_vec(),
             alignment: code.buffer.alignment.max(self.alignment()),
+            step: code.buffer.alignment.max(self.target.isa.function_alignment().minimum),
+            // Without blocks, because nobody asked for them, there are none.
+            loops: loops(code),
             tag: self.tag(symbol),
             relocations,
-            sites: sites(code, start),
+            sites,
+            inlined,
             frames: frames(code)?,
             unwind,
         })
     }
+}
+
+/// How many targets the jump tables of a function have.
+fn jumps(function: &Function) -> usize {
+    function.dfg.jump_tables.values().map(|table| table.all_branches().len()).sum()
 }
 
 /// Bytes of a unit's frame below what it saves for its caller.
@@ -282,28 +451,50 @@ fn frame_size(code: &CompiledCode) -> u32 {
     code.buffer.frame_layout().map_or(u32::MAX, |layout| layout.frame_to_fp_offset)
 }
 
-/// Sites of a unit, ascending. `start` is the offset of a function's body in the binary, or [`NONE`] for a stub.
-fn sites(code: &CompiledCode, start: u32) -> Vec<Site> {
-    let positions = code.buffer.get_srclocs_sorted();
-    let traps = code.buffer.traps().iter().map(|trap| Site {
-        offset: trap.offset,
-        code: trap.code.as_raw().get(),
-        wasm_offset: wasm_offset(positions, trap.offset).unwrap_or(start),
-    });
+/// Sites of a unit, ascending, and the inlined calls that these are in. `start` is the offset of a function's body in the
+/// binary, or [`NONE`] for a stub.
+fn sites(code: &CompiledCode, positions: &Positions, start: u32) -> (Vec<Site>, Vec<Inlined>) {
+    let found = code.buffer.get_srclocs_sorted();
+    let site = |offset: u32, at: u32, code: u8| {
+        let (wasm_offset, inlined) = position(found, at).map_or((start, None), |position| positions.resolve(position));
+        Site { offset, code, wasm_offset, inlined }
+    };
+    let traps = code.buffer.traps().iter().map(|trap| site(trap.offset, trap.offset, trap.code.as_raw().get()));
     // The return address is behind the call; its last byte is the call's.
-    let calls = code.buffer.call_sites().map(|call| Site {
-        offset: call.ret_addr,
-        code: CALL_SITE,
-        wasm_offset: wasm_offset(positions, call.ret_addr - 1).unwrap_or(start),
-    });
+    let calls = code.buffer.call_sites().map(|call| site(call.ret_addr, call.ret_addr - 1, CALL_SITE));
     let mut sites: Vec<Site> = traps.chain(calls).collect();
     sites.sort_unstable();
-    sites
+    let inlined = keep_used(&mut sites, &positions.inlined);
+    (sites, inlined)
 }
 
-/// The operator that the code at `offset` belongs to. Instructions that the optimiser made have no position: a load
+/// The inlined calls that sites are in, with those around them; the sites' are numbered anew.
+fn keep_used(sites: &mut [Site], inlined: &[Inlined]) -> Vec<Inlined> {
+    let mut used = vec![false; inlined.len()];
+    for site in sites.iter() {
+        let mut at = site.inlined;
+        while let Some(i) = at
+            && !std::mem::replace(&mut used[i as usize], true)
+        {
+            at = inlined[i as usize].outer;
+        }
+    }
+    let mut kept = Vec::new();
+    let mut numbers = vec![0u32; inlined.len()];
+    for (i, call) in inlined.iter().enumerate().filter(|&(i, _)| used[i]) {
+        numbers[i] = kept.len() as u32;
+        // What is around it has a lower number, and was kept.
+        kept.push(Inlined { outer: call.outer.map(|outer| numbers[outer as usize]), ..*call });
+    }
+    for site in sites {
+        site.inlined = site.inlined.map(|i| numbers[i as usize]);
+    }
+    kept
+}
+
+/// The position of the operator that the code at `offset` belongs to. Instructions that the optimiser made have no position: a load
 /// may be folded into such a one, and then the operator of the code in front of it is as near as we can come.
-fn wasm_offset(positions: &[MachSrcLoc<Final>], offset: u32) -> Option<u32> {
+fn position(positions: &[MachSrcLoc<Final>], offset: u32) -> Option<u32> {
     let end = positions.partition_point(|position| position.start <= offset);
     positions[..end].iter().rev().find(|position| !position.loc.is_default()).map(|position| position.loc.bits())
 }

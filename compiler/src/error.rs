@@ -76,6 +76,16 @@ pub enum CompileError {
         /// What is wrong, and what to write instead.
         message: String,
     },
+    /// A function that was asked for by name or index, and that the module does not define.
+    #[error("{}", no_function(asked, *imported, similar))]
+    NoFunction {
+        /// What was asked for.
+        asked: String,
+        /// Whether it is there, but imported.
+        imported: bool,
+        /// Names of functions that contain it.
+        similar: Vec<String>,
+    },
     /// WIT text that can't be parsed, or does not fit together.
     #[error("{message}")]
     Wit {
@@ -129,6 +139,25 @@ pub enum CompileError {
         /// The first of the differences, at least one.
         problems: Vec<WorldProblem>,
     },
+    /// A module that another one is linked to can't be compiled itself.
+    #[error("the linked module {name:?}: {error}")]
+    Linked {
+        /// The name that it is linked by.
+        name: String,
+        /// What is wrong with it.
+        error: Box<CompileError>,
+    },
+    /// Modules that can't be linked to each other.
+    #[error("{0}")]
+    Link(#[from] LinkProblem),
+    /// Modules that are too much for one artifact, though each would be compiled.
+    #[error(
+        "the modules linked to one are refused, though each alone is not: {error}; link them at run time, with bailiwick run --preload"
+    )]
+    Together {
+        /// What is wrong with all of them as one module. Its offsets are of no file.
+        error: Box<CompileError>,
+    },
     /// A defect of this compiler or of the code generator under it.
     #[error("internal error{}: {message}; please report this with the module", in_function(*function))]
     Internal {
@@ -160,8 +189,101 @@ fn no_world(asked: Option<&str>, worlds: &[String]) -> String {
     }
 }
 
+fn no_function(asked: &str, imported: bool, similar: &[String]) -> String {
+    let asked = asked.escape_debug();
+    if imported {
+        return format!("the function {asked} is imported, so the module has no code of it; name one that it defines");
+    }
+    // A module's names may be any text.
+    let similar: Vec<String> = similar.iter().map(|name| name.escape_debug().to_string()).collect();
+    match similar.join(", ") {
+        none if none.is_empty() => {
+            format!(
+                "the module has no function {asked}; give a name as the name section or an export has it, or an index"
+            )
+        }
+        list => format!("the module has no function {asked}; similar names are {list}"),
+    }
+}
+
 fn lines(problems: &[WorldProblem]) -> String {
     problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+/// Why modules can't be linked to each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkProblem {
+    /// Two modules have one name.
+    #[error("two modules are linked as {name:?}; give each a name of its own")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Nothing is imported from a module.
+    #[error(
+        "nothing is imported from {name:?}; leave it out, or name it as imports do: they are from {}",
+        quoted(imported)
+    )]
+    Unused {
+        /// The name that it is linked by.
+        name: String,
+        /// The first few names of modules that imports are from.
+        imported: Vec<String>,
+    },
+    /// Modules import from each other in a circle.
+    #[error("modules that import from each other in a circle can't be linked: {}", names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" imports from "))]
+    Circle {
+        /// The names that they are linked by; the first is the last.
+        names: Vec<String>,
+    },
+    /// A module does not export what another imports from it.
+    #[error("{} imports {module:?} {name:?}, and the module linked as {module:?} has no export of that name", importer(from.as_deref()))]
+    Missing {
+        /// The name that the importing module is linked by; `None`: it is the main one.
+        from: Option<String>,
+        /// The name that the other is linked by.
+        module: String,
+        /// The import's name.
+        name: String,
+    },
+    /// An export is not of the type of the import that it satisfies.
+    #[error("incompatible import type: {} imports {module:?} {name:?} as {expected}, and what {module:?} exports is {found}", importer(from.as_deref()))]
+    Type {
+        /// The name that the importing module is linked by; `None`: it is the main one.
+        from: Option<String>,
+        /// The name that the other is linked by.
+        module: String,
+        /// The name of both.
+        name: String,
+        /// The import's type, in words.
+        expected: String,
+        /// The export's.
+        found: String,
+    },
+    /// A linked module imports a function that is left to the host, which would take the main module's memory for its own.
+    #[error(
+        "{linked:?} imports the function {module:?} {name:?} from the host, which would be given the main module's memory \"memory\", and not {linked:?}'s; link it at run time, with bailiwick run --preload {linked}=FILE"
+    )]
+    HostMemory {
+        /// The name that it is linked by.
+        linked: String,
+        /// The import's module.
+        module: String,
+        /// The import's name.
+        name: String,
+    },
+}
+
+fn importer(name: Option<&str>) -> String {
+    name.map_or_else(|| "the module".to_owned(), |name| format!("{name:?}"))
+}
+
+fn quoted(names: &[String]) -> String {
+    match names {
+        [] => "no module at all".to_owned(),
+        names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// An import or export that is not as a world wants it. Signatures are those of core functions: `(i32, i32) -> i32`.

@@ -2,19 +2,23 @@
 //!
 //! ```text
 //!  .wasm/.wat ─► parse ─► analysis ─► translate ─► Cranelift ─► link ─► emit ─► .bwk
-//!               Module     Facts        CLIF      (codegen)     Text
+//!        │      Module     Facts        CLIF      (codegen)     Text
+//!        └─ merge, if there are several
 //! ```
 //!
 //! | folder | arrow |
 //! |---|---|
+//! | `merge` | modules that are linked to each other → one |
 //! | `parse` | bytes → `Module`; refuses by name what is not supported |
 //! | `wit` | WIT text beside a module → its world, checked against the module |
 //! | `analysis` | `Module` → `Facts`: immutable tables, constants, escapes, images |
 //! | `translate`, `stubs` | a function body, or a stub, → CLIF |
 //! | `adapters` | a function of the world that is imported → CLIF that carries its calls to another group |
 //! | `codegen` | CLIF → units of machine code, in parallel |
+//! | `reuse` | units that an earlier compilation has made, by what their code depends on |
 //! | `link` | units → text |
 //! | `emit` | text and tables → the artifact of `bailiwick_runtime_abi::format`, or an object for the C linker |
+//! | `explore` | all of it side by side → a page for people |
 //!
 //! Architecture invariants: the same input, options and version give the same bytes at any number of threads. No
 //! input makes it panic. It opens nothing; `main.rs` alone knows files. It contains no `unsafe`.
@@ -33,12 +37,16 @@ mod analysis;
 mod codegen;
 mod emit;
 mod error;
+mod explore;
 mod frames;
 mod link;
+mod merge;
 mod module;
+mod optimisations;
 mod options;
 mod parallel;
 mod parse;
+mod reuse;
 mod stubs;
 mod symbol;
 mod target;
@@ -47,18 +55,21 @@ mod wit;
 
 pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};
 pub use bailiwick_runtime_abi::wit::bundle::Source;
-pub use error::{CompileError, Result, WorldProblem};
+pub use error::{CompileError, LinkProblem, Result, WorldProblem};
+pub use merge::Linked;
+pub use optimisations::{Optimisation, Optimisations};
 pub use options::{Cpu, Level, OptLevel, Options, parse_target, triple};
 pub use parse::WasmFeatures;
+pub use reuse::FunctionStore;
 pub use wit::Wit;
 
 use adapters::Adapters;
 use analysis::{Facts, Uses};
 use bailiwick_runtime_abi::wit::World;
-use codegen::{Input, Listing};
+use codegen::{Input, Listing, Unit};
 use emit::{Parts, unit_name};
 use module::Module;
-use sha2::{Digest, Sha256};
+use reuse::Keys;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -92,7 +103,7 @@ fn shortened(message: &str) -> String {
     lines.join("\n")
 }
 
-/// Compiles a WebAssembly binary to an artifact.
+/// Compiles a WebAssembly binary to an artifact, with the modules that the options link to it.
 pub fn compile(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
     with_parts(wasm, options, |parts| emit::artifact(parts, link::link(options.target, parts.units)?))
 }
@@ -132,17 +143,10 @@ pub fn emit_object(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
 
 fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let target = target::build(options)?;
-    let front = Front::new(wasm, options)?;
+    let source = merge::Source::new(wasm, options)?;
+    let front = Front::new(&source, options)?;
     let units = front.input(&target, options).compile()?;
-    emit(&Parts {
-        module: &front.module,
-        facts: &front.facts,
-        units: &units,
-        target: &target,
-        options,
-        source_sha256: Sha256::digest(wasm).into(),
-        world: &front.world,
-    })
+    emit(&front.parts(&source, &units, &target, options))
 }
 
 /// The code of all functions and stubs as Cranelift's intermediate representation, before optimisation.
@@ -157,7 +161,8 @@ pub fn emit_asm(wasm: &[u8], options: &Options<'_>) -> Result<String> {
 
 fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> {
     let target = target::build(options)?;
-    let front = Front::new(wasm, options)?;
+    let source = merge::Source::new(wasm, options)?;
+    let front = Front::new(&source, options)?;
     let mut text = String::new();
     for (symbol, code) in front.input(&target, options).list(listing)? {
         let name = unit_name(&front.module, symbol);
@@ -167,19 +172,46 @@ fn list(wasm: &[u8], options: &Options<'_>, listing: Listing) -> Result<String> 
     Ok(text)
 }
 
+/// Functions of a WebAssembly binary as one HTML page: operators, Cranelift's intermediate representation before and after
+/// optimisation, and machine code, side by side and linked by where they come from.
+///
+/// `title` is what the page calls the module, a file's name as a rule. `functions` are those to show, each by its name in the
+/// name section, by that of an export, or by index; if there are none, it is the first hundred, or as many as have 32 KiB of
+/// bodies, and the page says so. Code and addresses are those of the artifact that [`compile`] makes with the same options.
+///
+/// The page refers to no other file. It runs one script, its own, and whatever text the module holds is nothing but text there.
+///
+/// # Errors
+///
+/// Those of [`compile`], and [`CompileError::NoFunction`].
+///
+/// ```
+/// use bailiwick_compiler::{Options, binary, explore};
+/// let wasm = binary(br#"(module (func (export "answer") (result i32) i32.const 42))"#)?;
+/// let page = explore(&wasm, &Options::default(), "answer.wat", &["answer".to_owned()])?;
+/// assert!(page.starts_with("<!DOCTYPE html>") && page.contains("i32.const 42"));
+/// # Ok::<(), bailiwick_compiler::CompileError>(())
+/// ```
+pub fn explore(wasm: &[u8], options: &Options<'_>, title: &str, functions: &[String]) -> Result<String> {
+    explore::explore(wasm, options, title, functions)
+}
+
 /// A module that was parsed, validated and analysed.
 struct Front<'a> {
     module: Module<'a>,
     bodies: Vec<FunctionBody<'a>>,
     facts: Facts,
     adapters: Adapters,
+    /// What functions are kept by, if they are.
+    keys: Option<Keys>,
     /// The encoded world; empty without WIT.
     world: Vec<u8>,
 }
 
 impl<'a> Front<'a> {
-    fn new(wasm: &'a [u8], options: &Options<'_>) -> Result<Front<'a>> {
-        let (mut module, to_scan) = parse::parse(wasm, options.wasm_features)?;
+    fn new(source: &'a merge::Source<'_>, options: &Options<'_>) -> Result<Front<'a>> {
+        let (module, bodies, uses) =
+            validated(&source.wasm, source.features, options.jobs()).map_err(|error| source.explain(error))?;
         let (adapters, encoded) = match world_of(&module, options.wit.as_ref())? {
             Some(world) => {
                 let encoded = world.encode()?;
@@ -187,23 +219,12 @@ impl<'a> Front<'a> {
             }
             None => (Adapters::none(), Vec::new()),
         };
-        let bodies: Vec<FunctionBody<'a>> = to_scan.iter().map(|body| body.body.clone()).collect();
-        let uses = scan_all(wasm, &module, to_scan, options.jobs())?;
-        module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
-        // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
-        let not_yet =
-            |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;
-        if let Some(feature) = parse::NOT_YET.iter().find(not_yet) {
-            return Err(CompileError::Unsupported {
-                feature: "a declaration is",
-                proposal: feature.name(),
-                message: feature.describe().to_owned(),
-                offset: 0,
-                function: None,
-            });
-        }
-        let facts = Facts::new(&module, &uses, options.target, options.interruptible)?;
-        Ok(Front { module, bodies, facts, adapters, world: encoded })
+        let facts = Facts::new(&module, &uses, options)?;
+        let keys = match options.functions {
+            Some(_) => Keys::new(&module, &facts, &uses, &bodies, options)?,
+            None => None,
+        };
+        Ok(Front { module, bodies, facts, adapters, keys, world: encoded })
     }
 
     fn input<'i>(&'i self, target: &'i Target, options: &'i Options<'i>) -> Input<'i> {
@@ -212,10 +233,50 @@ impl<'a> Front<'a> {
             facts: &self.facts,
             bodies: &self.bodies,
             adapters: &self.adapters,
+            keys: self.keys.as_ref(),
             target,
             options,
         }
     }
+
+    fn parts<'p>(
+        &'p self,
+        source: &'p merge::Source<'_>,
+        units: &'p [Unit],
+        target: &'p Target,
+        options: &'p Options<'p>,
+    ) -> Parts<'p> {
+        Parts {
+            module: &self.module,
+            facts: &self.facts,
+            units,
+            target,
+            options,
+            source_sha256: source.sha256,
+            origins: &source.origins,
+            world: &self.world,
+        }
+    }
+}
+
+/// A module that is valid and all of which is compiled, with what its bodies use.
+fn validated(wasm: &[u8], features: WasmFeatures, jobs: usize) -> Result<(Module<'_>, Vec<FunctionBody<'_>>, Uses)> {
+    let (mut module, to_scan) = parse::parse(wasm, features)?;
+    let bodies: Vec<FunctionBody<'_>> = to_scan.iter().map(|body| body.body.clone()).collect();
+    let uses = scan_all(wasm, &module, to_scan, jobs)?;
+    module.wasm_features = parse::with_foundations(module.wasm_features | uses.wasm_features);
+    // Types with supertypes are compiled; operators on what they could be of were refused with the bodies.
+    let not_yet = |feature: &&WasmFeature| **feature != WasmFeature::Gc && module.wasm_features & feature.bit() != 0;
+    if let Some(feature) = parse::NOT_YET.iter().find(not_yet) {
+        return Err(CompileError::Unsupported {
+            feature: "a declaration is",
+            proposal: feature.name(),
+            message: feature.describe().to_owned(),
+            offset: 0,
+            function: None,
+        });
+    }
+    Ok((module, bodies, uses))
 }
 
 /// The world that a module was found to be of: what was said counts, and else what the module says itself.

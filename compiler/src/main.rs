@@ -3,15 +3,19 @@
 mod cli;
 mod confine;
 mod files;
+mod function_cache;
 mod output;
 mod progress;
 mod text;
 
-use bailiwick_compiler::{Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object};
+use bailiwick_compiler::{
+    FunctionStore, Linked, Options, Source, Wit, binary, cache_key, compile, emit_asm, emit_clif, emit_object, explore,
+};
 use bailiwick_runtime_abi::wit::bundle;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Compile, Emit, Shape};
+use cli::{Cli, Command, Compile, Emit, Explore, Link, Shape};
 use files::Files;
+use function_cache::{FunctionCache, Unavailable};
 use progress::Progress;
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
@@ -24,6 +28,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Cli::try_parse().map(|cli| cli.command) {
         Ok(Command::Compile(command)) => run(&command),
+        Ok(Command::Explore(command)) => run_explore(&command),
         Ok(Command::Completions { shell }) => completions(shell),
         Ok(Command::CpuFeatures(shape)) => cpu_features(&shape),
         // It quotes the user's own words.
@@ -68,6 +73,7 @@ fn options<'a>(shape: &Shape) -> Options<'a> {
         target: shape.target,
         cpu: shape.cpu.clone(),
         opt_level: shape.optimise.into(),
+        optimisations: shape.optimisations,
         wasm_features: shape.wasm_features,
         interruptible: shape.interruptible,
         deterministic: shape.deterministic,
@@ -81,18 +87,24 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let name = input_name(command);
     let progress = Progress::new();
     let update = |done, total| progress.update(done, total);
-    let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
-    let jobs = Some(command.jobs.map_or_else(processors, usize::from));
+    let jobs = Some(jobs(command.jobs));
     let output = command.output_fd.map(|fd| inherited(fd).map_err(|error| unwritable(fd, &error))).transpose()?;
     let input = open_input(command).map_err(|error| unreadable(&name, &error))?;
-    if let (Some(input), None, Some(path)) = (&input, &output, output_path(command))
-        && path.metadata().is_ok_and(|output| output.is_file() && same(input, &output))
-    {
-        return Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())));
+    let links = command.links.iter().map(open_link).collect::<Result<Vec<_>, _>>()?;
+    if output.is_none() {
+        keep_inputs(input.iter().chain(&links), output_path(command).as_deref())?;
     }
     if command.world.is_some() && command.wit.is_none() && command.wit_bytes.is_none() {
         return Err(Failure::Usage("--world needs --wit, whose world it names".to_owned()));
     }
+    let cache = match command.function_cache.as_deref().map(FunctionCache::open).transpose() {
+        Ok(cache) => cache,
+        Err(Unavailable::Refused(why)) => return Err(why.into()),
+        Err(Unavailable::Unusable(why)) => {
+            text::say(&why);
+            None
+        }
+    };
     let files = command.wit.as_deref().map(Files::read).transpose()?;
     if command.confined {
         // All that needs more authority was done above.
@@ -103,7 +115,11 @@ fn run(command: &Compile) -> Result<(), Failure> {
     let sources = files.as_ref().map(Files::sources).or(wit);
     let folder = files.as_ref().map(|files| files.folder.as_str()).or(command.wit_name.as_deref()).unwrap_or_default();
     let wit = sources.as_deref().map(|sources| Wit { sources, folder, world: command.world.as_deref() });
-    let options = Options { jobs, progress: Some(&update), wit, ..options(&command.shape) };
+    let functions = cache.as_ref().map(|cache| cache as &dyn FunctionStore);
+    let links = command.links.iter().zip(links).map(read_link).collect::<Result<Vec<_>, _>>()?;
+    let linked: Vec<Linked<'_>> =
+        command.links.iter().zip(&links).map(|(link, wasm)| Linked { name: &link.name, wasm }).collect();
+    let options = Options { jobs, progress: Some(&update), wit, linked: &linked, functions, ..options(&command.shape) };
     let result = binary(module).and_then(|wasm| match command.emit {
         Emit::Artifact => compile(&wasm, &options),
         Emit::Obj => emit_object(&wasm, &options),
@@ -111,13 +127,55 @@ fn run(command: &Compile) -> Result<(), Failure> {
         Emit::Asm => emit_asm(&wasm, &options).map(String::into_bytes),
     });
     progress.finish();
+    if let Some((what, warning)) = cache.map(FunctionCache::finish) {
+        if command.verbose {
+            text::say(&what);
+        }
+        warning.iter().for_each(|warning| text::say(warning));
+    }
     let bytes = result.map_err(|error| format!("{name}: {error}"))?;
     match output {
         Some(mut file) => {
             let fd = command.output_fd.unwrap_or_default();
             file.write_all(&bytes).map_err(|error| unwritable(fd, &error).into())
         }
-        None => write_output(command, &bytes),
+        None => write_output(output_path(command).as_deref(), &bytes),
+    }
+}
+
+fn run_explore(command: &Explore) -> Result<(), Failure> {
+    cache_key(&options(&command.shape)).map_err(|error| Failure::Usage(error.to_string()))?;
+    let path = Some(command.input.as_path()).filter(|path| *path != Path::new("-"));
+    let name = path.map_or("standard input".into(), Path::to_string_lossy);
+    let input = path.map(File::open).transpose().map_err(|error| unreadable(&name, &error))?;
+    let output = match (&command.output, path) {
+        (Some(output), _) => Some(output.clone()).filter(|output| output != Path::new("-")),
+        (None, path) => path.map(|path| path.with_extension("html")),
+    };
+    keep_inputs(input.iter(), output.as_deref())?;
+    let input = read_all(input).map_err(|error| unreadable(&name, &error))?;
+    let progress = Progress::new();
+    let update = |done, total| progress.update(done, total);
+    let options = Options { jobs: Some(jobs(command.jobs)), progress: Some(&update), ..options(&command.shape) };
+    let title = path.and_then(Path::file_name).map_or(name.clone(), |file| file.to_string_lossy());
+    let result = binary(&input).and_then(|wasm| explore(&wasm, &options, &title, &command.functions));
+    progress.finish();
+    let page = result.map_err(|error| format!("{name}: {error}"))?;
+    write_output(output.as_deref(), page.as_bytes())
+}
+
+/// Threads to work with.
+fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()), usize::from)
+}
+
+/// Refuses an output that is one of the inputs.
+fn keep_inputs<'a>(mut inputs: impl Iterator<Item = &'a File>, output: Option<&Path>) -> Result<(), Failure> {
+    match output.map(|path| (path, path.metadata())) {
+        Some((path, Ok(output))) if output.is_file() && inputs.any(|input| same(input, &output)) => {
+            Err(Failure::Usage(format!("{}: it is the input; name another file with -o", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -155,6 +213,21 @@ fn open_input(command: &Compile) -> io::Result<Option<File>> {
     }
 }
 
+fn open_link(link: &Link) -> Result<File, String> {
+    File::open(&link.file).map_err(|error| unreadable(&link.file.to_string_lossy(), &error))
+}
+
+/// A linked module in the binary format.
+fn read_link((link, file): (&Link, File)) -> Result<Vec<u8>, String> {
+    let name = link.file.to_string_lossy();
+    let bytes = read_all(Some(file)).map_err(|error| unreadable(&name, &error))?;
+    let wasm = binary(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    Ok(match wasm {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(wasm) => wasm,
+    })
+}
+
 /// Whether a file is the one that this is of.
 fn same(file: &File, other: &Metadata) -> bool {
     file.metadata().is_ok_and(|file| (file.dev(), file.ino()) == (other.dev(), other.ino()))
@@ -169,12 +242,12 @@ fn read_all(input: Option<File>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write_output(command: &Compile, bytes: &[u8]) -> Result<(), Failure> {
-    let path = output_path(command);
+/// `path`: `None` is standard output.
+fn write_output(path: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     let Some(path) = path else {
         return write_stdout(bytes);
     };
-    output::write_file(&path, bytes)
+    output::write_file(path, bytes)
         .map_err(|error| format!("{}: can't be written: {}", path.display(), reason(&error)).into())
 }
 

@@ -36,6 +36,22 @@ pub(crate) enum Entity {
     Tag(u32),
 }
 
+/// What [`Entity`] distinguishes.
+pub(crate) const KINDS: usize = 5;
+
+impl Entity {
+    /// A number for its kind, less than [`KINDS`], and its index.
+    pub fn split(self) -> (usize, u32) {
+        match self {
+            Entity::Function(index) => (0, index),
+            Entity::Table(index) => (1, index),
+            Entity::Memory(index) => (2, index),
+            Entity::Global(index) => (3, index),
+            Entity::Tag(index) => (4, index),
+        }
+    }
+}
+
 pub(crate) struct Import<'a> {
     pub module: &'a str,
     pub name: &'a str,
@@ -209,6 +225,17 @@ impl Module<'_> {
             at = definition.supertype;
         }
         false
+    }
+
+    /// How many there are of each kind, by [`Entity::split`], and how many of these are imported.
+    pub fn counts(&self) -> [(u32, u32); KINDS] {
+        [
+            (self.functions.len() as u32, self.imported_functions),
+            (self.tables.len() as u32, self.imported_tables),
+            (self.memories.len() as u32, self.imported_memories),
+            (self.globals.len() as u32, self.imported_globals),
+            (self.tags.len() as u32, self.imported_tags),
+        ]
     }
 
     /// The exports in the order in which an artifact has them.

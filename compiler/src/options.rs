@@ -4,7 +4,10 @@
 //! into the key of the loader's cache.
 
 use crate::error::{CompileError, Result};
+use crate::merge::Linked;
+use crate::optimisations::Optimisations;
 use crate::parse::WasmFeatures;
+use crate::reuse::FunctionStore;
 use crate::wit::Wit;
 use bailiwick_runtime_abi::types::{Arch, FEATURES, Feature, baseline_features, v3_features};
 use std::fmt;
@@ -19,6 +22,8 @@ pub struct Options<'a> {
     pub cpu: Cpu,
     /// What to optimise for.
     pub opt_level: OptLevel,
+    /// What is done for speed beyond that.
+    pub optimisations: Optimisations,
     /// Which parts of the language the module may use.
     pub wasm_features: WasmFeatures,
     /// Whether loops and recursion poll, so that the guest can be interrupted.
@@ -28,8 +33,12 @@ pub struct Options<'a> {
     pub deterministic: bool,
     /// What the module imports and exports, in WIT.
     pub wit: Option<Wit<'a>>,
+    /// Modules whose exports satisfy imports of the module, and of each other.
+    pub linked: &'a [Linked<'a>],
     /// Worker threads; `None`: as many as the machine runs at once. The artifact is the same for any number.
     pub jobs: Option<usize>,
+    /// Where compiled functions are kept for the next compilation. The artifact is the same with and without.
+    pub functions: Option<&'a dyn FunctionStore>,
     /// Called as functions are done, with how many are and how many there are, from any worker.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
@@ -40,11 +49,14 @@ impl Default for Options<'_> {
             target: Arch::host().unwrap_or(Arch::X86_64),
             cpu: Cpu::default(),
             opt_level: OptLevel::Speed,
+            optimisations: Optimisations::default(),
             wasm_features: WasmFeatures::default(),
             interruptible: true,
             deterministic: false,
             wit: None,
+            linked: &[],
             jobs: None,
+            functions: None,
             progress: None,
         }
     }
@@ -56,18 +68,20 @@ impl fmt::Debug for Options<'_> {
             .field("target", &self.target)
             .field("cpu", &self.cpu)
             .field("opt_level", &self.opt_level)
+            .field("optimisations", &self.optimisations)
             .field("wasm_features", &self.wasm_features)
             .field("interruptible", &self.interruptible)
             .field("deterministic", &self.deterministic)
             .field("wit", &self.wit)
+            .field("linked", &self.linked.iter().map(|linked| linked.name).collect::<Vec<_>>())
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }
 }
 
 impl Options<'_> {
-    /// The options that shape the artifact as one canonical command line, with the CPU resolved to features and the WIT
-    /// to its hash.
+    /// The options that shape the artifact as one canonical command line, with the CPU resolved to features, and the WIT
+    /// and linked modules to their hashes.
     ///
     /// ```
     /// use bailiwick_compiler::{Arch, Options};
@@ -103,8 +117,13 @@ impl Options<'_> {
             WasmFeatures::ALL => String::new(),
             some => format!(" --wasm-features {some}"),
         };
+        let optimisations = match self.optimisations {
+            o if o == Optimisations::default() => String::new(),
+            other => format!(" --optimisations {other}"),
+        };
+        let linked: String = self.linked.iter().map(Linked::canonical).collect();
         Ok(format!(
-            "--target {} --cpu {cpu} -O {}{polls}{deterministic}{features}{wit}",
+            "--target {} --cpu {cpu} -O {}{optimisations}{polls}{deterministic}{features}{wit}{linked}",
             triple(self.target),
             self.opt_level
         ))

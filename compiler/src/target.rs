@@ -1,6 +1,7 @@
 //! The code generator's target: one place where every flag is set, each with its reason.
 
 use crate::error::{CompileError, Result};
+use crate::optimisations::Optimisation;
 use crate::options::{OptLevel, Options, features_of, triple};
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, SetError};
@@ -12,6 +13,9 @@ const PROBE_STEP_LOG2: u32 = bailiwick_runtime_abi::limits::STACK_PROBE_STEP.tra
 pub(crate) struct Target {
     /// By the options.
     pub isa: OwnedTargetIsa,
+    /// The same, but it does not say where blocks lie: to keep account of those that are left out takes the code
+    /// generator time in proportion to the square of how many come one after another.
+    pub unplaced: OwnedTargetIsa,
     /// The same without optimisation: it takes time in proportion to a function's size, whatever the function.
     pub quick: OwnedTargetIsa,
     /// Of adapters: always optimised, since their frames must be small.
@@ -22,9 +26,20 @@ pub(crate) struct Target {
 
 /// The target that the options name.
 pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
+    build_with(options, false)
+}
+
+/// The same, but the code generator says where blocks begin even if nothing is placed by them. The code is the same.
+pub(crate) fn build_with_blocks(options: &Options<'_>) -> Result<Target> {
+    build_with(options, true)
+}
+
+fn build_with(options: &Options<'_>, blocks: bool) -> Result<Target> {
     let features = options.cpu.resolve(options.target)?;
-    let isa = |level: OptLevel| {
-        let flags = shared_flags(level, options.deterministic).map_err(defect)?;
+    let isa = |level: OptLevel, placement: bool| {
+        let wanted = blocks || level == OptLevel::Speed && options.optimisations.has(Optimisation::Placement);
+        let placement = placement && wanted;
+        let flags = shared_flags(level, options.deterministic, placement).map_err(defect)?;
         let mut builder = isa::lookup_by_name(triple(options.target)).map_err(defect)?;
         // Single features and never presets: x86-64-v3 of this version leaves out `has_avx`.
         for feature in features_of(options.target) {
@@ -37,10 +52,16 @@ pub(crate) fn build(options: &Options<'_>) -> Result<Target> {
         OptLevel::None => OptLevel::Speed,
         level => level,
     };
-    Ok(Target { isa: isa(options.opt_level)?, quick: isa(OptLevel::None)?, adapters: isa(for_adapters)?, features })
+    Ok(Target {
+        isa: isa(options.opt_level, true)?,
+        unplaced: isa(options.opt_level, false)?,
+        quick: isa(OptLevel::None, false)?,
+        adapters: isa(for_adapters, false)?,
+        features,
+    })
 }
 
-fn shared_flags(level: OptLevel, deterministic: bool) -> std::result::Result<settings::Flags, SetError> {
+fn shared_flags(level: OptLevel, deterministic: bool, blocks: bool) -> std::result::Result<settings::Flags, SetError> {
     let mut flags = settings::builder();
     let opt_level = match level {
         OptLevel::None => "none",
@@ -66,6 +87,8 @@ fn shared_flags(level: OptLevel, deterministic: bool) -> std::result::Result<set
         // Which NaN an operation gives depends on the processor, and on the order of operands that was chosen.
         ("enable_nan_canonicalization", if deterministic { "true" } else { "false" }),
         ("unwind_info", "true"),
+        // Where blocks begin, and with them loops, by which functions are placed.
+        ("machine_code_cfg_info", if blocks { "true" } else { "false" }),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
     ] {
         flags.set(name, value)?;

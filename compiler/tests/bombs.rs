@@ -253,3 +253,39 @@ fn many_of_everything() {
     let segments = section(9, &(0..50_000).map(segment).collect::<Vec<_>>());
     compiles(&module(&[UNIT.to_vec()], &[tables, segments].concat(), &[empty]));
 }
+
+/// Functions that each call the one before twice, or many times, and are each small enough to be inlined: what all of them
+/// would make of one another has no end.
+#[test]
+fn what_is_inlined_is_bounded_by_what_there_is() {
+    let call = |function: usize| [&b"\x10"[..], &leb(function)].concat();
+    let twice = |i: usize| [&b"\0"[..], &call(i.saturating_sub(1)).repeat(2), b"\x0b"].concat();
+    let first = b"\0\x41\0\x28\x02\0\x1a\x0b".to_vec();
+    let doubling: Vec<Vec<u8>> = std::iter::once(first.clone()).chain((1..20_000).map(twice)).collect();
+    let many = [&b"\0"[..], &call(0).repeat(20_000), b"\x0b"].concat();
+    let memory = section(5, &[b"\0\x01".to_vec()]);
+    for bodies in [doubling, vec![first.clone(), many]] {
+        let exports = section(7, &[[&b"\x03run\0"[..], &leb(bodies.len() - 1)].concat()]);
+        let wasm = module(&[UNIT.to_vec()], &[memory.clone(), exports].concat(), &bodies);
+        for target in [Arch::X86_64, Arch::Aarch64] {
+            let size = |optimisations: &str| {
+                let optimisations = optimisations.parse().unwrap();
+                compile(&wasm, &Options { target, optimisations, jobs: Some(2), ..Options::default() }).unwrap().len()
+            };
+            let (with, without) = (size("default,inlining"), size("default,-inlining"));
+            assert!(with < 2 * without, "{with} {without}");
+        }
+    }
+}
+
+#[test]
+fn loops_that_name_many_globals_take_linear_memory() {
+    let set = |i: u32| format!("(global.set {i} (i32.add (global.get {i}) (global.get {})))", (i + 1) % 8);
+    let body = (0..8).map(set).collect::<String>();
+    let text = format!(
+        "(module {} (func {}))",
+        "(global (mut i32) (i32.const 1))".repeat(8),
+        format!("(loop {body} (br_if 0 (global.get 0)))").repeat(3000)
+    );
+    compiles(&binary(text.as_bytes()).unwrap());
+}

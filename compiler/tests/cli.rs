@@ -119,6 +119,42 @@ fn listings_go_to_standard_output() {
 }
 
 #[test]
+fn a_page_is_written_like_any_output() {
+    let folder = folder();
+    let path = folder.path();
+    let quiet = run(path, &["explore", "add.wat"]);
+    assert!(quiet.status.success() && quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{quiet:?}");
+    let page = std::fs::read_to_string(path.join("add.html")).unwrap();
+    assert!(page.contains("<title>add.wat</title>") && page.contains("i32.add"), "{page}");
+    assert_eq!(files(path), ["add.html", "add.wasm", "add.wat"]);
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        let shown =
+            run(path, &["explore", "add.wasm", "--function", "add", "-o", "-", "--target", target, "-O", "none"]);
+        let page = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.status.success() && page.contains(&format!("--target {target}")), "{page}");
+    }
+    let mut child = bailiwickc(path, &["explore", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(ADD.as_bytes()).unwrap();
+    assert!(child.wait_with_output().unwrap().stdout.starts_with(b"<!DOCTYPE html>"));
+
+    std::fs::write(path.join("bad.wasm"), b"\0asm\x01\0\0\0\x0a").unwrap();
+    for (args, expected_code, expected) in [
+        (&["explore", "missing.wasm"][..], 1, "missing.wasm: can't be read: No such file or directory"),
+        (&["explore", "bad.wasm"], 1, "bad.wasm: malformed WebAssembly at offset 0x9: unexpected end"),
+        (&["explore", "add.wat", "-f", "ad"], 1, "add.wat: the module has no function ad; similar names are add"),
+        (&["explore", "add.wat", "-o", "add.wat"], 2, "it is the input"),
+        (&["explore", "add.wat", "-o", "/dev/full"], 1, "can't be written: No space left on device"),
+        (&["explore", "add.wat", "--cpu", "+turbo"], 2, "no CPU feature"),
+        (&["explore"], 2, "INPUT"),
+    ] {
+        let (code, message) = error(&run(path, args));
+        assert_eq!(code, expected_code, "{args:?}: {message}");
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+    assert_eq!(files(path), ["add.html", "add.wasm", "add.wat", "bad.wasm"]);
+}
+
+#[test]
 fn errors_say_what_and_leave_nothing_behind() {
     let folder = folder();
     let path = folder.path();
@@ -147,6 +183,34 @@ fn errors_say_what_and_leave_nothing_behind() {
     }
     assert_eq!(files(path), ["add.bwk", "add.wasm", "add.wat", "bad.wasm", "bad.wat"]);
     assert_eq!(std::fs::read(path.join("add.bwk")).unwrap(), b"old");
+}
+
+#[test]
+fn modules_are_linked_from_files() {
+    let folder = folder();
+    let path = folder.path();
+    let main = r#"(module (import "math" "add" (func $add (param i32 i32) (result i32)))
+        (func (export "five") (result i32) (call $add (i32.const 2) (i32.const 3))))"#;
+    std::fs::write(path.join("main.wat"), main).unwrap();
+    let text = run(path, &["compile", "main.wat", "--link", "math=add.wat", "-o", "-"]);
+    assert!(text.status.success() && text.stdout.starts_with(b"\x7fELF"), "{text:?}");
+    assert_eq!(run(path, &["compile", "main.wat", "--link", "math=add.wasm", "-o", "-"]).stdout, text.stdout);
+    let asm = String::from_utf8(run(path, &["compile", "main.wat", "--link=math=add.wasm", "--emit", "asm"]).stdout);
+    assert!(asm.as_ref().is_ok_and(|asm| asm.contains(";; five") && !asm.contains("math!add")), "{asm:?}");
+    for (link, code, words) in [
+        ("math", 2, "NAME=FILE"),
+        ("math=", 2, "NAME=FILE"),
+        ("math=absent.wasm", 1, "absent.wasm: can't be read: No such file"),
+        ("maths=add.wasm", 1, "main.wat: nothing is imported from \"maths\""),
+        ("math=main.wat", 1, "\"math\" imports from \"math\""),
+    ] {
+        let (found, message) = error(&run(path, &["compile", "main.wat", "--link", link, "-o", "out"]));
+        assert!(found == code && message.contains(words), "{link}: {found}: {message}");
+    }
+    // It is an input like the other.
+    let (code, message) = error(&run(path, &["compile", "main.wat", "--link", "math=add.wasm", "-o", "add.wasm"]));
+    assert!(code == 2 && message.contains("it is the input"), "{message}");
+    assert!(std::fs::read(path.join("add.wasm")).unwrap().starts_with(b"\0asm"));
 }
 
 #[test]
@@ -198,9 +262,59 @@ fn help_version_completions_and_cache_key() {
     let help = text(&["--help"]);
     assert!(help.contains("Examples:") && help.contains("Exit codes:") && !help.contains("cpu-features"), "{help}");
     assert!(!text(&["compile", "--help"]).contains("input-fd"));
+    assert!(text(&["explore", "--help"]).contains("--function main"));
     assert!(text(&["--version"]).contains("Cranelift"));
     assert!(text(&["completions", "bash"]).contains("complete"));
     let key = text(&["cpu-features", "--cpu", "native"]);
     assert!(key.lines().count() == 1 && key.contains(" abi ") && key.contains("--cpu +sse3") | key.contains("aarch64"));
     assert_ne!(key, text(&["cpu-features", "--cpu", "native", "-O", "none"]));
+}
+
+#[test]
+fn kept_functions_are_used_again() {
+    let folder = folder();
+    let path = folder.path();
+    let functions: String = (0..20)
+        .map(|i| format!("(func (export \"{i}\") (param i32) (result i32) (i32.div_u (local.get 0) (i32.const {i})))"))
+        .collect();
+    let write = |i: u32| {
+        let text = format!("(module {} )", functions.replacen("i32.const 0", &format!("i32.const 1000{i}"), 1));
+        std::fs::write(path.join("many.wat"), text).unwrap();
+        run(path, &["compile", "many.wat", "-o", "without.bwk"]);
+        std::fs::read(path.join("without.bwk")).unwrap()
+    };
+    let with = |expected: &[u8]| {
+        let output = run(path, &["compile", "many.wat", "--function-cache", "cache", "--verbose"]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(std::fs::read(path.join("many.bwk")).unwrap() == expected);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let expected = write(1);
+    let words = with(&expected);
+    assert!(words.contains("0 functions were there, 20 were compiled and added, 0 were damaged"), "{words}");
+    assert!(with(&expected).contains("20 functions were there, 0 were compiled"));
+    let expected = write(2);
+    assert!(with(&expected).contains("19 functions were there, 1 were compiled"));
+    // Damage in an entry of each: at least one of them is used.
+    let packs = files(&path.join("cache"));
+    assert!(packs.len() == 2 && packs.iter().all(|name| name.ends_with(".pack")), "{packs:?}");
+    for name in packs {
+        let pack = path.join("cache").join(name);
+        let mut bytes = std::fs::read(&pack).unwrap();
+        bytes[12] ^= 1;
+        std::fs::write(&pack, bytes).unwrap();
+    }
+    let words = with(&expected);
+    assert!(words.contains("were compiled and added") && !words.contains(" 0 were damaged"), "{words}");
+    assert!(with(&expected).contains("20 functions were there, 0 were compiled and added, 0 were damaged"));
+    // Without a word unless asked, and not at all where it can't be.
+    let quiet = run(path, &["compile", "many.wat", "--function-cache", "cache"]);
+    assert!(quiet.status.success() && quiet.stderr.is_empty());
+    let output = run(path, &["compile", "many.wat", "--function-cache", "add.wasm/below"]);
+    assert!(output.status.success() && error(&output).1.contains("functions can't be kept there"), "{output:?}");
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path.join("cache"), PermissionsExt::from_mode(0o777)).unwrap();
+    let output = run(path, &["compile", "many.wat", "--function-cache", "cache"]);
+    let (code, words) = error(&output);
+    assert!(code == 1 && words.contains("others may write to it"), "{words}");
 }

@@ -1,14 +1,16 @@
 //! The code of small modules, as the last comment of each file in `tests/golden`.
 //!
 //! A file's first lines say what to list: `;;! asm x86_64`, `;;! clif aarch64 polls`, and so on; then, if not all functions
-//! of the module, which: `;;! functions: NAME …`; and `;;! wit: FILE` if there is WIT beside it. Without `polls`, code does not poll for interruption, so that what is
+//! of the module, which: `;;! functions: NAME …`; `;;! optimisations: LIST`, as on the command line, if functions that are
+//! only called, or not at all, are not to be listed like others; `;;! wit: FILE` if there is WIT beside it; and
+//! `;;! link: NAME=FILE` if a module in the text format is linked to it. Without `polls`, code does not poll for interruption, so that what is
 //! shown is what the file is about. `BAILIWICK_BLESS=1 cargo test` rewrites the comments; review what it wrote.
 
-use bailiwick_compiler::{Options, Source, Wit, binary, emit_asm, emit_clif, parse_target};
+use bailiwick_compiler::{Linked, Options, Source, Wit, binary, emit_asm, emit_clif, parse_target};
 use std::path::Path;
 
 /// Directives that do not ask for a listing.
-const ABOUT: [&str; 2] = ["functions: ", "wit: "];
+const ABOUT: [&str; 4] = ["functions: ", "optimisations: ", "wit: ", "link: "];
 
 /// The listings that a file in `folder` asks for, as comment lines.
 fn listing(folder: &Path, name: &str, source: &str) -> String {
@@ -19,7 +21,15 @@ fn listing(folder: &Path, name: &str, source: &str) -> String {
     let text = wit.map(|file| std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")));
     let sources: Vec<Source<'_>> = text.iter().map(|text| Source { path: "world.wit", text }).collect();
     let wit = wit.map(|folder| Wit { sources: &sources, folder, world: None });
+    let optimisations =
+        directives().find_map(|line| line.strip_prefix("optimisations: ")).unwrap_or("default,-inlining");
+    let optimisations = optimisations.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
     let wasm = binary(source.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let linked: Vec<(&str, Vec<u8>)> = directives()
+        .filter_map(|line| line.strip_prefix("link: ")?.split_once('='))
+        .map(|(name, file)| (name, wat::parse_file(folder.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))))
+        .collect();
+    let linked: Vec<Linked<'_>> = linked.iter().map(|(name, wasm)| Linked { name, wasm }).collect();
     let mut lines = Vec::new();
     for directive in directives().filter(|line| !ABOUT.iter().any(|about| line.starts_with(about))) {
         let words: Vec<&str> = directive.split(' ').collect();
@@ -28,7 +38,8 @@ fn listing(folder: &Path, name: &str, source: &str) -> String {
             [kind, target, "polls"] => (kind, target, true),
             _ => panic!("{name}: {directive}"),
         };
-        let options = Options { target: parse_target(target).unwrap(), interruptible, wit, ..Options::default() };
+        let target = parse_target(target).unwrap();
+        let options = Options { target, interruptible, optimisations, wit, linked: &linked, ..Options::default() };
         let text = match kind {
             "asm" => emit_asm(&wasm, &options),
             "clif" => emit_clif(&wasm, &options),

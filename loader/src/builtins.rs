@@ -4,7 +4,7 @@ use crate::activation::GroupRecord;
 use crate::arch::builtin;
 use crate::error::Error;
 use crate::group::Inner;
-use crate::host::{HostError, host_call, panicked};
+use crate::host::{HostError, panicked};
 use crate::instance::{ContextHeader, InstanceData, NO_TABLE};
 use crate::shared::Expected;
 use crate::value::ExnRef;
@@ -42,7 +42,7 @@ pub(crate) fn guarded(inner: NonNull<Inner>, f: impl FnOnce() -> Result<u64, Hos
 
 /// The guest does not go on behind its call: it goes on in a handler, or not at all.
 #[cold]
-fn refused(inner: &mut Inner, mut error: HostError) -> Returned {
+pub(crate) fn refused(inner: &mut Inner, mut error: HostError) -> Returned {
     if let Some(handle) = inner.thrown_by(&error) {
         if inner.interrupt.requested() {
             // No poll may follow in the handler.
@@ -61,13 +61,6 @@ fn refused(inner: &mut Inner, mut error: HostError) -> Returned {
     }
     inner.pending = Some(error);
     Returned { value: 0, left: 1 }
-}
-
-builtin!(exit_entry => host_call);
-
-/// The exit routine's address, for host contexts.
-pub(crate) fn exit_routine() -> usize {
-    exit_entry as *const () as usize
 }
 
 /// The group and instance that a context belongs to.

@@ -60,6 +60,20 @@ impl Cell {
         (&self.reservation, CELL_MEMORY_OFFSET as usize)
     }
 
+    /// How much of it is handed out: bytes of the context area, of the last further one, and how many of these there are.
+    pub(crate) fn allocated(&self) -> (usize, usize, usize) {
+        (self.used, self.more.last().map_or(0, |more| more.1), self.more.len())
+    }
+
+    /// Gives the memory of the guest stack back that lies more than `keep` bytes below its top.
+    pub(crate) fn trim_stack(&self, keep: usize) -> Result<(), Error> {
+        let keep = keep.next_multiple_of(crate::sys::page_size());
+        match self.stack_size.checked_sub(keep) {
+            None | Some(0) => Ok(()),
+            Some(len) => self.reservation.decommit(CONTEXTS_START - self.stack_size, len, "stack"),
+        }
+    }
+
     /// `len` zeroed bytes that stay where they are for the cell's life, at an address that is a multiple of `align`
     /// (a power of two) and has at least `in_front` bytes of its own in front.
     pub(crate) fn allocate(&mut self, in_front: usize, len: usize, align: usize) -> Result<*mut u8, Error> {

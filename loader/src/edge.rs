@@ -195,7 +195,8 @@ impl EdgeRecord {
         if (stack.len() as u64) < 4 * STACK_RESERVE {
             return None;
         }
-        let mut header = ContextHeader::new(inner, crate::builtins::exit_routine());
+        // Adapters leave their group by the routines alone.
+        let mut header = ContextHeader::new(inner, 0);
         header.builtins = (&raw const ROUTINES).cast();
         let interrupts = [Arc::clone(&inner.interrupt), Arc::clone(&host.callee_interrupt().interrupt)];
         let [caller_gate, callee_gate] = host.gates().map(std::ptr::from_ref);
@@ -274,9 +275,12 @@ impl EdgeCall<'_> {
         let Some(target) = record.targets.get(target as usize).filter(|target| !target.group.is_null()) else {
             return Error::trap(bailiwick_runtime_abi::trap::TrapCode::HostError);
         };
-        let left = record.activation.left();
-        // SAFETY: the record of a group lies in its inside, and the group is there; nothing of it runs or is referred to.
-        unsafe { (*target.group.byte_sub(offset_of!(Inner, record)).cast::<Inner>()).error(left) }
+        // SAFETY: the activation of the record was left, as the adapter has found, and the group that it entered is there. The
+        // record of a group lies in its inside; nothing of it runs or is referred to.
+        unsafe {
+            let left = record.activation.left();
+            (*target.group.byte_sub(offset_of!(Inner, record)).cast::<Inner>()).error(left)
+        }
     }
 
     /// Bytes of the memory of one side, as it is now; `None` if it has none.

@@ -109,6 +109,9 @@ pub enum Error {
         "the memory is shared, so its bytes can't be borrowed: use SharedMemory::read and SharedMemory::write (Memory::shared)"
     )]
     SharedMemory,
+    /// A group that a pool can't bring back to how it was made.
+    #[error("a group can't be recycled: {0}")]
+    NotRecyclable(#[from] crate::pool::NotRecyclable),
     /// An index beyond a table or memory that the host itself asked for.
     #[error("{0} out of bounds")]
     OutOfBounds(&'static str),

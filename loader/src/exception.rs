@@ -7,7 +7,7 @@
 //! What is thrown in an activation and not caught there ends it as [`Error::Exception`]. A host function that called the
 //! guest and returns that error throws it on, in the activation that called the host function, if it is of the same group.
 
-use crate::activation::GroupRecord;
+use crate::activation::{Activation, GroupRecord};
 use crate::error::Error;
 use crate::frames::frames;
 use crate::group::{AsGroup, Inner, Refused, inner};
@@ -80,10 +80,9 @@ pub(crate) struct Exceptions {
     bytes: u64,
     /// How many there may be, and how many bytes, before the next collection.
     collect_at: (usize, u64),
-    /// What host functions that are being called were given: theirs until they return.
-    given: Vec<u64>,
-    /// How many host functions are being called.
-    calls: u32,
+    /// What host functions that are being called were given, and in which activation they were called: theirs until they
+    /// return.
+    given: Vec<(u64, *const Activation)>,
     /// Where compiled code goes on: read by assembly right after it was written.
     pub resume: Resume,
 }
@@ -97,7 +96,6 @@ impl Default for Exceptions {
             bytes: 0,
             collect_at: COLLECT_AT_LEAST,
             given: Vec::new(),
-            calls: 0,
             resume: Resume::default(),
         }
     }
@@ -122,6 +120,11 @@ impl Exceptions {
         slot.generation = slot.generation.wrapping_add(1).max(1);
         slot.stored = Some(stored);
         u64::from(slot.generation) << 32 | u64::from(index)
+    }
+
+    /// Whether there never was one.
+    pub fn is_unused(&self) -> bool {
+        self.slots.is_empty()
     }
 
     /// The exception behind a handle, if it was not collected.
@@ -164,31 +167,20 @@ impl Exceptions {
         self.collect_at = (live, (self.bytes * 2).max(COLLECT_AT_LEAST.1));
     }
 
-    /// To be called before a host function is; what it gives goes to [`Exceptions::leave`].
-    pub fn enter(&mut self) -> usize {
-        self.calls += 1;
-        self.given.len()
+    /// Whether a host function that is being called was given anything.
+    #[inline]
+    pub fn any_given(&self) -> bool {
+        !self.given.is_empty()
     }
 
-    /// What was given to a host function is not its own any more.
-    pub fn leave(&mut self, mark: usize) {
-        self.calls -= 1;
-        while self.given.len() > mark {
-            let handle = self.given.pop().unwrap_or_default();
-            if let Some(stored) = self.get(handle) {
-                stored.pinned = false;
-            }
-        }
-    }
-
-    /// The host is given a reference: it holds it until its function returns, or until it gives it back.
-    fn pin(&mut self, handle: u64) {
-        let within = self.calls > 0;
+    /// The host is given a reference: it holds it until its function returns, if it is `within` one that an activation has
+    /// called, or until it gives it back.
+    fn pin(&mut self, handle: u64, within: Option<*const Activation>) {
         if let Some(stored) = self.get(handle)
             && !std::mem::replace(&mut stored.pinned, true)
-            && within
+            && let Some(activation) = within
         {
-            self.given.push(handle);
+            self.given.push((handle, activation));
         }
     }
 }
@@ -318,7 +310,7 @@ impl Inner {
             return Error::Released;
         };
         let (tag, values) = (stored.tag, stored.values.to_vec());
-        self.exceptions.pin(exception.handle);
+        self.pin(exception.handle);
         let ty = match self.tags.get(tag as usize).map(|data| self.types.function(data.type_id).cloned()) {
             Some(Ok(ty)) => ty,
             _ => FuncType::new([], []),
@@ -328,12 +320,32 @@ impl Inner {
         Error::Exception(Box::new(Exception { exception, tag, ty, values, backtrace }))
     }
 
+    /// The host is given a reference. It is within a host function of this group if the group is entered while it runs.
+    fn pin(&mut self, handle: u64) {
+        let within = self.record.activations().next();
+        self.exceptions.pin(handle, within);
+    }
+
+    /// The host function that the innermost activation has called is over: what it was given is not its own any more. What is
+    /// left belongs to those that activations further out have called.
+    pub(crate) fn leave_host(&mut self) {
+        while let Some(&(handle, activation)) = self.exceptions.given.last() {
+            if self.record.activations().skip(1).any(|outer| outer == activation) {
+                break;
+            }
+            self.exceptions.given.pop();
+            if let Some(stored) = self.exceptions.get(handle) {
+                stored.pinned = false;
+            }
+        }
+    }
+
     /// The host holds an exception again that an error carries.
     pub(crate) fn hold(&mut self, error: &Error) {
         if let Error::Exception(exception) = error
             && exception.exception.group == self.id
         {
-            self.exceptions.pin(exception.exception.handle);
+            self.pin(exception.exception.handle);
         }
     }
 
@@ -341,7 +353,7 @@ impl Inner {
     pub(crate) fn given(&mut self, ty: crate::value::ValType, raw: RawValue) -> Val {
         let value = Val::from_raw(ty, raw, self.id);
         if let Val::ExnRef(Some(exception)) = value {
-            self.exceptions.pin(exception.handle);
+            self.pin(exception.handle);
         }
         value
     }
@@ -389,7 +401,7 @@ impl ExnRef {
             raw.push(inner.lower(param, value)?.ok_or_else(mismatch)?);
         }
         let handle = inner.add_exception(tag.index, raw.into())?;
-        inner.exceptions.pin(handle);
+        inner.pin(handle);
         Ok(ExnRef { group: inner.id, handle })
     }
 

@@ -1,10 +1,13 @@
 //! Functions: calling a guest from the host.
 
+use crate::activation::Entered;
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, enter, inner, pointer};
+use crate::group::{AsGroup, Inner, ended, enter, inner, looked_at, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
+use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_STUB};
 use bailiwick_runtime_abi::format::TextKind;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// The record that references to a function point to, `bailiwick_runtime_abi::context`.
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +28,24 @@ pub struct Func {
     pub(crate) record: usize,
 }
 
-/// What a call needs.
+/// What a call needs: an entry stub, and what it is to call. Assembly reads it.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Target {
     pub stub: usize,
     pub context: *mut u8,
     pub code: usize,
 }
+
+// As of an edge.
+const _: () = {
+    assert!(std::mem::offset_of!(Target, stub) == TARGET_STUB as usize);
+    assert!(std::mem::offset_of!(Target, context) == TARGET_CONTEXT as usize);
+    assert!(std::mem::offset_of!(Target, code) == TARGET_CODE as usize);
+};
+
+/// Cells that need no allocation: most functions have no more values.
+const FEW: usize = 8;
 
 impl Func {
     pub(crate) fn funcref(self, inner: &Inner) -> Result<Funcref, Error> {
@@ -61,7 +75,7 @@ impl Func {
 
     /// Its type.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<FuncType, Error> {
-        self.func_type(inner(group))
+        self.func_type(looked_at(group))
     }
 
     /// Calls it with any values.
@@ -70,7 +84,10 @@ impl Func {
     /// [`Error::Type`] if the arguments are not of its parameters' types, [`Error::WrongGroup`]; and whatever ends
     /// the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Exception`], [`Error::Host`].
     pub fn call(self, group: &mut impl AsGroup, arguments: &[Val]) -> Result<Vec<Val>, Error> {
-        let ty = self.func_type(inner(group))?;
+        let pointer = pointer(group);
+        let inner = inner(group);
+        let id = self.funcref(inner)?.type_id;
+        let ty = inner.types.function(id)?;
         let mismatch = || {
             let found = FuncType::new(arguments.iter().map(Val::ty), []);
             Error::Type { expected: ty.to_string(), found: found.to_string() }
@@ -78,15 +95,36 @@ impl Func {
         if arguments.len() != ty.params().len() {
             return Err(mismatch());
         }
-        let mut cells = vec![RawValue::default(); ty.cells().max(1)];
+        let (mut few, mut many) = ([RawValue::default(); FEW], Vec::new());
+        let cells = match ty.cells() {
+            0..=FEW => &mut few[..],
+            count => {
+                many.resize(count, RawValue::default());
+                &mut many[..]
+            }
+        };
         for ((cell, argument), &param) in cells.iter_mut().zip(arguments).zip(ty.params()) {
-            *cell = inner(group).lower(param, *argument)?.ok_or_else(mismatch)?;
+            *cell = inner.lower(param, *argument)?.ok_or_else(mismatch)?;
         }
-        let target = self.target(inner(group))?;
-        // SAFETY: stub, code and context are of this function; the cells suffice for its type; no reference into the
-        // group is alive.
-        unsafe { enter(pointer(group), target.stub, target.context, target.code, cells.as_mut_ptr()) }?;
-        Ok(ty.results().iter().zip(&cells).map(|(&t, c)| inner(group).given(t, *c)).collect())
+        let target = self.target(inner)?;
+        // SAFETY: the target is of this function; the cells suffice for its type; no reference into the group is used again.
+        unsafe {
+            loop {
+                match enter(pointer, &target, cells.as_mut_ptr()) {
+                    Entered::Returned => break,
+                    other => ended(pointer, other)?,
+                }
+            }
+        }
+        let inner = crate::group::inner(group);
+        // A type stays, but a nested call may have moved it.
+        let results = inner.types.function(id)?.results().len();
+        let mut values = Vec::with_capacity(results);
+        for (i, cell) in cells[..results].iter().enumerate() {
+            let ty = inner.types.function(id)?.results()[i];
+            values.push(inner.given(ty, *cell));
+        }
+        Ok(values)
     }
 
     /// The same function with its types checked once.
@@ -94,7 +132,7 @@ impl Func {
     /// # Errors
     /// [`Error::Type`] if it has others.
     pub fn typed<P: WasmTypes, R: WasmTypes>(self, group: &mut impl AsGroup) -> Result<TypedFunc<P, R>, Error> {
-        let inner = inner(group);
+        let inner = looked_at(group);
         let ty = self.func_type(inner)?;
         let (params, results) = (P::types(), R::types());
         if ty.params() != params.as_ref() || ty.results() != results.as_ref() {
@@ -130,29 +168,30 @@ union Cells<P: Copy, R: Copy> {
     results: R,
 }
 
-impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R>
-where
-    P::Cells: Copy,
-    R::Cells: Copy,
-{
+impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
     /// Calls it.
     ///
     /// # Errors
     /// [`Error::WrongGroup`], or whatever ends the guest: [`Error::Trap`], [`Error::Exit`], [`Error::Host`].
+    #[inline]
     pub fn call(&self, group: &mut impl AsGroup, params: P) -> Result<R, Error> {
-        if inner(group).id != self.group {
+        let inner = pointer(group);
+        // SAFETY: the group is borrowed, and nothing else refers to its inside.
+        if unsafe { (*inner.as_ptr()).id } != self.group {
             return Err(Error::WrongGroup("function"));
         }
-        let mut first = P::Cells::default();
-        params.store(first.as_mut());
-        let mut cells: Cells<P::Cells, R::Cells> = Cells { results: R::Cells::default() };
-        cells.params = first;
-        let pointer = pointer(group);
-        // SAFETY: as for `Func::call`; the union has room for the parameters and for the results.
-        unsafe { enter(pointer, self.target.stub, self.target.context, self.target.code, (&raw mut cells).cast()) }?;
-        // SAFETY: the entry stub has written every result's cell, which are plain integers; where it wrote fewer bytes
-        // than a cell has, those of the initialisation or of the parameters are still there.
-        let mut results = unsafe { cells.results };
-        Ok(R::load(results.as_mut()))
+        let mut cells = MaybeUninit::<Cells<P::Cells, R::Cells>>::uninit();
+        let cells: *mut [u64; 2] = cells.as_mut_ptr().cast();
+        // SAFETY: as for `Func::call`; the union has room for the parameters and for the results, and the entry stub has
+        // written every result.
+        unsafe {
+            params.store(cells);
+            loop {
+                match enter(inner, &self.target, cells.cast()) {
+                    Entered::Returned => return Ok(R::load(cells)),
+                    other => ended(inner, other)?,
+                }
+            }
+        }
     }
 }

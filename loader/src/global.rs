@@ -1,7 +1,7 @@
 //! Globals.
 
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, inner};
+use crate::group::{AsGroup, Inner, inner, looked_at};
 use crate::value::{RawValue, Val, ValType};
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Global {
 
     /// Its type.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<GlobalType, Error> {
-        Ok(self.data(inner(group))?.ty)
+        Ok(self.data(looked_at(group))?.ty)
     }
 
     /// Its value.

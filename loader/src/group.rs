@@ -1,10 +1,12 @@
 //! A group: instances joined by core-WebAssembly linking. One nano-process: one authority, one lifetime, one fate.
 
-use crate::activation::{CodeRange, Entered, GroupRecord, Left};
+use crate::activation::{CodeRange, Entered, GroupRecord, Left, prepare_thread};
 use crate::artifact::Artifact;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
 use crate::exception::Exceptions;
+use crate::func::Func;
+use crate::func::Target;
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
@@ -129,6 +131,12 @@ pub(crate) struct Inner {
     pub pending: Option<HostError>,
     /// Whether the cell's own memory is in use.
     pub cell_memory_used: bool,
+    /// Whether anything may have changed since a pool handed the group out: a guest ran, or the host was let in.
+    pub touched: bool,
+    /// Whether a guest has run out of stack, and so used all of it.
+    pub overflowed: bool,
+    /// While a pool makes the group: its start functions, which run when it is handed out.
+    pub starts: Option<Vec<Func>>,
     /// Declared last: memories and contexts lie in it.
     pub cell: Cell,
 }
@@ -151,30 +159,52 @@ pub(crate) mod sealed {
 }
 
 impl sealed::AsInner for Group {
+    #[inline]
     fn inner_pointer(&mut self) -> sealed::InnerPointer {
         sealed::InnerPointer(self.inner)
+    }
+}
+
+impl sealed::AsInner for crate::pool::Pooled {
+    fn inner_pointer(&mut self) -> sealed::InnerPointer {
+        (**self).inner_pointer()
     }
 }
 
 impl sealed::AsInner for crate::host::Caller<'_> {
+    #[inline]
     fn inner_pointer(&mut self) -> sealed::InnerPointer {
         sealed::InnerPointer(self.inner)
     }
 }
 
-/// The group's inside, for as long as `group` is borrowed.
+/// The group's inside, for as long as `group` is borrowed. Whoever takes it may change what tenants see.
+#[inline]
 pub(crate) fn inner(group: &mut impl AsGroup) -> &mut Inner {
+    let inner = looked_at(group);
+    inner.touched = true;
+    inner
+}
+
+/// The same for those who change nothing that a tenant of the group could tell.
+pub(crate) fn looked_at(group: &mut impl AsGroup) -> &mut Inner {
     // SAFETY: the pointer is valid while the group or caller is borrowed, and the borrow is exclusive: a `Group` owns
     // it; a `Caller` exists only while the guest waits for its host function, and whoever entered holds no reference.
     unsafe { group.inner_pointer().0.as_mut() }
 }
 
 /// The pointer itself, for entering the guest with no reference alive.
+#[inline]
 pub(crate) fn pointer(group: &mut impl AsGroup) -> NonNull<Inner> {
     group.inner_pointer().0
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Names for `count` groups, which nobody has or ever had.
+pub(crate) fn new_ids(count: u64) -> std::ops::Range<u64> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let first = NEXT.fetch_add(count, Ordering::Relaxed);
+    first..first + count
+}
 
 impl Group {
     /// An empty group with the default configuration.
@@ -199,10 +229,11 @@ impl Group {
             polls: Vec::new(),
             stack: cell.stack(),
             stack_guard: cell.stack_guard(),
+            left: None,
         };
         let inner = Box::new(Inner {
             record,
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id: new_ids(1).start,
             config,
             types: Types::default(),
             instances: Vec::new(),
@@ -219,6 +250,9 @@ impl Group {
             refused: None,
             pending: None,
             cell_memory_used: false,
+            touched: false,
+            overflowed: false,
+            starts: None,
             cell,
         });
         let inner = NonNull::from(Box::leak(inner));
@@ -307,9 +341,10 @@ impl Inner {
     pub(crate) fn error(&mut self, left: Left) -> Error {
         match left {
             Left::Fault(fault) => {
-                let Some(code) = TrapCode::from_byte(fault.code) else {
+                let Some(code) = u8::try_from(fault.code).ok().and_then(TrapCode::from_byte) else {
                     return damaged("sites", "an instruction trapped that has no record, or a damaged one").into();
                 };
+                self.overflowed |= code == TrapCode::StackOverflow;
                 let backtrace = self.backtrace(fault.pc, fault.fp, true);
                 Error::Trap(Box::new(Trap::with(code, None, backtrace)))
             }
@@ -337,34 +372,39 @@ impl Inner {
     }
 }
 
-/// Calls `code(context, …)` by way of an entry stub.
+/// Calls a function of the guest. What it says instead of [`Entered::Returned`], [`ended`] makes an error.
 ///
 /// # Safety
-/// `stub` is the entry stub of an artifact of this group for the type that `code` has, `context` the callee's, and
-/// `values` as many cells as the type's parameters and results need. No reference to `inner`'s content is alive.
-pub(crate) unsafe fn enter(
-    inner: NonNull<Inner>,
-    stub: usize,
-    context: *mut u8,
-    code: usize,
-    values: *mut RawValue,
-) -> Result<(), Error> {
-    GroupRecord::prepare_thread()?;
+/// `target` is of a function of this group, and `values` has as many cells as its type's parameters and results need. No
+/// reference to `inner`'s content is alive.
+pub(crate) unsafe fn enter(inner: NonNull<Inner>, target: &Target, values: *mut RawValue) -> Entered {
     // SAFETY: the caller's promise; the record lies in `inner` and stays.
     unsafe {
         // Code that does not poll at its entry would run to its end.
         if (*inner.as_ptr()).interrupt.requested() {
-            return Err(interrupted());
+            return Entered::Interrupted;
         }
-        let record = &raw mut (*inner.as_ptr()).record;
-        let mut left = None;
-        match GroupRecord::enter(record, stub, context, code, values.cast(), &mut left) {
-            Entered::Returned => Ok(()),
-            Entered::NoRoom(code) => Err(Error::trap(code)),
-            Entered::Left => Err(match left {
-                Some(left) => (*inner.as_ptr()).error(left),
-                None => Error::trap(TrapCode::HostError),
-            }),
-        }
+        (*inner.as_ptr()).touched = true;
+        GroupRecord::enter(&raw mut (*inner.as_ptr()).record, target, values.cast())
     }
+}
+
+/// What is to be done about an entry that did not return: `Ok` if it is to be made once more, which is so once in a thread.
+///
+/// # Safety
+/// `entered` is what [`enter`] has just said, other than [`Entered::Returned`].
+#[cold]
+pub(crate) unsafe fn ended(inner: NonNull<Inner>, entered: Entered) -> Result<(), Error> {
+    // SAFETY: the caller's promise: the group is alive, and nothing of it runs.
+    let inner = unsafe { &mut *inner.as_ptr() };
+    Err(match entered {
+        Entered::NoHostRoom if prepare_thread()? => return Ok(()),
+        Entered::NoHostRoom => Error::trap(TrapCode::HostStackExhausted),
+        Entered::NoGuestRoom => Error::trap(TrapCode::StackOverflow),
+        Entered::Interrupted => interrupted(),
+        Entered::Left | Entered::Returned => match inner.record.left.take() {
+            Some(left) => inner.error(left),
+            None => Error::trap(TrapCode::HostError),
+        },
+    })
 }

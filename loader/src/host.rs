@@ -1,5 +1,6 @@
 //! Host functions: what a guest can be granted, and how its calls arrive.
 
+use crate::builtins::Returned;
 use crate::edge::EdgeHost;
 use crate::error::Error;
 use crate::func::Func;
@@ -8,9 +9,11 @@ use crate::instance::{ContextHeader, Instance};
 use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
 use crate::value::{ExnRef, FuncType, RawValue, Val, WasmType, WasmTypes};
+use bailiwick_runtime_abi::context::HEADER_SIZE;
 use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,14 +52,17 @@ impl From<Error> for HostError {
     }
 }
 
-/// A host function as every call of it goes: it reads its parameters from the cells and writes its results there.
-type Dispatch = dyn Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError> + Send + Sync;
+/// How a host function is called: on the host's stack, with its context and the cells of an exit stub for its type, which
+/// its results replace. Made for each by [`invoke`].
+type Entry = unsafe extern "C" fn(*mut HostContext, *mut [u64; 2]) -> Returned;
 
 /// A host function that can be granted to any number of modules.
 #[derive(Clone)]
 pub(crate) struct HostFunc {
     pub ty: FuncType,
-    dispatch: Arc<Dispatch>,
+    /// What `entry` knows the type of.
+    function: Arc<dyn Send + Sync>,
+    entry: Entry,
     /// If it stands for a function of another group: who decides about calls that compiled code makes by itself.
     pub edge: Option<Arc<dyn EdgeHost>>,
 }
@@ -67,69 +73,98 @@ impl std::fmt::Debug for HostFunc {
     }
 }
 
-/// A host function as one instance was granted it: its context, as slots name it.
+/// A host function as one instance was granted it: its context, as slots name it. The exit routine reads `entry`.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct HostContext {
     pub header: ContextHeader,
-    func: HostFunc,
+    entry: Entry,
+    /// Of `func`, without its type.
+    function: *const (),
+    inner: NonNull<Inner>,
     /// The instance that was granted it.
     instance: u32,
-    inner: *mut Inner,
+    func: HostFunc,
 }
+
+/// Offset of [`HostContext::entry`].
+pub(crate) const HOST_ENTRY: usize = HEADER_SIZE as usize;
+const _: () = assert!(std::mem::offset_of!(HostContext, entry) == HOST_ENTRY);
 
 impl HostContext {
     pub(crate) fn new(inner: &mut Inner, func: HostFunc, instance: u32) -> Box<HostContext> {
-        let mut header = ContextHeader::new(inner, crate::builtins::exit_routine());
-        let inner: *mut Inner = inner;
-        header.owner = std::ptr::null_mut();
-        let mut context = Box::new(HostContext { header, func, instance, inner });
+        let header = ContextHeader::new(inner, crate::arch::exit_host as *const () as usize);
+        let (entry, function) = (func.entry, Arc::as_ptr(&func.function).cast());
+        let mut context = Box::new(HostContext { header, entry, function, inner: inner.into(), instance, func });
         context.header.owner = (&raw mut *context).cast();
         context
     }
 }
 
-/// Runs the host function that `context` stands for. Called on the host's stack.
+/// Runs the host function that `context` stands for.
 ///
 /// # Safety
-/// Called by the exit routine with the callee's context of a slot, and the cells of an exit stub for its type.
-pub(crate) unsafe extern "C" fn host_call(
-    context: *mut HostContext,
-    cells: *mut [u64; 2],
-) -> crate::builtins::Returned {
+/// Called by the exit routine with the callee's context of a slot, which is of a function of type `F`, and the cells of an
+/// exit stub for its type.
+unsafe extern "C" fn invoke<F>(context: *mut HostContext, cells: *mut [u64; 2]) -> Returned
+where
+    F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError>,
+{
     // SAFETY: slots name host contexts of their own group, which the group keeps, each in an allocation of its own that
-    // nothing writes to; the guest waits, so nothing else refers to the group's inside. The exit stub's array has as many
-    // cells as the type needs.
-    let (func, mut caller, cells) = unsafe {
+    // nothing writes to.
+    let (function, inner, instance) = unsafe {
         let context = &*context;
-        let cells = std::slice::from_raw_parts_mut(cells, context.func.ty.cells());
-        let inner = NonNull::new_unchecked(context.inner);
-        (&context.func, Caller { inner, instance: context.instance, lifetime: PhantomData }, cells)
+        (&*context.function.cast::<F>(), context.inner, context.instance)
     };
-    crate::builtins::guarded(caller.inner, || {
-        let mark = crate::group::inner(&mut caller).exceptions.enter();
-        let given = Given { inner: caller.inner, mark };
-        (func.dispatch)(&mut caller, cells)?;
-        drop(given);
-        // An interrupt that arrived meanwhile ends the guest here, should no poll follow.
-        if crate::group::inner(&mut caller).interrupt.requested() {
-            return Err(HostError::Trap(TrapCode::Interrupt, None));
-        }
-        Ok(0)
-    })
-}
-
-/// What a host function is given while it is called: dropped when it returns, or panics.
-struct Given {
-    inner: NonNull<Inner>,
-    mark: usize,
-}
-
-impl Drop for Given {
-    fn drop(&mut self) {
-        // SAFETY: the group is alive, and the host function with its references is over.
-        unsafe { (*self.inner.as_ptr()).exceptions.leave(self.mark) };
+    // Two words are all that goes through the barrier for panics: an error is large, and moving it about where there is none
+    // would cost more than the rest of the way.
+    let outcome = catch_unwind(AssertUnwindSafe(|| match function(&mut Caller::new(inner, instance), cells) {
+        Ok(()) => None,
+        Err(error) => Some(failed(inner, error)),
+    }));
+    match outcome {
+        Ok(None) => after(inner),
+        Ok(Some(elsewhere)) => elsewhere,
+        Err(panic) => failed(inner, panicked(panic)),
     }
+}
+
+/// A host function has returned.
+#[inline]
+fn after(inner: NonNull<Inner>) -> Returned {
+    // SAFETY: the group is alive, and the host function with its references is over.
+    let (given, requested) = unsafe {
+        let inner = &*inner.as_ptr();
+        (inner.exceptions.any_given(), inner.interrupt.requested())
+    };
+    if given || requested {
+        return settle(inner, requested);
+    }
+    Returned { value: 0, left: 0 }
+}
+
+/// The rest of [`after`]. The compiler knows that it does not unwind, so that nothing has to be kept for that case.
+#[cold]
+extern "C" fn settle(inner: NonNull<Inner>, requested: bool) -> Returned {
+    let settled = catch_unwind(AssertUnwindSafe(|| {
+        if requested {
+            // It ends the guest here, should no poll follow.
+            return failed(inner, HostError::Trap(TrapCode::Interrupt, None));
+        }
+        // SAFETY: as in `after`.
+        unsafe { (*inner.as_ptr()).leave_host() };
+        Returned { value: 0, left: 0 }
+    }));
+    settled.unwrap_or_else(|panic| failed(inner, panicked(panic)))
+}
+
+/// A host function has refused, or panicked.
+#[cold]
+fn failed(inner: NonNull<Inner>, error: HostError) -> Returned {
+    // SAFETY: the group is alive, and the host function with its references is over.
+    let inner = unsafe { &mut *inner.as_ptr() };
+    inner.leave_host();
+    crate::builtins::refused(inner, error)
 }
 
 /// The calling guest, as a host function sees it: the instance that was *granted* the function, in its group.
@@ -140,14 +175,16 @@ pub struct Caller<'a> {
 }
 
 /// Why host functions find no memory.
-fn no_memory(inner: &Inner, instance: usize) -> &'static str {
+#[cold]
+fn no_memory(inner: &Inner, instance: usize) -> HostError {
     let export = inner.instances.get(instance).and_then(|i| i.artifact.view().export("memory"));
-    if export.is_some_and(|export| export.kind == Kind::Memory as u32) {
+    let why = if export.is_some_and(|export| export.kind == Kind::Memory as u32) {
         "the module calls a host function that needs its memory, but the one that it exports as \"memory\" is shared with \
          other threads: the system interface and edges to other modules can't use such a memory yet"
     } else {
         "the module calls a host function that needs its memory, but exports none as \"memory\""
-    }
+    };
+    HostError::Trap(TrapCode::HostError, Some(why.into()))
 }
 
 impl std::fmt::Debug for Caller<'_> {
@@ -158,6 +195,7 @@ impl std::fmt::Debug for Caller<'_> {
 
 impl Caller<'_> {
     /// The guest that waits in `inner`. Whoever makes one is asked by it, as the only one.
+    #[inline]
     pub(crate) fn new(inner: NonNull<Inner>, instance: u32) -> Self {
         Caller { inner, instance, lifetime: PhantomData }
     }
@@ -171,12 +209,13 @@ impl Caller<'_> {
     ///
     /// # Errors
     /// A trap for the guest, if it exports none.
+    #[inline]
     pub fn memory(&mut self) -> Result<&mut [u8], HostError> {
         let instance = self.instance as usize;
         let inner = crate::group::inner(self);
         match inner.instances.get(instance).and_then(|i| i.exported_memory) {
             Some(index) => Ok(inner.memories[index as usize].bytes()?),
-            None => Err(HostError::Trap(TrapCode::HostError, Some(no_memory(inner, instance).into()))),
+            None => Err(no_memory(inner, instance)),
         }
     }
 
@@ -241,15 +280,14 @@ macro_rules! into_host_func {
         {
             fn into_host_func(self) -> HostFuncDefinition {
                 let ty = FuncType::new(<($($ty,)*)>::types(), R::types().as_ref().iter().copied());
-                HostFuncDefinition(HostFunc {
-                    ty,
-                    edge: None,
-                    dispatch: Arc::new(move |caller, cells| {
+                // SAFETY: it reads and writes the cells of its own type.
+                HostFuncDefinition(unsafe {
+                    HostFunc::raw(ty, move |caller, cells| {
                         #[allow(non_snake_case, reason = "one name for a type and its value")]
                         let ($($ty,)*) = <($($ty,)*) as WasmTypes>::load(cells);
                         (self)(caller, $($ty),*)?.store(cells);
                         Ok(())
-                    }),
+                    })
                 })
             }
         }
@@ -271,13 +309,25 @@ into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10);
 into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10, M 11);
 
 impl HostFunc {
+    /// One over the cells of its type: `max(params, results)` of them, which begin with the parameters.
+    ///
+    /// # Safety
+    /// `f` reads no more of them than parameters of `ty`, and leaves its results there if it succeeds.
+    #[inline]
+    unsafe fn raw<F>(ty: FuncType, f: F) -> HostFunc
+    where
+        F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError> + Send + Sync + 'static,
+    {
+        HostFunc { ty, function: Arc::new(f), entry: invoke::<F>, edge: None }
+    }
+
     /// A host function of any type, over values.
     pub(crate) fn untyped(
         ty: FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val]) -> Result<Vec<Val>, HostError> + Send + Sync + 'static,
     ) -> HostFunc {
         let own = ty.clone();
-        let dispatch = move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
+        HostFunc::edge(own, None, move |caller: &mut Caller<'_>, cells: &mut [[u64; 2]]| {
             let inner = crate::group::inner(caller);
             let params =
                 ty.params().iter().zip(&*cells).map(|(&t, c)| inner.given(t, RawValue(c[0], c[1]))).collect::<Vec<_>>();
@@ -291,13 +341,13 @@ impl HostFunc {
                 *cell = [raw.0, raw.1];
             }
             Ok(())
-        };
-        HostFunc { ty: own, dispatch: Arc::new(dispatch), edge: None }
+        })
     }
 
     /// One that ends whoever calls it.
     pub(crate) fn refusing(ty: FuncType) -> HostFunc {
-        HostFunc { ty, dispatch: Arc::new(|_, _| Err(HostError::Trap(TrapCode::Denied, None))), edge: None }
+        // SAFETY: it touches no cell.
+        unsafe { HostFunc::raw(ty, |_, _| Err(HostError::Trap(TrapCode::Denied, None))) }
     }
 
     /// A function of another group, over cells.
@@ -306,7 +356,12 @@ impl HostFunc {
         edge: Option<Arc<dyn EdgeHost>>,
         f: impl Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError> + Send + Sync + 'static,
     ) -> HostFunc {
-        HostFunc { ty, dispatch: Arc::new(f), edge }
+        let count = ty.cells();
+        // SAFETY: the exit stub's array has as many cells as the type needs, and nothing else refers to them. Whatever `f`
+        // leaves there is numbers: what they mean is looked at by who makes references of them.
+        let function =
+            unsafe { HostFunc::raw(ty, move |caller, cells| f(caller, std::slice::from_raw_parts_mut(cells, count))) };
+        HostFunc { edge, ..function }
     }
 }
 

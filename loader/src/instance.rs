@@ -4,7 +4,7 @@ use crate::artifact::Artifact;
 use crate::error::Error;
 use crate::func::{Func, Funcref, TypedFunc};
 use crate::global::Global;
-use crate::group::{AsGroup, Inner, inner};
+use crate::group::{AsGroup, Inner, looked_at};
 use crate::link::Extern;
 use crate::memory::Memory;
 use crate::table::Table;
@@ -171,7 +171,7 @@ impl Instance {
     /// # Errors
     /// [`Error::WrongGroup`]
     pub fn export(self, group: &mut impl AsGroup, name: &str) -> Result<Option<Extern>, Error> {
-        inner(group).export(self, name)
+        looked_at(group).export(self, name)
     }
 
     /// An exported function.

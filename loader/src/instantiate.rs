@@ -11,6 +11,7 @@ use crate::host::{HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
+use crate::pool::NotRecyclable;
 use crate::shared::SharedMemory;
 use crate::table::{TableDef, TableType};
 use crate::tag::TagData;
@@ -26,7 +27,7 @@ use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::view::{View, damaged};
 
 /// Image runs up to this many bytes are copied: a mapping of their own would cost more, now and at every exit.
-const COPY_IMAGE_BELOW: u64 = 64 << 10;
+pub(crate) const COPY_IMAGE_BELOW: u64 = 64 << 10;
 
 /// An import, resolved and of the right type.
 enum Resolved {
@@ -42,6 +43,10 @@ enum Resolved {
 pub(crate) fn instantiate(group: &mut Group, artifact: &Artifact, imports: &Imports) -> Result<Instance, Error> {
     let (instance, start) = {
         let inner = inner(group);
+        // A start function that runs later would not have run before what is instantiated now.
+        if inner.starts.as_ref().is_some_and(|starts| !starts.is_empty()) {
+            return Err(NotRecyclable::StartBeforeOthers.into());
+        }
         // Nothing of the group changes before every import is there and fits, but that it knows the module's types.
         artifact.check_shape()?;
         let types = inner.types.intern(artifact.view())?;
@@ -56,8 +61,11 @@ pub(crate) fn instantiate(group: &mut Group, artifact: &Artifact, imports: &Impo
         (Instance { group: inner.id, index }, start)
     };
     if let Some(record) = start {
-        let id = instance.group;
-        Func { group: id, record: record as usize }.call(group, &[])?;
+        let start = Func { group: instance.group, record: record as usize };
+        match &mut inner(group).starts {
+            Some(starts) => starts.push(start),
+            None => drop(start.call(group, &[])?),
+        }
     }
     Ok(instance)
 }

@@ -80,6 +80,7 @@ impl Interrupt {
     }
 
     /// Whether somebody wants the guest to end.
+    #[inline]
     pub(crate) fn requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }
@@ -142,6 +143,36 @@ impl Interrupt {
             let _ = rustix::io::read(signal, &mut [0; 8]);
         }
         Ok(())
+    }
+
+    /// For a group that goes to somebody else: no handle that was made until now does anything any more. While an interrupt is
+    /// under way, nothing happens unless `resume` says that it is to be ended first, which asks the kernel. Whether it is
+    /// done.
+    pub(crate) fn pass_on(this: &mut Arc<Interrupt>, resume: bool) -> Result<bool, Error> {
+        if this.requested() {
+            if !resume {
+                return Ok(false);
+            }
+            this.clear()?;
+        }
+        // Nobody else has it, so nobody can do anything to it.
+        if Arc::get_mut(this).is_some_and(|own| !*own.requested.get_mut()) {
+            return Ok(true);
+        }
+        let mut pages = this.locked();
+        // It may have come meanwhile.
+        if this.requested() {
+            if !resume {
+                return Ok(false);
+            }
+            Self::protect(&pages, MprotectFlags::READ | MprotectFlags::WRITE)?;
+        }
+        pages.closed = true;
+        let (polls, entered) = (std::mem::take(&mut pages.pages), std::mem::take(&mut pages.entered));
+        drop(pages);
+        let pages = Mutex::new(Pages { pages: polls, entered, ..Pages::default() });
+        *this = Arc::new(Interrupt { pages, ..Interrupt::default() });
+        Ok(true)
     }
 
     /// The group is about to be freed: its pages are nobody's any more.

@@ -12,7 +12,7 @@
 //! `artifact` (open, map, check) · `link` (what is granted) · `instantiate` (context, slots, segments) · `cell`,
 //! `memory`, `table`, `global`, `instance` (what a group has) · `func`, `host`, `builtins` (calls in and out) ·
 //! `activation`, `arch` (stacks) · `signals`, `trap` (faults) ·
-//! `interrupt` (ending a guest from outside) · [`wasi`] (the system interface).
+//! `interrupt` (ending a guest from outside) · [`pool`] (groups that are used again) · [`wasi`] (the system interface).
 //!
 //! # Architecture invariants
 //! Knows nothing of Cranelift or of the WebAssembly binary format. Never uses a length or offset from an artifact or
@@ -42,6 +42,7 @@ mod interrupt;
 mod language;
 mod link;
 mod memory;
+pub mod pool;
 mod shared;
 mod signals;
 mod sys;
@@ -66,6 +67,7 @@ pub use instance::Instance;
 pub use interrupt::{InterruptHandle, InterruptSignal};
 pub use link::{Extern, Imports};
 pub use memory::{Memory, MemoryType};
+pub use pool::{Pool, PoolConfig, Pooled};
 pub use shared::SharedMemory;
 pub use table::{Table, TableType};
 pub use tag::Tag;

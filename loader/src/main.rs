@@ -1,14 +1,60 @@
 //! `bailiwick`: runs and inspects native artifacts.
+//!
+//! The C library calls [`main`](start::main) itself. What Rust's own start does in front of a program is to read the
+//! process's map and to prepare a stack for overflows of this one, which costs as much as running a small guest; what else
+//! it does that matters is done here.
+
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(test, allow(dead_code, reason = "the tests have a main function of their own"))]
 
 mod cli;
 
-use std::process::ExitCode;
+#[cfg(not(test))]
+mod start {
+    use crate::cli;
+    use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+    use std::os::unix::ffi::OsStrExt;
 
-fn main() -> ExitCode {
-    // SAFETY: nothing else runs yet. A reader that goes away ends this process silently, as it does any Unix filter;
-    // Rust's start-up code had the signal ignored.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    // SAFETY: as above. A write beyond the limit on a file's size is an error that the guest sees, not the process's end.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    cli::main()
+    /// Status of a program that panicked, as Rust has it.
+    const PANICKED: i32 = 101;
+
+    /// Where the program begins.
+    #[unsafe(no_mangle)]
+    extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+        // SAFETY: nothing else runs yet.
+        unsafe {
+            open_streams();
+            // A reader that goes away ends this process silently, as it does any Unix filter.
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            // A write beyond the limit on a file's size is an error that the guest sees, not the process's end.
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        }
+        // A panic does not go on into C.
+        let status = std::panic::catch_unwind(|| {
+            // SAFETY: the C library passes as many strings as it says.
+            let arguments: Vec<OsString> = (0..usize::try_from(count).unwrap_or(0))
+                .map(|i| OsStr::from_bytes(unsafe { CStr::from_ptr(*arguments.add(i)) }.to_bytes()).to_owned())
+                .collect();
+            i32::from(cli::main(&arguments).0)
+        });
+        // Flushes standard output.
+        std::process::exit(status.unwrap_or(PANICKED))
+    }
+
+    /// A standard stream that is closed would be the number of the next file that is opened, and a guest would read or write
+    /// that: it becomes the null device.
+    ///
+    /// # Safety
+    /// Nothing has opened a descriptor yet.
+    unsafe fn open_streams() {
+        for fd in 0..=2 {
+            // SAFETY: asking changes nothing, and what is opened is this process's own.
+            unsafe {
+                // The lowest number that is free, so this one.
+                if libc::fcntl(fd, libc::F_GETFD) == -1 && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) != fd {
+                    libc::abort();
+                }
+            }
+        }
+    }
 }

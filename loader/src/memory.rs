@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, Refused, inner};
+use crate::group::{AsGroup, Inner, Refused, inner, looked_at};
 use crate::shared::SharedMemory;
 use crate::sys::Reservation;
 use bailiwick_runtime_abi::limits::{
@@ -123,7 +123,7 @@ impl MemoryData {
     }
 
     /// Where memory begins in its reservation.
-    fn place<'a>(&'a self, cell: &'a Cell) -> (&'a Reservation, usize) {
+    pub(crate) fn place<'a>(&'a self, cell: &'a Cell) -> (&'a Reservation, usize) {
         if let Some(shared) = &self.shared {
             return (shared.reservation(), FRONT_GUARD_SIZE as usize);
         }
@@ -151,6 +151,7 @@ impl MemoryData {
     ///
     /// # Errors
     /// [`Error::SharedMemory`], because others may run on those of a shared one.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&mut [u8], Error> {
         if self.shared.is_some() {
             return Err(Error::SharedMemory);
@@ -291,7 +292,7 @@ impl Memory {
 
     /// Its current size as minimum, and its declared maximum.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<MemoryType, Error> {
-        Ok(self.data(inner(group))?.ty())
+        Ok(self.data(looked_at(group))?.ty())
     }
 
     /// Its bytes.

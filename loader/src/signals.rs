@@ -2,7 +2,7 @@
 //! alternate stack for each thread that enters a guest. A fault that is not a guest's goes to whoever had the signal
 //! before.
 
-use crate::activation::guest_fault;
+use crate::activation::{Cause, guest_fault};
 use crate::arch;
 use crate::error::Error;
 use crate::sys::{Reservation, page_size};
@@ -144,8 +144,12 @@ unsafe extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, co
         let registers = arch::signal_registers(&*context.cast::<libc::ucontext_t>());
         // Codes above 0 are the kernel's: a signal that was sent by kill(2) is nobody's trap.
         let synchronous = (*info).si_code > 0;
-        let address = matches!(signal, libc::SIGSEGV | libc::SIGBUS).then(|| (*info).si_addr() as usize);
-        if synchronous && let Some(landing) = guest_fault(registers, address) {
+        let cause = match signal {
+            libc::SIGSEGV if (*info).si_code == libc::SI_KERNEL => Cause::Protection,
+            libc::SIGSEGV | libc::SIGBUS => Cause::Access((*info).si_addr() as usize),
+            _ => Cause::Instruction,
+        };
+        if synchronous && let Some(landing) = guest_fault(registers, cause) {
             arch::resume_at(&mut *context.cast::<libc::ucontext_t>(), landing);
             return;
         }

@@ -72,6 +72,53 @@ impl Reservation {
         .map_err(|e| Error::AddressSpace { what, bytes: end - start, source: e.into() })
     }
 
+    /// Makes the pages at `offset` inaccessible again. What lies in them stays, and is there when they are committed again.
+    pub(crate) fn close(&self, offset: usize, len: usize, what: &'static str) -> Result<(), Error> {
+        let start = self.pages(offset, len);
+        // SAFETY: the pages lie in this reservation; whoever has it says that nobody uses them.
+        unsafe { rustix::mm::mprotect(start, len, MprotectFlags::empty()) }.map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
+    }
+
+    /// Gives the memory of the pages at `offset` back: they are again what was mapped there, zeros or a file's bytes.
+    pub(crate) fn decommit(&self, offset: usize, len: usize, what: &'static str) -> Result<(), Error> {
+        let start = self.pages(offset, len);
+        // SAFETY: the pages lie in this reservation, to whose bytes nobody has a reference now; any bytes are valid there.
+        unsafe { rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxDontNeed) }.map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
+    }
+
+    /// Puts fresh zeroed pages in the place of those at `offset`.
+    pub(crate) fn renew(&self, offset: usize, len: usize, access: bool, what: &'static str) -> Result<(), Error> {
+        if len == 0 {
+            return Ok(());
+        }
+        let start = self.pages(offset, len);
+        let access = if access { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::empty() };
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: MAP_FIXED replaces pages of this reservation alone, to whose bytes nobody has a reference now.
+        unsafe { rustix::mm::mmap_anonymous(start, len, access, flags) }.map(|_| ()).map_err(|e| Error::AddressSpace {
+            what,
+            bytes: len,
+            source: e.into(),
+        })
+    }
+
+    /// Where whole pages of this reservation begin.
+    fn pages(&self, offset: usize, len: usize) -> *mut std::ffi::c_void {
+        let page = page_size();
+        assert!(offset.is_multiple_of(page) && len.is_multiple_of(page));
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len), "pages beyond the reservation");
+        // Within the reservation.
+        self.base.as_ptr().wrapping_add(offset).cast()
+    }
+
     /// Maps `len` bytes of `file` from `file_offset` on over the pages at `offset`, readable, writable and private:
     /// writes go to copies. All three are multiples of the page size, and the range was not yet written.
     pub(crate) fn map_file(

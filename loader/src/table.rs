@@ -5,7 +5,7 @@
 //! null in both cases.
 
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, Refused, inner};
+use crate::group::{AsGroup, Inner, Refused, inner, looked_at};
 use crate::sys::Reservation;
 use crate::value::{HeapType, RawValue, RefType, Val, ValType};
 use bailiwick_runtime_abi::context::{ELEMENT_LAZY, ELEMENT_NULL, ELEMENT_SIZE};
@@ -35,7 +35,7 @@ pub(crate) struct TableData {
     /// Instance and element items that unresolved elements come from.
     pub image: Option<(u32, Range)>,
     /// Keeps the elements, if they are not in the context area.
-    _storage: Option<Reservation>,
+    pub storage: Option<Reservation>,
 }
 
 /// The type of a table.
@@ -139,7 +139,7 @@ impl Inner {
             maximum: ty.maximum,
             capacity,
             image: None,
-            _storage: storage,
+            storage,
         });
         Ok(self.tables.len() as u32 - 1)
     }
@@ -306,7 +306,7 @@ impl Table {
 
     /// Its current length as minimum, element type and declared maximum.
     pub fn ty(self, group: &mut impl AsGroup) -> Result<TableType, Error> {
-        Ok(self.data(inner(group))?.ty())
+        Ok(self.data(looked_at(group))?.ty())
     }
 
     /// The reference in an element.

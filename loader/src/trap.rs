@@ -3,6 +3,7 @@
 use crate::activation::GroupRecord;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::TrapCode;
+use bailiwick_runtime_abi::view::View;
 
 /// Why and where a guest was stopped.
 #[derive(Debug)]
@@ -114,6 +115,20 @@ impl Backtrace {
         backtrace
     }
 
+    /// Adds a function; false if there was no room.
+    fn push(&mut self, view: &View<'_>, function: u32, offset: u32) -> bool {
+        if self.frames.len() == MAX_FRAMES {
+            return false;
+        }
+        let name = view.functions().get(function as usize).and_then(|f| view.string(f.name).ok());
+        self.frames.push(Frame {
+            function,
+            name: name.filter(|n| !n.is_empty()).map(str::to_owned),
+            offset: Some(offset).filter(|&offset| offset != NONE),
+        });
+        true
+    }
+
     /// False if there was no room for all.
     fn walk(&mut self, group: &GroupRecord, mut pc: usize, mut fp: usize, mut exact: bool) -> bool {
         while let Some(code) = group.code_at(pc) {
@@ -124,16 +139,18 @@ impl Backtrace {
             if let Some(text) = view.text_at(inside)
                 && text.kind == TextKind::Function as u32
             {
-                if self.frames.len() == MAX_FRAMES {
+                let site = if exact { view.trap_site(offset) } else { view.call_site(offset) };
+                let mut wasm = site.map_or(NONE, |site| site.wasm_offset);
+                // Functions that were inlined have no frame of their own.
+                for inlined in site.into_iter().flat_map(|site| view.inlined(site.index)) {
+                    if !self.push(view, inlined.function, wasm) {
+                        return false;
+                    }
+                    wasm = inlined.call_offset;
+                }
+                if !self.push(view, text.index, wasm) {
                     return false;
                 }
-                let wasm = if exact { view.trap_site(offset).map(|s| s.1) } else { view.call_site(offset) };
-                let name = view.functions().get(text.index as usize).and_then(|f| view.string(f.name).ok());
-                self.frames.push(Frame {
-                    function: text.index,
-                    name: name.filter(|n| !n.is_empty()).map(str::to_owned),
-                    offset: wasm.filter(|&w| w != NONE),
-                });
             }
             if !fp.is_multiple_of(16) || fp < group.stack.start || fp.saturating_add(16) > group.stack.end {
                 break;

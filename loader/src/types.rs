@@ -132,6 +132,11 @@ impl Types {
         Ok(of.depth + 1)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The id of a function type that the host names: final, without a supertype, a recursion group of its own. `None` if
     /// it refers to a type that the group does not have.
     pub(crate) fn intern_function(&mut self, ty: &FuncType) -> Option<u32> {
@@ -174,32 +179,9 @@ impl Types {
         false
     }
 
-    /// Whether every value of a type is one of another, both with the group's ids (section 3.3.4).
+    /// Whether every value of a type is one of another, both with the group's ids.
     pub(crate) fn matches(&self, ty: ValType, of: ValType) -> bool {
-        match (ty, of) {
-            (ValType::Ref(ty), ValType::Ref(of)) => {
-                (of.nullable || !ty.nullable) && self.heap_matches(ty.heap, of.heap)
-            }
-            (ty, of) => ty == of,
-        }
-    }
-
-    fn heap_matches(&self, ty: HeapType, of: HeapType) -> bool {
-        if ty == of {
-            return true;
-        }
-        if ty.hierarchy() != of.hierarchy() {
-            return false;
-        }
-        match (ty, of) {
-            (HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn | HeapType::None, _) => true,
-            (_, HeapType::Func | HeapType::Extern | HeapType::Exn | HeapType::Any) => true,
-            (HeapType::Concrete(_, id), HeapType::Concrete(_, of)) => self.is_subtype(id, of),
-            (HeapType::Concrete(Composite::Struct, _), HeapType::Struct) => true,
-            (HeapType::Concrete(Composite::Array, _), HeapType::Array) => true,
-            (HeapType::I31 | HeapType::Struct | HeapType::Array | HeapType::Concrete(..), HeapType::Eq) => true,
-            _ => false,
-        }
+        ty.matches(of, |id, of| self.is_subtype(id, of))
     }
 }
 

@@ -218,10 +218,19 @@ impl fmt::Display for FuncType {
 pub trait WasmType: Copy + Send + sealed::Sealed + 'static {
     #[doc(hidden)]
     const TYPE: ValType;
+    /// Writes it to a cell: as many bytes as it has, as stubs do.
+    ///
+    /// # Safety
+    /// `cell` is one of a `values` array.
     #[doc(hidden)]
-    fn into_raw(self) -> u64;
+    unsafe fn write(self, cell: *mut [u64; 2]);
+    /// Reads exactly the bytes that were written: the rest of a cell is undefined, and a wider load would wait for the
+    /// store in front of it.
+    ///
+    /// # Safety
+    /// `cell` is one of a `values` array, and has a value of this type.
     #[doc(hidden)]
-    fn from_raw(raw: u64) -> Self;
+    unsafe fn read(cell: *const [u64; 2]) -> Self;
 }
 
 /// Parameters or results of a typed function: `()`, one [`WasmType`], or a tuple of up to twelve.
@@ -229,44 +238,67 @@ pub trait WasmTypes: Sized + sealed::Sealed + 'static {
     #[doc(hidden)]
     type Types: AsRef<[ValType]>;
     #[doc(hidden)]
-    type Cells: AsMut<[[u64; 2]]> + Default + Copy;
+    type Cells: Copy;
     #[doc(hidden)]
     fn types() -> Self::Types;
+    /// # Safety
+    /// `cells` has as many cells as there are types.
     #[doc(hidden)]
-    fn store(self, cells: &mut [[u64; 2]]);
+    unsafe fn store(self, cells: *mut [u64; 2]);
+    /// # Safety
+    /// `cells` has a value of each of the types.
     #[doc(hidden)]
-    fn load(cells: &[[u64; 2]]) -> Self;
+    unsafe fn load(cells: *const [u64; 2]) -> Self;
 }
 
 pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
+// A value lies in the low bytes of its cell, which are its first.
+const _: () = assert!(cfg!(target_endian = "little"));
+
 macro_rules! numbers {
-    ($($ty:ident $val:ident |$v:ident| $into:expr, |$raw:ident| $from:expr;)*) => {$(
+    ($($ty:ident $val:ident;)*) => {$(
         impl sealed::Sealed for $ty {}
         impl WasmType for $ty {
             const TYPE: ValType = ValType::$val;
-            fn into_raw(self) -> u64 { let $v = self; $into }
-            fn from_raw($raw: u64) -> Self { $from }
+            #[inline]
+            unsafe fn write(self, cell: *mut [u64; 2]) {
+                // SAFETY: the caller's promise; a cell is larger and aligned to more.
+                unsafe { cell.cast::<$ty>().write(self) }
+            }
+            #[inline]
+            unsafe fn read(cell: *const [u64; 2]) -> Self {
+                // SAFETY: the caller's promise; any bits are a value.
+                unsafe { cell.cast::<$ty>().read() }
+            }
         }
         impl WasmTypes for $ty {
             type Types = [ValType; 1];
             type Cells = [[u64; 2]; 1];
             fn types() -> [ValType; 1] { [ValType::$val] }
-            fn store(self, cells: &mut [[u64; 2]]) { cells[0][0] = self.into_raw(); }
-            fn load(cells: &[[u64; 2]]) -> Self { <$ty as WasmType>::from_raw(cells[0][0]) }
+            #[inline]
+            unsafe fn store(self, cells: *mut [u64; 2]) {
+                // SAFETY: the caller's promise.
+                unsafe { self.write(cells) }
+            }
+            #[inline]
+            unsafe fn load(cells: *const [u64; 2]) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { <$ty as WasmType>::read(cells) }
+            }
         }
     )*};
 }
 
 numbers! {
-    i32 I32 |v| v as u32 as u64, |raw| raw as i32;
-    u32 I32 |v| v as u64, |raw| raw as u32;
-    i64 I64 |v| v as u64, |raw| raw as i64;
-    u64 I64 |v| v, |raw| raw;
-    f32 F32 |v| v.to_bits() as u64, |raw| f32::from_bits(raw as u32);
-    f64 F64 |v| v.to_bits(), |raw| f64::from_bits(raw);
+    i32 I32;
+    u32 I32;
+    i64 I64;
+    u64 I64;
+    f32 F32;
+    f64 F64;
 }
 
 macro_rules! tuples {
@@ -276,9 +308,19 @@ macro_rules! tuples {
             type Types = [ValType; $n];
             type Cells = [[u64; 2]; $n];
             fn types() -> [ValType; $n] { [$($ty::TYPE),*] }
-            fn store(self, _cells: &mut [[u64; 2]]) { $(_cells[$i][0] = self.$i.into_raw();)* }
+            #[inline]
+            unsafe fn store(self, _cells: *mut [u64; 2]) {
+                $(
+                    // SAFETY: the caller's promise.
+                    unsafe { self.$i.write(_cells.add($i)) };
+                )*
+            }
+            #[inline]
             #[allow(clippy::unused_unit, reason = "the empty tuple is one of the cases")]
-            fn load(_cells: &[[u64; 2]]) -> Self { ($($ty::from_raw(_cells[$i][0]),)*) }
+            unsafe fn load(_cells: *const [u64; 2]) -> Self {
+                // SAFETY: the caller's promise.
+                ($(unsafe { $ty::read(_cells.add($i)) },)*)
+            }
         }
     )*};
 }

@@ -105,7 +105,7 @@ pub struct Header {
     pub shape_checksum: u64,
     /// [`Header::frames_checksum`] of what is known of the frames of calls.
     pub frames_checksum: u64,
-    /// SHA-256 of the WebAssembly binary that was compiled.
+    /// SHA-256 of the WebAssembly binary that was compiled; of several, of their hashes and the names that link them.
     pub source_sha256: [u8; 32],
     /// SHA-256 of the whole file with this field and `header_checksum` zero.
     pub content_sha256: [u8; 32],
@@ -195,6 +195,9 @@ impl Header {
     }
 }
 
+/// Bytes of text whose sites lie together: as many as 16 bits can tell apart.
+pub const SITE_PAGE: u32 = 1 << 16;
+
 /// [`Header::flags`]: loop headers and function entries poll for interruption.
 pub const FLAG_POLLS: u32 = 1;
 
@@ -242,13 +245,20 @@ tables! {
     Functions: FunctionRecord, functions;
     /// What lies where in `.text`, sorted by offset.
     TextMap: TextRecord, text_map;
-    /// Code offsets, ascending, at which a trap may happen (the instruction) or to which a call returns; one
-    /// offset may be both and then stands twice.
-    SiteOffsets: u32, site_offsets;
+    /// For each [`SITE_PAGE`] of text, and for what would follow the last: the index of its first site. Sites are code
+    /// offsets, ascending, at which a trap may happen (the instruction) or to which a call returns; one offset may be both
+    /// and then stands twice.
+    SitePages: u32, site_pages;
+    /// For each site: its code offset within its page.
+    SiteLow: u16, site_low;
     /// For each site: offset in the WebAssembly binary of the operator it belongs to.
     SiteWasmOffsets: u32, site_wasm_offsets;
     /// For each site: the trap code, or [`crate::trap::CALL_SITE`].
     SiteCodes: u8, site_codes;
+    /// Which sites belong to functions that were inlined, ascending by site.
+    InlineRuns: InlineRun, inline_runs;
+    /// Calls that were inlined; those around one come before it.
+    InlineFrames: InlineFrame, inline_frames;
     /// Memories in the module's index space, imported ones first.
     Memories: MemoryRecord, memories;
     /// Tables in the module's index space, imported ones first.
@@ -405,7 +415,8 @@ pub struct FunctionRecord {
     pub type_index: u32,
     /// Which funcref record of the context is its own, or [`NONE`] if no reference to it can be made.
     pub escape: u32,
-    /// Code offset: of the function, or of an imported function's thunk ([`NONE`] if none was needed).
+    /// Code offset: of the function ([`NONE`] if every call of it was inlined and nothing else can reach it), or of an
+    /// imported function's thunk ([`NONE`] if none was needed).
     pub text_offset: u32,
     /// Bytes of code.
     pub text_len: u32,
@@ -443,6 +454,30 @@ pub struct TextRecord {
     pub kind: u32,
     /// See [`TextKind`].
     pub index: u32,
+}
+
+/// Consecutive sites with the same functions around them: from one on, up to the next run's.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct InlineRun {
+    /// Index of the first, in [`Table::SiteLow`].
+    pub site: u32,
+    /// Of [`Table::InlineFrames`]: the innermost inlined call that the sites are in; or [`NONE`]: they belong to the
+    /// function whose text they lie in.
+    pub frame: u32,
+}
+
+/// A call that was inlined: what a backtrace shows of it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct InlineFrame {
+    /// The function that was inlined, of [`Table::Functions`].
+    pub function: u32,
+    /// Offset in the WebAssembly binary of the call.
+    pub call_offset: u32,
+    /// The inlined call that this one is in, which comes before it; or [`NONE`]: it is in the function whose text it lies
+    /// in.
+    pub outer: u32,
 }
 
 /// A linear memory.
@@ -490,7 +525,7 @@ pub struct TableRecord {
     pub init: Range,
     /// Of [`Table::ElementItems`]: the image of its first elements, resolved lazily.
     pub image: Range,
-    /// Of [`Table::CallTables`], if [`TABLE_IMMUTABLE`].
+    /// Of [`Table::CallTables`], if [`TABLE_IMMUTABLE`]: its elements, and a null for indices that are out of bounds.
     pub call_table: Range,
 }
 

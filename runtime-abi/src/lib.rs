@@ -35,11 +35,11 @@ pub mod view;
 pub mod wit;
 
 /// Version of the artifact's layout in bytes. Raised when [`format`](mod@format) changes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// One number that changes whenever a constant of the contract changes, so that a forgotten version
 /// bump is still refused. FNV-1a over the constants; it is no defence against forgery.
@@ -64,6 +64,7 @@ pub const FINGERPRINT: u64 = {
         convention::VALUE_SIZE as u64,
         builtins::COUNT as u64,
         trap::TrapCode::COUNT as u64,
+        u16::from_le_bytes(trap::X86_64_TRAP) as u64,
         core::mem::size_of::<format::Header>() as u64,
         format::TABLE_COUNT as u64,
         wit::ENCODING_VERSION as u64,

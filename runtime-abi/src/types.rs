@@ -146,6 +146,26 @@ impl HeapType {
         }
     }
 
+    /// Whether whatever one refers to, the other may refer to (section 3.3.3). `is_subtype` says so of types that modules
+    /// define.
+    fn matches(self, of: HeapType, is_subtype: impl Fn(u32, u32) -> bool) -> bool {
+        if self == of {
+            return true;
+        }
+        if self.hierarchy() != of.hierarchy() {
+            return false;
+        }
+        match (self, of) {
+            (HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn | HeapType::None, _) => true,
+            (_, HeapType::Func | HeapType::Extern | HeapType::Exn | HeapType::Any) => true,
+            (HeapType::Concrete(_, index), HeapType::Concrete(_, of)) => is_subtype(index, of),
+            (HeapType::Concrete(Composite::Struct, _), HeapType::Struct) => true,
+            (HeapType::Concrete(Composite::Array, _), HeapType::Array) => true,
+            (HeapType::I31 | HeapType::Struct | HeapType::Array | HeapType::Concrete(..), HeapType::Eq) => true,
+            _ => false,
+        }
+    }
+
     /// Its byte in the binary format, and 0 for a type that a module defines.
     const fn byte(self) -> u8 {
         match self {
@@ -320,6 +340,17 @@ impl ValType {
         match self {
             ValType::Ref(ty) => Some(ty.heap.hierarchy()),
             _ => None,
+        }
+    }
+
+    /// Whether every value of a type is one of another (section 3.3.4). `is_subtype` says of two types that modules define
+    /// whether the first is the second or was declared its subtype, by way of others or not.
+    pub fn matches(self, of: ValType, is_subtype: impl Fn(u32, u32) -> bool) -> bool {
+        match (self, of) {
+            (ValType::Ref(ty), ValType::Ref(of)) => {
+                (of.nullable || !ty.nullable) && ty.heap.matches(of.heap, is_subtype)
+            }
+            (ty, of) => ty == of,
         }
     }
 

@@ -5,7 +5,7 @@
 //! every accessor is total: an index or range taken from a record is checked when it is followed, and a wrong
 //! one is an error that names the part. No function here panics, for any bytes.
 
-use crate::format::{HEADER_OFFSET, Header, MAGIC, NONE, Range, Span, TABLE_COUNT, Table};
+use crate::format::{HEADER_OFFSET, Header, InlineFrame, MAGIC, NONE, Range, SITE_PAGE, Span, TABLE_COUNT, Table};
 use crate::types::{Arch, HeapType, RefType, ValType};
 use crate::{ABI_VERSION, FINGERPRINT, FORMAT_VERSION, limits};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -66,6 +66,17 @@ pub enum FormatError {
 /// Shorthand for [`FormatError::Damaged`].
 pub const fn damaged(part: &'static str, problem: &'static str) -> FormatError {
     FormatError::Damaged { part, problem }
+}
+
+/// An instruction that may trap, or a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its index in the tables of sites.
+    pub index: u32,
+    /// The trap code, or [`crate::trap::CALL_SITE`].
+    pub code: u8,
+    /// Offset in the WebAssembly binary of the operator that it belongs to, or [`NONE`].
+    pub wasm_offset: u32,
 }
 
 /// An artifact's bytes with a checked header and checked table bounds.
@@ -170,7 +181,7 @@ impl<'a> View<'a> {
         for &table in Table::ALL {
             view.check_table(table)?;
         }
-        let sites = view.site_offsets().len();
+        let sites = view.site_low().len();
         if view.site_wasm_offsets().len() != sites || view.site_codes().len() != sites {
             return Err(damaged("sites", "its three tables differ in length"));
         }
@@ -355,23 +366,60 @@ impl<'a> View<'a> {
         .ok_or(damaged("data_bytes", "a segment reaches beyond its table"))
     }
 
+    /// The sites of a page of text: the index of the first, and their offsets in the page, ascending. None, if the table is
+    /// damaged.
+    fn sites_of(&self, page: u32) -> (usize, &'a [u16]) {
+        let bounds = self.site_pages().get(page as usize..).and_then(|rest| rest.first_chunk::<2>());
+        let [start, end] = bounds.map_or([0; 2], |bounds| bounds.map(|index| index as usize));
+        (start, self.site_low().get(start..end).unwrap_or(&[]))
+    }
+
+    /// Code offset, trap code byte and WebAssembly offset of every site, ascending.
+    pub fn all_sites(&self) -> impl Iterator<Item = (u32, u8, u32)> + '_ {
+        let pages = u32::try_from(self.site_pages().len()).unwrap_or(0);
+        (0..pages).flat_map(move |page| {
+            let (start, lows) = self.sites_of(page);
+            let (codes, wasm) = (self.site_codes(), self.site_wasm_offsets());
+            lows.iter().enumerate().filter_map(move |(i, &low)| {
+                let offset = page.wrapping_mul(SITE_PAGE) | u32::from(low);
+                Some((offset, *codes.get(start + i)?, *wasm.get(start + i)?))
+            })
+        })
+    }
+
     /// The sites at exactly this code offset: a call may return to an instruction that can trap itself.
-    fn sites(&self, code_offset: u32) -> impl Iterator<Item = (u8, u32)> + 'a {
-        let (offsets, codes, wasm) = (self.site_offsets(), self.site_codes(), self.site_wasm_offsets());
-        let first = offsets.partition_point(|&o| o < code_offset);
-        (first..offsets.len())
-            .take_while(move |&i| offsets[i] == code_offset)
-            .filter_map(move |i| Some((*codes.get(i)?, *wasm.get(i)?)))
+    fn sites(&self, code_offset: u32) -> impl Iterator<Item = Site> + 'a {
+        let (start, lows) = self.sites_of(code_offset / SITE_PAGE);
+        let low = (code_offset % SITE_PAGE) as u16;
+        let (codes, wasm) = (self.site_codes(), self.site_wasm_offsets());
+        let first = lows.partition_point(|&o| o < low);
+        (first..lows.len())
+            .take_while(move |&i| lows[i] == low)
+            .map(move |i| start + i)
+            .filter_map(move |i| Some(Site { index: i as u32, code: *codes.get(i)?, wasm_offset: *wasm.get(i)? }))
     }
 
-    /// The trap code byte and WebAssembly offset of the instruction at exactly this code offset, if it may trap.
-    pub fn trap_site(&self, code_offset: u32) -> Option<(u8, u32)> {
-        self.sites(code_offset).find(|&(code, _)| code != crate::trap::CALL_SITE)
+    /// The instruction at exactly this code offset, if it may trap.
+    pub fn trap_site(&self, code_offset: u32) -> Option<Site> {
+        self.sites(code_offset).find(|site| site.code != crate::trap::CALL_SITE)
     }
 
-    /// The WebAssembly offset of the call that returns to exactly this code offset.
-    pub fn call_site(&self, code_offset: u32) -> Option<u32> {
-        self.sites(code_offset).find(|&(code, _)| code == crate::trap::CALL_SITE).map(|(_, wasm)| wasm)
+    /// The call that returns to exactly this code offset.
+    pub fn call_site(&self, code_offset: u32) -> Option<Site> {
+        self.sites(code_offset).find(|site| site.code == crate::trap::CALL_SITE)
+    }
+
+    /// The inlined calls that a site is in, the innermost first. Ends at one that is damaged.
+    pub fn inlined(&self, site: u32) -> impl Iterator<Item = &'a InlineFrame> + use<'a> {
+        let (runs, frames) = (self.inline_runs(), self.inline_frames());
+        let run = runs.partition_point(|run| run.site <= site).checked_sub(1).and_then(|i| runs.get(i));
+        let mut next = run.map_or(NONE, |run| run.frame);
+        core::iter::from_fn(move || {
+            let frame = frames.get(next as usize)?;
+            // Those around one come before it, so this ends.
+            next = if frame.outer < next { frame.outer } else { NONE };
+            Some(frame)
+        })
     }
 
     /// The handlers of the call that returns to exactly this code offset.

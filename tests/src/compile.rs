@@ -3,7 +3,7 @@
 //! In this process, or, if the environment variable `BAILIWICKC` names a program, by running that: a test that is itself
 //! emulated compiles natively so.
 
-use bailiwick_compiler::{OptLevel, WasmFeatures};
+use bailiwick_compiler::{Linked, OptLevel, Optimisations, WasmFeatures};
 use bailiwick_loader::Artifact;
 use bailiwick_runtime_abi::types::Arch;
 use std::ffi::OsString;
@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 pub struct Settings {
     /// What to optimise for.
     pub opt_level: OptLevel,
+    /// What is done for speed beyond that.
+    pub optimisations: Optimisations,
     /// Which parts of the language a module may use.
     pub features: WasmFeatures,
     /// Which instructions the code may use, as on the command line.
@@ -23,11 +25,13 @@ pub struct Settings {
     pub deterministic: bool,
 }
 
-/// All of the language that is compiled, at the level that `BAILIWICK_OPT` names (none, speed, size), or for speed.
+/// All of the language that is compiled, at the level that `BAILIWICK_OPT` names (none, speed, size), or for speed, with the
+/// optimisations that `BAILIWICK_OPTIMISATIONS` names, as on the command line, or the default ones.
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             opt_level: opt_level_asked().unwrap_or_default(),
+            optimisations: optimisations_asked(),
             features: WasmFeatures::ALL,
             cpu: "baseline",
             deterministic: false,
@@ -42,6 +46,17 @@ impl Default for Settings {
 pub fn opt_level_asked() -> Option<OptLevel> {
     let name = std::env::var("BAILIWICK_OPT").ok().filter(|name| !name.is_empty())?;
     Some(opt_level(&name).unwrap_or_else(|| panic!("BAILIWICK_OPT is none, speed or size, and not {name:?}")))
+}
+
+/// The optimisations that the environment variable `BAILIWICK_OPTIMISATIONS` names.
+///
+/// # Panics
+/// If it is no such list.
+fn optimisations_asked() -> Optimisations {
+    match std::env::var("BAILIWICK_OPTIMISATIONS").ok().filter(|names| !names.is_empty()) {
+        Some(names) => names.parse().unwrap_or_else(|error| panic!("BAILIWICK_OPTIMISATIONS: {error}")),
+        None => Optimisations::default(),
+    }
 }
 
 /// A level by its name.
@@ -124,19 +139,36 @@ pub fn compile_for(arch: Arch, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
 /// # Errors
 /// [`Refusal`], by kind.
 pub fn compile_with(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+    compile_linked(arch, settings, wasm, &[])
+}
+
+/// Compiles a binary for `arch`, with other modules linked to it by their names.
+///
+/// # Errors
+/// [`Refusal`], by kind.
+pub fn compile_linked(arch: Arch, settings: &Settings, wasm: &[u8], linked: &[Linked<'_>]) -> Result<Vec<u8>, Refusal> {
     match compiler_program() {
-        Some(program) => compile_by_child(&program, arch, settings, wasm),
-        None => compile_here(arch, settings, wasm),
+        Some(program) => compile_by_child(&program, arch, settings, wasm, linked),
+        None => compile_here(arch, settings, wasm, linked),
     }
 }
 
-fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8], linked: &[Linked<'_>]) -> Result<Vec<u8>, Refusal> {
     use bailiwick_compiler::{CompileError, Options, compile};
-    let Settings { opt_level, features: wasm_features, cpu, deterministic } = *settings;
+    let Settings { opt_level, optimisations, features: wasm_features, cpu, deterministic } = *settings;
     let cpu = cpu.parse().map_err(|error: CompileError| Refusal::Failed(error.to_string()))?;
     // One job: the tests themselves run in parallel.
-    let options =
-        Options { target: arch, cpu, opt_level, wasm_features, deterministic, jobs: Some(1), ..Options::default() };
+    let options = Options {
+        target: arch,
+        cpu,
+        opt_level,
+        optimisations,
+        wasm_features,
+        deterministic,
+        linked,
+        jobs: Some(1),
+        ..Options::default()
+    };
     compile(wasm, &options).map_err(|error| match error {
         // What begins as no binary is taken for text.
         CompileError::Text { .. } | CompileError::Malformed { .. } => Refusal::Malformed(error.to_string()),
@@ -147,11 +179,23 @@ fn compile_here(arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>,
     })
 }
 
-fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn compile_by_child(
+    program: &OsString,
+    arch: Arch,
+    settings: &Settings,
+    wasm: &[u8],
+    linked: &[Linked<'_>],
+) -> Result<Vec<u8>, Refusal> {
     let failed = |what: &str, error: std::io::Error| Refusal::Failed(format!("{what}: {error}"));
     let folder = tempfile::tempdir().map_err(|e| failed("temporary folder", e))?;
     let (input, output) = (folder.path().join("module.wasm"), folder.path().join("module.bwk"));
     std::fs::write(&input, wasm).map_err(|e| failed("temporary file", e))?;
+    let mut links = Vec::new();
+    for (i, Linked { name, wasm }) in linked.iter().enumerate() {
+        let file = folder.path().join(format!("{i}.wasm"));
+        std::fs::write(&file, wasm).map_err(|e| failed("temporary file", e))?;
+        links.push(format!("--link={name}={}", file.display()));
+    }
     let child = Command::new(program)
         .arg("compile")
         .arg(&input)
@@ -160,7 +204,9 @@ fn compile_by_child(program: &OsString, arch: Arch, settings: &Settings, wasm: &
         .args(["--target", bailiwick_compiler::triple(arch), "-j", "1"])
         .args(["-O", &settings.opt_level.to_string(), "--wasm-features", &settings.features.to_string()])
         .arg(format!("--cpu={}", settings.cpu))
+        .arg(format!("--optimisations={}", settings.optimisations))
         .args(settings.deterministic.then_some("--deterministic"))
+        .args(links)
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed("can't run the program that BAILIWICKC names", e))?;

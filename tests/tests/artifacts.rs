@@ -309,7 +309,7 @@ fn read_everything(view: &View<'_>) -> Result<(), FormatError> {
         note(view.value_type(g.val_type).map(|_| ()));
     }
     for offset in (0..view.text().len() as u32).chain([u32::MAX - 1, u32::MAX]) {
-        let _ = (view.trap_site(offset), view.call_site(offset), view.text_at(offset));
+        let _ = (view.trap_site(offset), view.call_site(offset), view.text_at(offset), view.inlined(offset).count());
     }
     let _ = (view.compiler(), view.arch(), view.export("no such export"));
     result

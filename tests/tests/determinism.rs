@@ -15,6 +15,10 @@ fn modules() -> Vec<Vec<u8>> {
             )
         })
         .collect();
+    // Each would be inlined in the next: some are, and only then is it known which of the others are called.
+    let small: String = (1..50)
+        .map(|i| format!("(func $s{i} (param i32) (result i32) (i32.add (call $s{0} (call $s{0} (local.get 0))) (i32.const {i})))", i - 1))
+        .collect();
     let elements: String = (0..200).map(|i| format!(" $f{i}")).collect();
     let all = format!(
         r#"(module
@@ -24,6 +28,8 @@ fn modules() -> Vec<Vec<u8>> {
           (table 200 funcref) (elem (i32.const 0) func{elements})
           (data (i32.const 100) "image") (data $passive "passive")
           {many}
+          (func $s0 (param i32) (result i32) (i32.load (local.get 0))) {small}
+          (func (export "small") (param i32) (result i32) (call $s49 (local.get 0)))
           (func (export "run") (param i32) (result i32)
             (global.set $g (i64.const 8))
             (drop (call $host (local.get 0)))

@@ -33,7 +33,7 @@ const NOTHING: &str = "";
 /// `$victim` lies in the file (8 bytes), and what to write there.
 fn program(attack: &str, constant: u32) -> String {
     // So that its page is there: what is not yet read could come from anywhere. An emulator would not translate it again.
-    let before = if EMULATED { "" } else { "(drop (call $victim))" };
+    let before = if EMULATED { "" } else { "(drop (call_indirect (result i32) (i32.const 0)))" };
     format!(
         r#"(module
             (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -55,6 +55,9 @@ fn program(attack: &str, constant: u32) -> String {
             (func $print (param $at i32) (param $len i32)
                 (i32.store (i32.const 88) (local.get $at)) (i32.store (i32.const 92) (local.get $len))
                 (call $expect (call $fd_write (i32.const 1) (i32.const 88) (i32.const 1) (i32.const 72))))
+            ;; A table that others can write to: calls through it are of the function, whose code is nowhere else.
+            (table (export "victims") 1 funcref)
+            (elem (i32.const 0) $victim)
             (func $victim (result i32) (i32.const {constant}))
             (func (export "_start")
                 (i32.store (i32.const 80) (i32.const 1024)) (i32.store (i32.const 84) (i32.const 4096))
@@ -63,7 +66,7 @@ fn program(attack: &str, constant: u32) -> String {
                 (i32.store (i32.const 84) (i32.sub (i32.load (i32.const 72)) (i32.const 8)))
                 {before}
                 {attack}
-                (if (i32.eq (call $victim) (i32.const 12345))
+                (if (i32.eq (call_indirect (result i32) (i32.const 0)) (i32.const 12345))
                     (then (call $print (i32.const 560) (i32.const 10)))
                     (else (call $print (i32.const 576) (i32.const 8))))))"#
     )

@@ -92,6 +92,13 @@ const CASES: &[Case] = &[
         says: "",
     },
     Case {
+        name: "an_instruction_that_is_not_permitted_is_no_trap_in_a_host_function",
+        child: || in_host_function(privileged_instruction),
+        meanwhile: nothing,
+        ends: Ends::BySignal(if cfg!(target_arch = "x86_64") { libc::SIGSEGV } else { libc::SIGILL }),
+        says: "",
+    },
+    Case {
         name: "a_guests_traps_do_not_reach_the_handler_that_was_there_before",
         child: || {
             for signal in [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE, libc::SIGBUS] {
@@ -199,6 +206,17 @@ fn illegal_instruction() {
         std::arch::asm!("ud2");
         #[cfg(target_arch = "aarch64")]
         std::arch::asm!("udf #0");
+    }
+}
+
+/// On x86_64 what an artifact traps with.
+fn privileged_instruction() {
+    // SAFETY: the instruction is defined to raise a fault.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::asm!("hlt");
+        #[cfg(target_arch = "aarch64")]
+        std::arch::asm!("msr daifset, #2");
     }
 }
 

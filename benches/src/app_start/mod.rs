@@ -11,7 +11,6 @@ use crate::figure::{Figure, Spread, Unit};
 use crate::peers;
 use crate::scratch::Scratch;
 use serde_json::{Value, json};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -195,9 +194,5 @@ pub fn child(folder: &Path) -> Result<(), String> {
 
 /// What this process has: resident bytes, mappings.
 fn taken() -> Result<(u64, usize), String> {
-    let read = |path: &str| fs::read_to_string(path).map_err(|e| format!("{path}: {e}"));
-    let status = read("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    Ok((kib.ok_or("/proc/self/status has no VmRSS")? << 10, read("/proc/self/maps")?.lines().count()))
+    Ok((peers::memory("self")?, peers::mappings()?))
 }

@@ -1,4 +1,4 @@
-//! The price of a call: within a module, between the modules of a group, across an edge; beside Wasmtime's components
+//! The price of a call: within a module, between modules linked when compiled or in a group, across an edge; beside Wasmtime's components
 //! and another process.
 //!
 //! Each is a loop inside of what is measured, compiled from the same text as far as it can be, and each run of a loop
@@ -92,6 +92,7 @@ fn subjects(payload: Payload, wasmtime: &Result<Rc<RefCell<Wasmtime>>, String>) 
     if let Payload::List(_) | Payload::StringThere(_) = payload {
         subjects.push(ours("function of the same module, on a copy", Call::CoreOnCopy));
     }
+    subjects.push(Subject::ours("function of another module, linked when compiled", Some(0), ours::linked(payload)));
     subjects.push(Subject::ours("function of another module of the group", Some(0), ours::group(payload)));
     subjects.push(Subject { base: true, ..Subject::ours("across an edge", Some(0), ours::edge(payload)) });
     let version = wasmtime.as_ref().map_or(String::new(), |it| format!(" {}", it.borrow().version));

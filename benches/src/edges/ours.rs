@@ -2,7 +2,7 @@
 
 use super::text::{Call, Payload};
 use super::{Loop, Prepare};
-use crate::apps::{Checked, compiled, run};
+use crate::apps::{Checked, compiled, compiled_linked, run};
 use crate::scratch::Scratch;
 use std::time::Instant;
 
@@ -20,6 +20,14 @@ pub fn group(payload: Payload) -> Prepare {
         let [caller, callee] = payload.group(count);
         let modules = [("caller.bwk", compiled(&caller, None)?), ("callee.bwk", compiled(&callee, None)?)];
         looping(&modules, "group = { caller = \"caller.bwk\", callee = \"callee.bwk\" }\n")
+    })
+}
+
+/// The same two, linked when they are compiled.
+pub fn linked(payload: Payload) -> Prepare {
+    Box::new(move |count| {
+        let [caller, callee] = payload.group(count);
+        looping(&[("caller.bwk", compiled_linked(&caller, "callee", &callee)?)], "module = \"caller.bwk\"\n")
     })
 }
 

@@ -1,5 +1,7 @@
 //! One function body → what it uses. Validates on the way; this is the only place where bodies are validated.
 
+use super::inlining::Summary;
+use super::loops::{Finder, SteadyLoop};
 use crate::error::{CompileError, Result};
 use crate::module::{Body, FuncType, Module};
 use crate::parse;
@@ -26,16 +28,27 @@ pub(crate) struct Uses {
     pub touched_tables: Vec<u32>,
     /// Tables that a `table.grow` names.
     pub grown_tables: Vec<u32>,
+    /// Memories that a `memory.grow` names.
+    pub grown_memories: Vec<u32>,
     /// Functions that a `ref.func` names.
     pub ref_funcs: Vec<u32>,
     /// Tags that a `throw` names.
     pub thrown_tags: Vec<u32>,
-    /// Direct calls, by caller and callee. Those of one caller are in the order of its body.
+    /// Direct calls, by caller and callee. Those of one caller are in the order of its body; of several to the same callee
+    /// that follow each other, there is one.
     pub calls: Vec<(u32, u32)>,
+    /// Callees of those.
+    pub repeated_calls: Vec<u32>,
     /// Indirect calls, through tables and by reference, by caller and type. Those of one caller are in the order of its body.
     pub indirect_calls: Vec<(u32, u32)>,
     /// Functions that call any: those that can recurse are among them.
     pub calling: Vec<u32>,
+    /// Loops in which no other code runs.
+    pub loops: Vec<SteadyLoop>,
+    /// Functions that may be inlined.
+    pub summaries: Vec<(u32, Summary)>,
+    /// Bytes of all bodies.
+    pub code_bytes: u64,
     /// How many values calls, blocks and branches pass on.
     pub passed: u64,
     /// What of the language is used: bits of `WasmFeature`.
@@ -49,9 +62,11 @@ impl Uses {
             (&mut self.set_globals, &other.set_globals),
             (&mut self.touched_tables, &other.touched_tables),
             (&mut self.grown_tables, &other.grown_tables),
+            (&mut self.grown_memories, &other.grown_memories),
             (&mut self.ref_funcs, &other.ref_funcs),
             (&mut self.thrown_tags, &other.thrown_tags),
             (&mut self.calling, &other.calling),
+            (&mut self.repeated_calls, &other.repeated_calls),
         ] {
             all.extend(more);
             // The lists stay as short as the module has entities.
@@ -61,6 +76,9 @@ impl Uses {
         // A function is scanned by one worker, so its calls stay together.
         self.calls.extend(&other.calls);
         self.indirect_calls.extend(&other.indirect_calls);
+        self.loops.extend_from_slice(&other.loops);
+        self.summaries.extend(&other.summaries);
+        self.code_bytes += other.code_bytes;
         self.wasm_features |= other.wasm_features;
         self.passed = self.passed.saturating_add(other.passed);
     }
@@ -86,17 +104,22 @@ pub(crate) fn scan(
 ) -> Result<()> {
     let index = body.to_validate.index;
     let mut validator = body.to_validate.into_validator(std::mem::take(allocations));
+    let bytes = body.body.as_bytes().len();
     let mut reader = body.body.get_binary_reader();
     reader.set_features(module.allowed.validator());
     let refused = |error| parse::body_error(wasm, module.allowed, error, index);
     validator.read_locals(&mut reader).map_err(refused)?;
     let mut operators = wasmparser::OperatorsReader::new(reader);
+    let mut loops = Finder::default();
+    let mut summary = Summary::new(module.function_type(index), validator.len_locals(), bytes);
     // For each open `try_table`: how many blocks are open in it and around it, and how many clauses are in force.
     let mut tries: Vec<(u32, u64)> = Vec::new();
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().map_err(refused)?;
         // In front of validation, which takes the time that is to be bounded.
-        uses.passed = uses.passed.saturating_add(passed(&operator, module, &validator));
+        let values = passed(&operator, module, &validator);
+        uses.passed = uses.passed.saturating_add(values);
+        summary.add(module, &operator, values);
         if calls(&operator) {
             let clauses = tries.last().map_or(0, |(_, clauses)| *clauses);
             uses.passed = uses.passed.saturating_add(clauses.saturating_mul(CLAUSE));
@@ -126,8 +149,13 @@ pub(crate) fn scan(
             Err(proposal) => return Err(parse::refusal(&operator, proposal, offset, Some(index))),
         }
         note(&operator, index, uses);
+        uses.loops.extend(loops.next(module, &operator, offset));
     }
     operators.finish().map_err(refused)?;
+    uses.code_bytes += bytes as u64;
+    if summary.may_be_inlined() {
+        uses.summaries.push((index, summary));
+    }
     *allocations = validator.into_allocations();
     Ok(())
 }
@@ -142,16 +170,27 @@ fn is_collected_cast(operator: &Operator<'_>, module: &Module<'_>) -> bool {
 
 fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
     match *operator {
-        Operator::GlobalSet { global_index } => add(&mut uses.set_globals, global_index),
-        Operator::RefFunc { function_index } => add(&mut uses.ref_funcs, function_index),
-        Operator::Throw { tag_index } => add(&mut uses.thrown_tags, tag_index),
+        Operator::GlobalSet { global_index } => {
+            add(&mut uses.set_globals, global_index);
+        }
+        Operator::RefFunc { function_index } => {
+            add(&mut uses.ref_funcs, function_index);
+        }
+        Operator::Throw { tag_index } => {
+            add(&mut uses.thrown_tags, tag_index);
+        }
         Operator::TableGet { table }
         | Operator::TableSet { table }
         | Operator::TableFill { table }
-        | Operator::TableInit { table, .. } => add(&mut uses.touched_tables, table),
+        | Operator::TableInit { table, .. } => {
+            add(&mut uses.touched_tables, table);
+        }
         Operator::TableGrow { table } => {
             add(&mut uses.touched_tables, table);
             add(&mut uses.grown_tables, table);
+        }
+        Operator::MemoryGrow { mem } => {
+            add(&mut uses.grown_memories, mem);
         }
         Operator::TableCopy { dst_table, src_table } => {
             add(&mut uses.touched_tables, dst_table);
@@ -159,7 +198,9 @@ fn note(operator: &Operator<'_>, function: u32, uses: &mut Uses) {
         }
         Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
             add(&mut uses.calling, function);
-            add(&mut uses.calls, (function, function_index));
+            if !add(&mut uses.calls, (function, function_index)) {
+                add(&mut uses.repeated_calls, function_index);
+            }
         }
         Operator::CallIndirect { type_index, .. }
         | Operator::ReturnCallIndirect { type_index, .. }
@@ -228,9 +269,11 @@ fn calls(operator: &Operator<'_>) -> bool {
     matches!(operator, Call { .. } | CallIndirect { .. } | CallRef { .. } | Throw { .. } | ThrowRef)
 }
 
-/// Most bodies name the same global, the stack pointer, again and again.
-fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
-    if list.last() != Some(&item) {
+/// Adds an item that is not the last one: most bodies name the same global, the stack pointer, again and again.
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) -> bool {
+    let new = list.last() != Some(&item);
+    if new {
         list.push(item);
     }
+    new
 }

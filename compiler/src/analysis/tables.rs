@@ -7,7 +7,7 @@ use crate::module::Module;
 /// An immutable table may have this many empty elements, besides as many as it has others. They take up space.
 const EMPTY_ELEMENTS: u64 = 1024;
 
-/// For each table that is immutable, its elements.
+/// For each table that is immutable, its elements, and a null behind them for all indices that are out of bounds.
 ///
 /// It is one if the module defines it, holds functions, and nobody else can see it (not exported) and nothing
 /// touches it but `call_indirect`, `table.size` and active segments whose places are known and in bounds.
@@ -31,7 +31,7 @@ pub(super) fn call_tables(module: &Module<'_>, uses: &Uses, exported: &Exported)
             if table.minimum > EMPTY_ELEMENTS.saturating_add(used.saturating_mul(2)) {
                 return None;
             }
-            elements.resize(table.minimum as usize, None);
+            elements.resize(table.minimum as usize + 1, None);
             Some(elements)
         })
         .collect()

@@ -3,6 +3,7 @@
 use super::images::Run;
 use super::{Facts, Uses, scan};
 use crate::module::Module;
+use crate::options::Options;
 use crate::parse;
 use bailiwick_runtime_abi::types::Arch;
 use wasmparser::FuncValidatorAllocations;
@@ -15,7 +16,7 @@ fn with<R>(wat: &str, arch: Arch, f: impl FnOnce(&Module<'_>, &Facts) -> R) -> R
     for body in bodies {
         scan(&wasm, &module, body, &mut FuncValidatorAllocations::default(), &mut uses).unwrap();
     }
-    let facts = Facts::new(&module, &uses, arch, true).unwrap();
+    let facts = Facts::new(&module, &uses, &Options { target: arch, ..Options::default() }).unwrap();
     f(&module, &facts)
 }
 
@@ -95,7 +96,7 @@ fn a_private_table_is_immutable() {
         "(table 3 funcref) (elem (i32.const 1) funcref (ref.func $b) (ref.func $a)) (func (drop (table.size 0)))",
     ] {
         facts(&format!("(module {PRIVATE} {more})"), |facts| {
-            assert_eq!(facts.call_tables, [Some(vec![None, Some(1), Some(0)])], "{more}");
+            assert_eq!(facts.call_tables, [Some(vec![None, Some(1), Some(0), None])], "{more}");
             assert!(facts.images.elements_done.iter().all(|&done| done));
             assert_eq!(facts.escapes, [] as [u32; 0], "{more}");
         });
@@ -171,4 +172,122 @@ fn globals_that_nobody_writes_are_constants() {
         let expected = [None, Some(0xffff_ffff), Some(2), None, None, Some(0), None, None];
         assert_eq!(facts.constants, expected);
     });
+}
+
+#[test]
+fn memories_that_nobody_grows_have_one_length() {
+    let wat = r#"(module (import "" "m" (memory 2 2)) (import "" "n" (memory 1 2))
+        (memory 3) (memory (export "e") 4) (memory 5) (memory 6 6)
+        (func (drop (memory.grow 4 (i32.const 1))) (drop (memory.grow 5 (i32.const 1)))))"#;
+    facts(wat, |facts| {
+        let pages = |pages: u64| Some(pages << 16);
+        assert_eq!(facts.memory_lengths, [pages(2), None, pages(3), None, None, pages(6)]);
+    });
+}
+
+/// Of each steady loop, in order: the globals that variables hold, and how many operators it has if it is short.
+fn loops(wat: &str) -> Vec<(Vec<u32>, Option<u32>)> {
+    facts(wat, |facts| facts.loops.iter().map(|steady| (steady.globals.clone(), steady.short)).collect())
+}
+
+#[test]
+fn loops_are_steady_if_nothing_else_runs_in_them() {
+    let body = |body: &str| {
+        loops(&format!(
+            r#"(module (import "" "g" (global (mut i32))) (import "" "h" (global (mut i32))) (memory 1)
+                (global $a (mut i64) (i64.const 0)) (global $c i32 (i32.const 1)) (global $r (mut externref) (ref.null extern))
+                (table 1 funcref) (type $t (func)) (func $f) (func (local i32) {body}))"#
+        ))
+    };
+    let (get, set) = (|g: u32| format!("(drop (global.get {g}))"), |g: u32| format!("(global.set {g} (i32.const 0))"));
+    assert_eq!(body("(loop)"), [(vec![], Some(0))]);
+    assert_eq!(body("(loop (block (nop)) (br 0))"), [(vec![], Some(3))]);
+    assert_eq!(body(&format!("(loop {} (block {}) {})", get(2), get(0), get(2))), [(vec![0, 2], Some(7))]);
+    // Constants and references are read where they are named.
+    assert_eq!(body(&format!("(loop {} {})", get(3), get(4))), [(vec![], Some(4))]);
+    // Two that may be one, of which one is written.
+    assert_eq!(body(&format!("(loop {} {})", get(0), get(1))), [(vec![0, 1], Some(4))]);
+    assert_eq!(body(&format!("(loop {} {})", get(0), set(0))), [(vec![0], Some(4))]);
+    assert_eq!(body(&format!("(loop {} {} {})", get(2), get(0), set(1))), [(vec![2], Some(6))]);
+    assert_eq!(body(&format!("(loop (block {}) (loop {}))", set(1), get(0))), [(vec![], None), (vec![0], Some(2))]);
+    // One loop within another; the outer one calls.
+    assert_eq!(body(&format!("(loop (loop {}) (call $f))", get(0))), [(vec![0], Some(2))]);
+    assert_eq!(body("(loop (loop (call_indirect (type $t) (i32.const 0))) (loop))"), [(vec![], Some(0))]);
+    assert_eq!(body("(loop (drop (memory.grow (i32.const 0))))"), []);
+    // Many branches.
+    let branches = |count| "(br_if 0 (local.get 0))".repeat(count);
+    assert_eq!(body(&format!("(loop {})", branches(4))), [(vec![], Some(8))]);
+    assert_eq!(body(&format!("(loop {})", branches(5))), [(vec![], None)]);
+    assert_eq!(body("(loop (br_table 0 0 (local.get 0)))"), [(vec![], None)]);
+}
+
+#[test]
+fn no_more_globals_are_held_than_there_is_room_for_and_imported_ones_count_all_the_same() {
+    let mut wat = String::from("(module (import \"\" \"g\" (global (mut i32))) (import \"\" \"h\" (global (mut i32)))");
+    wat += &"(global (mut i32) (i32.const 0))".repeat(20);
+    wat += "(func (loop (drop (global.get 0))";
+    for i in 2..20 {
+        wat += &format!("(drop (global.get {i}))");
+    }
+    assert_eq!(loops(&(wat.clone() + ")))")), [((0..1).chain(2..9).collect(), Some(38))]);
+    assert_eq!(loops(&(wat + "(global.set 1 (i32.const 1)))))")), [((2..9).collect(), Some(40))]);
+}
+
+/// What is known of a function that may be inlined.
+fn summary(wat: &str, function: u32) -> Option<super::Summary> {
+    facts(wat, |facts| facts.inlining.as_ref().unwrap().summary(function).copied())
+}
+
+#[test]
+fn a_function_that_is_called_once_is_known_to_be() {
+    let once = |wat: &str| summary(wat, 0).unwrap().once;
+    assert!(once("(module (func $f) (func call $f))"));
+    assert!(!once("(module (func $f) (func call $f call $f))"), "twice in a row");
+    assert!(!once("(module (func $f) (func call $f) (func call $f))"));
+    assert!(!once("(module (func $f) (func call $f call 1 call $f))"));
+    assert!(!once("(module (func $f) (func return_call $f) (func call $f))"));
+    assert!(!once(r#"(module (func $f (export "f")) (func call $f))"#));
+    assert!(!once("(module (func $f) (func call $f) (table funcref (elem $f)))"));
+    assert!(!once("(module (func $f) (elem declare func $f) (func call $f ref.func $f drop))"));
+}
+
+#[test]
+fn what_needs_a_frame_of_its_own_or_is_large_is_not_inlined() {
+    assert!(
+        summary("(module (func (param i32 i64) (local f32) (local.set 2 (f32.const 1))))", 0).unwrap().written == 4
+    );
+    for body in [
+        "try_table end",
+        "return_call 0",
+        "loop loop loop loop loop end end end end end",
+        "global.get 0 i32.load drop global.get 0 i32.load drop",
+    ] {
+        let body = if body.contains("global") { format!("{body} ").repeat(40) } else { body.to_owned() };
+        let wat = format!("(module (memory 1) (global (mut i32) (i32.const 0)) (func {body}))");
+        assert_eq!(summary(&wat, 0), None, "{body}");
+    }
+    let locals = format!("(module (func {}))", "(local i32)".repeat(65));
+    assert_eq!(summary(&locals, 0), None);
+}
+
+#[test]
+fn a_function_that_never_comes_back_is_told_from_one_that_may() {
+    let diverges = |body: &str| summary(&format!("(module (tag $e) (func {body}))"), 0).unwrap().diverges;
+    for body in ["unreachable", "nop throw $e", "i32.const 1 drop unreachable"] {
+        assert!(diverges(body), "{body}");
+    }
+    for body in ["nop", "i32.const 0 if unreachable end", "i32.const 0 if return end unreachable", "unreachable nop"] {
+        assert!(!diverges(body), "{body}");
+    }
+}
+
+#[test]
+fn what_all_functions_may_take_in_is_bounded_by_what_there_is() {
+    let budget = |functions: usize| {
+        let wat = format!("(module {})", "(func)".repeat(functions));
+        // Bodies of two bytes: no locals, `end`.
+        facts(&wat, |facts| facts.inlining.as_ref().unwrap().budget(2))
+    };
+    assert_eq!(budget(10), 2 + 200);
+    assert_eq!(budget(1 << 15), 2 + 2 + 2);
 }

@@ -6,87 +6,94 @@ use super::Parts;
 use super::elf::Fields;
 use crate::error::{CompileError, Result};
 use crate::link::Text;
-use gimli::write::{Address, EhFrame, EndianVec, FrameTable};
+use crate::target::Target;
+use cranelift_codegen::isa::unwind::systemv::UnwindInfo;
+use gimli::write::{Address, EhFrame, EndianVec, FrameDescriptionEntry, FrameTable};
 use gimli::{DW_EH_PE_datarel, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DW_EH_PE_udata4, LittleEndian};
 
-/// What all frames have in common; their addresses are 32-bit distances.
-pub(super) fn cie(parts: &Parts<'_>) -> Result<gimli::write::CommonInformationEntry> {
-    let mut cie = parts.target.isa.create_systemv_cie().ok_or_else(|| defect("there is no CIE"))?;
+/// Offset of the address of a unit in its entry: length and distance of the CIE are in front.
+pub(super) const ADDRESS: u64 = 8;
+/// Bytes of an entry in front of its instructions: those, and begin and length of the code.
+const FDE_HEADER: usize = 16;
+
+/// What the entry of a unit says behind the place and the length of the code, which holds wherever that is.
+pub(crate) fn instructions(target: &Target, info: &UnwindInfo) -> Result<Vec<u8>> {
+    let (_, fde) = entries(target, info.to_fde(Address::Constant(0)))?;
+    fde.get(FDE_HEADER..).map(<[u8]>::to_vec).ok_or_else(|| defect("a frame is cut off"))
+}
+
+/// A CIE, and one entry with it. In the CIE is what all frames have in common; their addresses are 32-bit distances.
+fn entries(target: &Target, fde: FrameDescriptionEntry) -> Result<(Vec<u8>, Vec<u8>)> {
+    let mut cie = target.isa.create_systemv_cie().ok_or_else(|| defect("there is no CIE"))?;
     cie.fde_address_encoding = gimli::DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
-    Ok(cie)
-}
-
-/// The frames of all units, not yet at a place.
-pub(super) struct Unwind<'a> {
-    parts: &'a Parts<'a>,
-    text: &'a Text,
-    text_offset: u64,
-    cie: gimli::write::CommonInformationEntry,
-}
-
-impl<'a> Unwind<'a> {
-    pub fn new(parts: &'a Parts<'a>, text: &'a Text, text_offset: u64) -> Result<Unwind<'a>> {
-        Ok(Unwind { parts, text, text_offset, cie: cie(parts)? })
-    }
-
-    /// Both sections; `.eh_frame` will be at `place`, and `.eh_frame_hdr` behind it at the next multiple of 8.
-    pub fn write(&self, place: u64) -> Result<(Vec<u8>, Vec<u8>)> {
-        let mut frames = FrameTable::default();
-        let cie = frames.add_cie(self.cie.clone());
-        let mut starts = Vec::new();
-        for (unit, placed) in self.parts.units.iter().zip(&self.text.places) {
-            if let Some(info) = &unit.unwind {
-                let start = self.text_offset + u64::from(placed.offset);
-                // The writer counts from its own beginning.
-                frames.add_fde(cie, info.to_fde(Address::Constant(start.wrapping_sub(place))));
-                starts.push(start);
-            }
+    let mut table = FrameTable::default();
+    let cie = table.add_cie(cie);
+    table.add_fde(cie, fde);
+    let mut section = EhFrame(EndianVec::new(LittleEndian));
+    table.write_eh_frame(&mut section).map_err(defect)?;
+    let mut bytes = section.0.into_vec();
+    let len = bytes.first_chunk().map(|len| u32::from_le_bytes(*len) as usize + size_of::<u32>());
+    match len {
+        Some(len) if len <= bytes.len() => {
+            let fde = bytes.split_off(len);
+            Ok((bytes, fde))
         }
-        let mut section = EhFrame(EndianVec::new(LittleEndian));
-        frames.write_eh_frame(&mut section).map_err(defect)?;
-        let mut frame = section.0.into_vec();
-        let fdes = fde_offsets(&frame)?;
-        if fdes.len() != starts.len() {
-            return Err(defect("the number of frames is wrong"));
-        }
-        // A length of zero ends the section.
-        frame.u32(0);
-        let header_place = (place + frame.len() as u64).next_multiple_of(8);
-        let header = header(place, header_place, &starts, &fdes)?;
-        Ok((frame, header))
+        _ => Err(defect("a frame is cut off")),
     }
 }
 
-/// Offsets of the frame description entries, in the order they were added.
-fn fde_offsets(frame: &[u8]) -> Result<Vec<u64>> {
-    let word = |at: usize| frame.get(at..).and_then(|rest| rest.first_chunk()).map(|word| u32::from_le_bytes(*word));
-    let mut offsets = Vec::new();
-    let mut at = 0;
-    while at < frame.len() {
-        let (Some(len), Some(cie)) = (word(at), word(at + 4)) else { return Err(defect("a frame is cut off")) };
-        // The CIE's own field is zero.
-        if cie != 0 {
-            offsets.push(at as u64);
-        }
-        at += 4 + len as usize;
+/// The frames of all units.
+pub(super) struct Frames {
+    pub bytes: Vec<u8>,
+    /// For each unit that has one, its place among the units and where its entry is.
+    pub entries: Vec<(usize, u64)>,
+}
+
+/// Writes `.eh_frame` without the length of zero that ends it. `distance` gives that of a unit's code from the field at an
+/// offset.
+pub(super) fn frames(parts: &Parts<'_>, distance: impl Fn(usize, u64) -> Result<i32>) -> Result<Frames> {
+    let (mut bytes, _) = entries(parts.target, FrameDescriptionEntry::new(Address::Constant(0), 0))?;
+    let mut entries = Vec::with_capacity(parts.units.len());
+    for (i, unit) in parts.units.iter().enumerate() {
+        let Some(instructions) = &unit.unwind else { continue };
+        let at = bytes.len();
+        entries.push((i, at as u64));
+        bytes.u32((FDE_HEADER - size_of::<u32>() + instructions.len()) as u32);
+        // From here back to the CIE, which is at the beginning.
+        bytes.u32((at + size_of::<u32>()) as u32);
+        bytes.u32(distance(i, at as u64 + ADDRESS)?.cast_unsigned());
+        bytes.u32(unit.code.len() as u32);
+        bytes.extend_from_slice(instructions);
     }
-    Ok(offsets)
+    Ok(Frames { bytes, entries })
+}
+
+/// Both sections of an artifact; `.eh_frame` will be at `place`, and `.eh_frame_hdr` behind it at the next multiple of 8.
+pub(super) fn write(parts: &Parts<'_>, text: &Text, text_offset: u64, place: u64) -> Result<(Vec<u8>, Vec<u8>)> {
+    let start = |unit: usize| text_offset + u64::from(text.places[unit].offset);
+    let Frames { bytes: mut frame, entries } = frames(parts, |unit, field| distance(start(unit), place + field))?;
+    // A length of zero ends the section.
+    frame.u32(0);
+    let header_place = (place + frame.len() as u64).next_multiple_of(8);
+    let starts = entries.iter().map(|&(unit, entry)| (start(unit), entry));
+    let header = header(place, header_place, starts)?;
+    Ok((frame, header))
+}
+
+fn distance(address: u64, from: u64) -> Result<i32> {
+    i32::try_from(address.cast_signed() - from.cast_signed()).map_err(|_| defect("a frame is too far away"))
 }
 
 /// The binary search table: where each function begins, and its frame.
-fn header(frame: u64, header: u64, starts: &[u64], fdes: &[u64]) -> Result<Vec<u8>> {
-    let relative = |address: u64, base: u64| {
-        i32::try_from(address.cast_signed() - base.cast_signed())
-            .map(|distance| distance.cast_unsigned())
-            .map_err(|_| defect("a frame is too far away"))
-    };
+fn header(frame: u64, header: u64, frames: impl ExactSizeIterator<Item = (u64, u64)>) -> Result<Vec<u8>> {
+    let relative = |address: u64, base: u64| distance(address, base).map(i32::cast_unsigned);
     let mut bytes =
         vec![1, DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0, DW_EH_PE_udata4.0, DW_EH_PE_datarel.0 | DW_EH_PE_sdata4.0];
     bytes.u32(relative(frame, header + 4)?);
-    bytes.u32(fdes.len() as u32);
-    for (start, fde) in starts.iter().zip(fdes) {
-        bytes.u32(relative(*start, header)?);
-        bytes.u32(relative(frame + fde, header)?);
+    bytes.u32(frames.len() as u32);
+    for (start, entry) in frames {
+        bytes.u32(relative(start, header)?);
+        bytes.u32(relative(frame + entry, header)?);
     }
     Ok(bytes)
 }

@@ -18,11 +18,13 @@ mod sections;
 mod symtab;
 mod tables;
 
+pub(crate) use eh_frame::instructions as unwind_instructions;
 pub(crate) use object::object;
 pub(crate) use sections::{COMPILER, artifact};
 
 use crate::analysis::Facts;
 use crate::codegen::Unit;
+use crate::merge::Origins;
 use crate::module::Module;
 use crate::options::Options;
 use crate::symbol::Symbol;
@@ -37,6 +39,8 @@ pub(crate) struct Parts<'a> {
     pub options: &'a Options<'a>,
     /// SHA-256 of the WebAssembly binary.
     pub source_sha256: [u8; 32],
+    /// Where in which input operators are.
+    pub origins: &'a Origins,
     /// The encoded world, or nothing.
     pub world: &'a [u8],
 }

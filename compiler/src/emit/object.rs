@@ -9,7 +9,7 @@
 //! Units have local symbols, with the names that an artifact gives them. What a program may refer to has global ones:
 //! see [`crate::emit_object`].
 
-use super::{Parts, unit_name};
+use super::{Parts, eh_frame, unit_name};
 use crate::codegen::Unit;
 use crate::error::{CompileError, Result};
 use crate::module::Entity;
@@ -21,8 +21,6 @@ use cranelift_module::{
     DataDescription, DataId, FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget, default_libcall_names,
 };
 use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
-use gimli::LittleEndian;
-use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter, Relocation, RelocationTarget};
 use object::write::{StandardSection, SymbolId};
 use object::{RelocationEncoding, RelocationFlags, RelocationKind};
 use std::collections::{HashMap, HashSet};
@@ -158,49 +156,15 @@ fn fill_call_tables(
     Ok(())
 }
 
-/// `.eh_frame` while it is written.
-struct Frames {
-    bytes: EndianVec<LittleEndian>,
-    relocations: Vec<Relocation>,
-}
-
-impl RelocateWriter for Frames {
-    type Writer = EndianVec<LittleEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.bytes
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.bytes
-    }
-
-    fn relocate(&mut self, relocation: Relocation) {
-        self.relocations.push(relocation);
-    }
-}
-
 fn unwind(parts: &Parts<'_>, product: &mut ObjectProduct, symbols: &HashMap<Symbol, SymbolId>) -> Result<()> {
-    let mut frames = FrameTable::default();
-    let cie = frames.add_cie(super::eh_frame::cie(parts)?);
-    for (i, unit) in parts.units.iter().enumerate() {
-        if let Some(info) = &unit.unwind {
-            frames.add_fde(cie, info.to_fde(Address::Symbol { symbol: i, addend: 0 }));
-        }
-    }
-    let mut section = EhFrame(Frames { bytes: EndianVec::new(LittleEndian), relocations: Vec::new() });
-    frames.write_eh_frame(&mut section).map_err(defect)?;
     // No length of zero at its end: the linker puts the sections of many objects together.
-    let Frames { bytes, relocations } = section.0;
+    let frames = eh_frame::frames(parts, |_, _| Ok(0))?;
     let id = product.object.section_id(StandardSection::EhFrame);
-    let base = product.object.append_section_data(id, &bytes.into_vec(), 8);
-    for relocation in relocations {
-        let RelocationTarget::Symbol(unit) = relocation.target else {
-            return Err(defect("a frame refers to a section"));
-        };
+    let base = product.object.append_section_data(id, &frames.bytes, 8);
+    for (unit, entry) in frames.entries {
         let symbol = symbols[&parts.units[unit].symbol];
-        let offset = base + relocation.offset as u64;
-        let relocation = object::write::Relocation { offset, symbol, addend: relocation.addend, flags: DISTANCE };
+        let offset = base + entry + eh_frame::ADDRESS;
+        let relocation = object::write::Relocation { offset, symbol, addend: 0, flags: DISTANCE };
         product.object.add_relocation(id, relocation).map_err(defect)?;
     }
     Ok(())

@@ -51,12 +51,12 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
     let text_span = {
         file.align(page);
         file.bytes.resize(text_offset as usize, 0);
-        file.append(page, &text.bytes)
+        // It is there now; from here on only places matter.
+        file.append(page, &std::mem::take(&mut text.bytes))
     };
     let mut spans = [Span::default(); TABLE_COUNT];
     spans[Table::CallTables as usize] = file.append(page, tables.bytes(Table::CallTables));
     debug_assert_eq!(spans[Table::CallTables as usize].offset, data_offset);
-    let unwind = eh_frame::Unwind::new(parts, &text, text_offset)?;
 
     // The runs' places follow from the sizes of what lies in front of them.
     let runs = &parts.facts.images.runs;
@@ -70,7 +70,7 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
         }
     }
     let frame_offset = end.next_multiple_of(8);
-    let (frame, frame_header) = unwind.write(frame_offset)?;
+    let (frame, frame_header) = eh_frame::write(parts, &text, text_offset, frame_offset)?;
     let data_end = (frame_offset + frame.len() as u64).next_multiple_of(8) + frame_header.len() as u64;
     let image_offset = data_end.next_multiple_of(page);
     let mut next = image_offset;

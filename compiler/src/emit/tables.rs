@@ -5,6 +5,7 @@ use crate::error::{CompileError, Result};
 use crate::link::Text;
 use crate::module::{ConstExpr, ConstOp as Op, ElementItems, Entity, SegmentKind};
 use crate::symbol::Symbol;
+use crate::translate::Inlined;
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::types::{Composite, ValType};
 use zerocopy::{Immutable, IntoBytes};
@@ -137,6 +138,7 @@ impl Tables {
 
     fn functions(&mut self, parts: &Parts<'_>, text: &Text) -> Result<()> {
         let mut lengths = vec![(NONE, 0); parts.module.functions.len()];
+        let mut run = NONE;
         for (place, unit) in text.places.iter().zip(parts.units) {
             let (kind, index) = match place.symbol {
                 Symbol::Function(i) => (TextKind::Function, i),
@@ -151,9 +153,24 @@ impl Tables {
                 lengths[i as usize] = (place.offset, place.len);
             }
             self.push(Table::TextMap, TextRecord { offset: place.offset, len: place.len, kind: kind as u32, index });
+            let frames = self.len(Table::InlineFrames) as u32;
+            let frame = |inlined: Option<u32>| inlined.map_or(NONE, |i| frames + i);
+            let calls = unit.inlined.iter().map(|&Inlined { function, call_offset, outer }| InlineFrame {
+                function,
+                call_offset: parts.origins.at(call_offset),
+                outer: frame(outer),
+            });
+            self.extend(Table::InlineFrames, calls);
             for site in &unit.sites {
-                self.push(Table::SiteOffsets, place.offset + site.offset);
-                self.push(Table::SiteWasmOffsets, site.wasm_offset);
+                if frame(site.inlined) != run {
+                    run = frame(site.inlined);
+                    let site = self.len(Table::SiteLow) as u32;
+                    self.push(Table::InlineRuns, InlineRun { site, frame: run });
+                }
+                let offset = place.offset + site.offset;
+                self.site_page(offset / SITE_PAGE);
+                self.push(Table::SiteLow, (offset % SITE_PAGE) as u16);
+                self.push(Table::SiteWasmOffsets, parts.origins.at(site.wasm_offset));
                 self.push(Table::SiteCodes, site.code);
             }
             for call in &unit.frames {
@@ -174,6 +191,8 @@ impl Tables {
                 }
             }
         }
+        // What is behind the last page that has a site begins where the last one ends.
+        self.site_page(text.bytes.len() as u32 / SITE_PAGE + 1);
         for (i, (&type_index, (text_offset, text_len))) in parts.module.functions.iter().zip(lengths).enumerate() {
             let name = self.string(parts.module.name(i as u32));
             let escape = parts.facts.escape(i as u32).unwrap_or(NONE);
@@ -181,6 +200,13 @@ impl Tables {
         }
         self.extend(Table::Escapes, parts.facts.escapes.iter().copied());
         Ok(())
+    }
+
+    /// Says that the next site is the first of this page of text, and of those in front of it that nothing was said of.
+    fn site_page(&mut self, page: u32) {
+        while self.len(Table::SitePages) <= page as usize {
+            self.push(Table::SitePages, self.len(Table::SiteCodes) as u32);
+        }
     }
 
     fn memories_and_globals(&mut self, parts: &Parts<'_>) {

@@ -8,12 +8,16 @@
 //!
 //! References to call tables stay open until [`crate::emit`] knows where those lie; [`Text::patch`] closes them.
 
+mod placement;
 mod reloc;
 
-use crate::codegen::{Relocation, Unit};
+pub(crate) use placement::{Loop, loops};
+
+use crate::codegen::{Relocation, Site, Unit};
 use crate::error::{CompileError, Result};
 use crate::symbol::Symbol;
 use bailiwick_runtime_abi::convention::TAG_SIZE;
+use bailiwick_runtime_abi::trap::{CALL_SITE, X86_64_TRAP};
 use bailiwick_runtime_abi::types::Arch;
 use std::collections::HashMap;
 
@@ -33,6 +37,20 @@ const fn padding(arch: Arch) -> u8 {
         Arch::X86_64 => 0xcc,
         // udf #0
         Arch::Aarch64 => 0,
+    }
+}
+
+/// The code generator's trap, `ud2`.
+const UD2: [u8; 2] = [0x0f, 0x0b];
+
+/// Makes each trap on purpose the artifact's, [`X86_64_TRAP`]: the instruction at a site is one, or some other that traps.
+fn replace_traps(code: &mut [u8], sites: &[Site]) {
+    for site in sites.iter().filter(|site| site.code != CALL_SITE) {
+        if let Some(trap) = code.get_mut(site.offset as usize..).and_then(|rest| rest.first_chunk_mut())
+            && *trap == UD2
+        {
+            *trap = X86_64_TRAP;
+        }
     }
 }
 
@@ -60,7 +78,13 @@ pub(crate) fn link(arch: Arch, units: &[Unit]) -> Result<Text> {
     let mut end = 0;
     for unit in units {
         let tag_size = if unit.tag.is_some() { TAG_SIZE as u64 } else { 0 };
-        let start = (end + tag_size).next_multiple_of(u64::from(unit.alignment));
+        let start = match unit.loops.as_slice() {
+            [] => (end + tag_size).next_multiple_of(u64::from(unit.alignment)),
+            loops => {
+                let start = (end + tag_size).next_multiple_of(u64::from(unit.step));
+                placement::best(loops, start, unit.step, arch == Arch::X86_64)
+            }
+        };
         end = start + unit.code.len() as u64;
         if end > max_text(arch) {
             return Err(CompileError::Limit {
@@ -76,6 +100,9 @@ pub(crate) fn link(arch: Arch, units: &[Unit]) -> Result<Text> {
     for (unit, place) in units.iter().zip(&places) {
         let start = place.offset as usize;
         bytes[start..start + unit.code.len()].copy_from_slice(&unit.code);
+        if arch == Arch::X86_64 {
+            replace_traps(&mut bytes[start..start + unit.code.len()], &unit.sites);
+        }
         if let Some(tag) = unit.tag {
             bytes[start - TAG_SIZE..start].copy_from_slice(&tag.to_le_bytes());
         }
@@ -113,5 +140,25 @@ impl Text {
             reloc::apply(&mut self.bytes, relocation.offset, relocation.kind, text, target)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trap_on_purpose_is_the_artifacts_and_nothing_else_changes() {
+        let site = |offset, code| Site { offset, code, wasm_offset: 0, inlined: None };
+        // The same bytes as an operand, as a trap, as a trap that a call returns to, and an access that may trap.
+        let before = [0xb8, 0x0f, 0x0b, 0, 0, 0x0f, 0x0b, 0x0f, 0x0b, 0x8b, 0x07, 0x0f];
+        let sites = [site(5, 1), site(7, CALL_SITE), site(7, 2), site(9, 3), site(11, 4), site(12, 5), site(99, 6)];
+        let mut code = before;
+        replace_traps(&mut code, &sites);
+        let [a, b] = X86_64_TRAP;
+        assert_eq!(code, [0xb8, 0x0f, 0x0b, 0, 0, a, b, a, b, 0x8b, 0x07, 0x0f]);
+        let mut code = before;
+        replace_traps(&mut code, &[site(7, CALL_SITE)]);
+        assert_eq!(code, before);
     }
 }

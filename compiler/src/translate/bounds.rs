@@ -19,21 +19,25 @@ fn greatest(ty: Type) -> Option<u64> {
     }
 }
 
+/// The bits of an integer constant, as far as its type goes.
+pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<u64> {
+    let value = dfg.resolve_aliases(value);
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+            greatest(dfg.value_type(value)).map(|greatest| imm.bits() as u64 & greatest)
+        }
+        _ => None,
+    }
+}
+
 fn bound(dfg: &DataFlowGraph, value: Value, depth: u32) -> u64 {
     let value = dfg.resolve_aliases(value);
     let ty = dfg.value_type(value);
     let Some(greatest) = greatest(ty) else { return u64::MAX };
     let Some(definition) = dfg.value_def(value).inst().filter(|_| depth > 0) else { return greatest };
     let of = |value: Value| bound(dfg, value, depth - 1);
-    let constant = |value: Value| {
-        let definition = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
-        match dfg.insts[definition] {
-            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64),
-            _ => None,
-        }
-    };
     // The machine's shifts take the count modulo the width.
-    let shift = |by: Value| constant(by).map(|by| (by & u64::from(ty.bits() - 1)) as u32);
+    let shift = |by: Value| constant(dfg, by).map(|by| (by & u64::from(ty.bits() - 1)) as u32);
     let found = match dfg.insts[definition] {
         InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64 & greatest),
         InstructionData::Unary { opcode: Opcode::Uextend, arg } => Some(of(arg)),

@@ -57,6 +57,7 @@ impl Translator<'_, '_> {
 
     /// Pops the arguments and calls; the results are pushed.
     fn finish_call(&mut self, type_index: u32, callee: Callee) {
+        self.calls = true;
         let results = match callee {
             Callee::Own(function) => {
                 let callee = self.func_ref(function);
@@ -78,6 +79,7 @@ impl Translator<'_, '_> {
     /// A callee with results that no registers are left for gets the address that the caller was given for its own: their
     /// results are the same, as validated, but for which references they are.
     fn finish_tail_call(&mut self, type_index: u32, callee: Callee) {
+        self.calls = true;
         match callee {
             Callee::Own(function) => {
                 let callee = self.func_ref(function);
@@ -93,9 +95,13 @@ impl Translator<'_, '_> {
         self.reachable = false;
     }
 
-    pub(super) fn call(&mut self, function: u32) {
+    pub(super) fn call(&mut self, function: u32) -> wasmparser::Result<()> {
+        if let Some(summary) = self.is_to_be_inlined(function) {
+            return self.inline(function, &summary);
+        }
         let callee = self.named_callee(function);
         self.finish_call(self.env.module.functions[function as usize], callee);
+        Ok(())
     }
 
     pub(super) fn call_indirect(&mut self, type_index: u32, table: u32) {
@@ -139,7 +145,8 @@ impl Translator<'_, '_> {
     fn table_callee(&mut self, type_index: u32, table: u32) -> Callee {
         let index = self.pop();
         if let Some(elements) = &self.env.facts.call_tables[table as usize] {
-            let length = elements.len() as u64;
+            // The last one is behind the table.
+            let length = elements.len() as u64 - 1;
             self.immutable_callee(type_index, table, index, length)
         } else {
             self.mutable_callee(type_index, table, index)
@@ -147,13 +154,18 @@ impl Translator<'_, '_> {
     }
 
     /// A function of an immutable table: {distance, canonical type} from read-only data, no context but our own.
+    ///
+    /// An index beyond the table's `length` becomes that of the entry behind its last, which is null's. So one branch
+    /// finds all that is wrong, and no guess of the processor's reads anything but entries.
     fn immutable_callee(&mut self, type_index: u32, table: u32, index: Value, length: u64) -> Callee {
         let canonical = self.env.facts.canonical[type_index as usize];
         let base = self.call_table_address(table);
         let index = self.extend(index);
-        let length = self.i64_const(length);
-        let entry = self.checked_element(base, index, length, size_of::<CallEntry>() as u32);
-        // Read-only, but not to be moved in front of the bounds check.
+        let last = self.i64_const(length);
+        let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, last);
+        let index = self.builder.ins().select_spectre_guard(beyond, last, index);
+        let offset = self.builder.ins().ishl_imm_u(index, i64::from(size_of::<CallEntry>().trailing_zeros()));
+        let entry = self.builder.ins().iadd(base, offset);
         let flags = self.flags(Region::CallTables).with_readonly();
         let found = self.builder.ins().load(I32, flags, entry, offset_of!(CallEntry, canonical_type) as i32);
 
@@ -165,6 +177,7 @@ impl Translator<'_, '_> {
         self.builder.seal_block(matches);
         self.builder.seal_block(differs);
         self.builder.switch_to_block(differs);
+        self.trap_if(beyond, TrapCode::TableOutOfBounds);
         let null = self.compare_const(IntCC::Equal, found, u64::from(NONE));
         self.trap_if(null, TrapCode::IndirectCallToNull);
         self.builder.ins().trap(super::env::trap_code(TrapCode::BadSignature));

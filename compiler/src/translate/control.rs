@@ -17,15 +17,17 @@ use wasmparser::{BlockType, BrTable, Operator};
 pub(super) struct Frame {
     pub(super) kind: Kind,
     /// Operands below its parameters.
-    height: usize,
+    pub(super) height: usize,
     /// What a branch to it takes along.
     branch_values: usize,
     /// Where a branch to it goes.
-    target: Block,
-    /// What is behind its `end`; the function's: a block that returns.
+    pub(super) target: Block,
+    /// What is behind its `end`; the function's: a block that returns, or what is behind the call that it is inlined for.
     exit: Block,
     /// Whether anything goes there.
     exit_reached: bool,
+    /// Whether a branch goes to its target, if that is not its exit.
+    pub(super) continued: bool,
 }
 
 pub(super) enum Kind {
@@ -67,11 +69,12 @@ impl Translator<'_, '_> {
         let exit = self.block_with(results);
         self.frames.push(Frame {
             kind: Kind::Function,
-            height: 0,
+            height: self.stack.len(),
             branch_values: results.len(),
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
     }
 
@@ -86,6 +89,10 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn unreachable(&mut self) {
+        if self.inliner.has_inlined() {
+            // What branches here may belong to another function, and would become the trap if that were all there is.
+            self.builder.ins().sequence_point();
+        }
         self.builder.ins().trap(trap_code(TrapCode::Unreachable));
         self.reachable = false;
     }
@@ -104,6 +111,7 @@ impl Translator<'_, '_> {
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
     }
 
@@ -112,6 +120,7 @@ impl Translator<'_, '_> {
         let header = self.block_with(&params);
         let exit = self.block_with(&results);
         self.loops += 1;
+        self.promote_globals(self.offset);
         self.jump(header, params.len());
         self.enter_loop();
         let height = self.stack.len() - params.len();
@@ -123,6 +132,7 @@ impl Translator<'_, '_> {
             target: header,
             exit,
             exit_reached: false,
+            continued: false,
         });
         // Sealed at its end: only then are all branches to it known.
         self.builder.switch_to_block(header);
@@ -148,6 +158,7 @@ impl Translator<'_, '_> {
             target: exit,
             exit,
             exit_reached: false,
+            continued: false,
         });
         self.builder.switch_to_block(then);
     }
@@ -166,7 +177,7 @@ impl Translator<'_, '_> {
     }
 
     /// Goes from the end of the innermost block to what is behind it.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let frame = self.frames.last_mut().expect("validated: there is a block");
         frame.exit_reached = true;
         let exit = frame.exit;
@@ -176,6 +187,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn end(&mut self) {
         if self.reachable {
+            let innermost = self.frames.last().expect("validated: `end` ends a block");
+            if matches!(innermost.kind, Kind::Function) && self.frames.len() > 1 && !innermost.exit_reached {
+                // An inlined function that is left here only: its results are there already.
+                return self.frames.truncate(self.frames.len() - 1);
+            }
             self.leave();
         }
         let mut frame = self.frames.pop().expect("validated: `end` ends a block");
@@ -183,6 +199,7 @@ impl Translator<'_, '_> {
             Kind::Loop => {
                 self.loops -= 1;
                 self.leave_loop();
+                self.demote_globals();
                 self.builder.seal_block(frame.target);
             }
             Kind::If { otherwise, params } => {
@@ -218,6 +235,8 @@ impl Translator<'_, '_> {
         let frame = &mut self.frames[index];
         if frame.target == frame.exit {
             frame.exit_reached = true;
+        } else {
+            frame.continued = true;
         }
         (frame.target, frame.branch_values)
     }
@@ -276,6 +295,10 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn return_(&mut self) {
+        let function = self.inliner.frame();
+        if function > 0 {
+            return self.br((self.frames.len() - 1 - function) as u32);
+        }
         let results = self.frames[0].branch_values;
         let values = self.pop_many(results);
         self.builder.ins().return_(&values);

@@ -19,13 +19,25 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use std::collections::HashMap;
+use wasmparser::FunctionBody;
 
 /// What all functions of a module share while they are translated.
+///
+/// Whatever of it a translation reads is part of a function's key: see [`crate::reuse`].
 pub(crate) struct Env<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
+    /// Of the functions that the module defines.
+    pub bodies: &'a [FunctionBody<'a>],
     pub frontend_config: TargetFrontendConfig,
     pub relaxed: Relaxed<'a>,
+}
+
+impl<'a> Env<'a> {
+    /// The body of a function that the module defines.
+    pub fn body(&self, function: u32) -> &'a FunctionBody<'a> {
+        &self.bodies[(function - self.module.imported_functions) as usize]
+    }
 }
 
 /// What one function has declared already.

@@ -23,21 +23,30 @@ impl Translator<'_, '_> {
         let global = &env.module.globals[index as usize];
         let value = if let Some(bits) = self.env.facts.constants[index as usize] {
             self.constant(global.val_type, bits)
+        } else if let Some(value) = self.promoted_global(index) {
+            value
         } else {
-            let (base, offset, region) = self.global_cell(index);
-            let ty = clif_type(global.val_type);
-            if global.mutable {
-                self.load(ty, region, base, offset)
-            } else {
-                // Written before any code of the instance runs, and never again.
-                self.load_fixed(ty, base, offset)
-            }
+            self.read_global(index)
         };
         self.push_typed(&[value], &[global.val_type]);
     }
 
+    /// Loads a global.
+    pub(super) fn read_global(&mut self, index: u32) -> Value {
+        let global = &self.env.module.globals[index as usize];
+        let (base, offset, region) = self.global_cell(index);
+        let ty = clif_type(global.val_type);
+        if global.mutable {
+            self.load(ty, region, base, offset)
+        } else {
+            // Written before any code of the instance runs, and never again.
+            self.load_fixed(ty, base, offset)
+        }
+    }
+
     pub(super) fn global_set(&mut self, index: u32) {
         let value = self.pop();
+        self.note_global(index, value);
         let (base, offset, region) = self.global_cell(index);
         self.store(region, value, base, offset);
     }

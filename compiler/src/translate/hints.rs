@@ -24,7 +24,7 @@ impl Hints<'_> {
 impl Translator<'_, '_> {
     /// Whether the branch that is being translated is likely to be taken, if that is known.
     pub(super) fn likely(&self) -> Option<bool> {
-        self.hints.at(self.builder.srcloc().bits())
+        self.hints.at(self.offset)
     }
 
     /// Marks the block that the branch being translated is unlikely to go to: `taken` if its condition is not 0, or

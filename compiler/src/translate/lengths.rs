@@ -1,29 +1,24 @@
 //! Where a loop's checks find the length of a memory: loaded once, in front of the outermost loop in which nothing can
 //! change it. The poll in a loop's header would otherwise keep each iteration from knowing the length of the last one.
 //!
-//! Architecture invariant: what may run other code, and any operator that this file does not know, may change a length. A
-//! length that is too small would only trap where it should not, because lengths never fall; that is a defect too.
+//! Which loops these are, `analysis::loops` decides: what may run other code, and any operator that it does not know, may
+//! change a length. A length that is too small would only trap where it should not, because lengths never fall; that is a
+//! defect too.
 
 use super::Translator;
 use super::env::Region;
-use crate::module::{Memory, Module};
-use crate::parse;
+use crate::module::Memory;
 use bailiwick_runtime_abi::context::MEMORY_LENGTH;
-use bailiwick_runtime_abi::types::WasmFeature;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{Inst, InstBuilder, Value};
-use std::collections::HashSet;
-use wasmparser::{FunctionBody, Operator};
 
 /// Lengths that one loop holds, at most: each takes a register, or a place on the stack.
 const MAX_HELD: usize = 8;
 
 #[derive(Default)]
 pub(super) struct Lengths {
-    /// Offsets, in the binary, of the loops in which no length can change.
-    steady: HashSet<u64>,
-    /// The outermost of those that is open.
+    /// The outermost of those loops that is open.
     held: Option<Held>,
 }
 
@@ -41,66 +36,11 @@ fn is_checked(memory: &Memory) -> bool {
     memory.index64 || memory.page_size_log2 == 0
 }
 
-/// Whether an operator may change the length of a memory that other threads don't have.
-fn disturbs(operator: &Operator<'_>) -> bool {
-    match operator {
-        Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::MemoryGrow { .. } => true,
-        _ => !matches!(
-            parse::used(operator),
-            Ok(None
-                | Some(
-                    WasmFeature::SignExtension
-                        | WasmFeature::SaturatingConversions
-                        | WasmFeature::BulkMemory
-                        | WasmFeature::ReferenceTypes
-                        | WasmFeature::Simd
-                        | WasmFeature::RelaxedSimd
-                        | WasmFeature::WideArithmetic
-                ))
-        ),
-    }
-}
-
-impl Lengths {
-    /// Finds the loops in which no length can change. Reads the body once more, but only where it is of use.
-    pub fn new(module: &Module<'_>, body: &FunctionBody<'_>) -> wasmparser::Result<Lengths> {
-        let mut lengths = Lengths::default();
-        if !module.memories.iter().any(is_checked) {
-            return Ok(lengths);
-        }
-        // Of each open block, where it begins if it is a loop. Those below `disturbed` have an operator that disturbs.
-        let mut open: Vec<Option<u64>> = Vec::new();
-        let mut disturbed = 0;
-        let mut operators = parse::operators(body)?;
-        while !operators.eof() {
-            let (operator, offset) = operators.read_with_offset()?;
-            if disturbs(&operator) {
-                disturbed = open.len();
-            }
-            match operator {
-                Operator::Loop { .. } => open.push(Some(offset)),
-                Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push(None),
-                // The last one is the function's.
-                Operator::End => {
-                    if let Some(Some(start)) = open.pop()
-                        && open.len() >= disturbed
-                    {
-                        lengths.steady.insert(start);
-                    }
-                    disturbed = disturbed.min(open.len());
-                }
-                _ => {}
-            }
-        }
-        Ok(lengths)
-    }
-}
-
 impl Translator<'_, '_> {
     /// Called when the jump into a loop was just made.
     pub(super) fn enter_loop(&mut self) {
-        let offset = u64::from(self.builder.srcloc().bits());
-        if self.lengths.held.is_some() || !self.lengths.steady.contains(&offset) {
+        let facts = self.env.facts;
+        if self.lengths.held.is_some() || facts.steady_loop(self.offset).is_none() {
             return;
         }
         let block = self.builder.current_block();

@@ -12,6 +12,7 @@ use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value};
 use cranelift_frontend::Variable;
+use std::collections::HashMap;
 use std::iter::repeat_n;
 use wasmparser::{FunctionBody, Operator};
 
@@ -29,7 +30,9 @@ const CELL: u32 = 8;
 enum Local {
     /// No operator names it.
     Unused,
-    Variable(Variable),
+    /// No operator assigns it.
+    Value(Value),
+    Variable(Variable, Type),
     /// In a stack slot, at an offset in bytes.
     Cell(StackSlot, Type, i32),
 }
@@ -47,13 +50,38 @@ pub(super) struct Locals {
     /// The same of those that are exceptions, which a collection must find: their number is that of its cells in use.
     exceptions: Option<StackSlot>,
     exceptions_used: u32,
-    /// How many are used.
+    /// How many are used, and variables of all functions that this one is inlined in.
     used: u32,
+    /// Variables of functions that were inlined, by type and whether they are exceptions: for the next ones.
+    free: HashMap<(Type, bool), Vec<Variable>>,
     /// Bytes of the slot that are taken.
     bytes: u32,
 }
 
 impl Locals {
+    /// Those of a function that is inlined in the one with these, before any is declared.
+    pub fn inner(&mut self) -> Locals {
+        Locals { used: self.used, free: std::mem::take(&mut self.free), ..Locals::default() }
+    }
+
+    /// Takes back what a function had that was inlined.
+    pub fn take_back(&mut self, inner: Locals) {
+        self.used = inner.used;
+        self.free = inner.free;
+        for (local, exception) in inner.list.into_iter().zip(inner.exception) {
+            if let Local::Variable(variable, ty) = local {
+                self.free.entry((ty, exception)).or_default().push(variable);
+            }
+        }
+    }
+
+    /// Whether a function with so many more can be inlined where there are so many blocks, and the optimiser gets no more
+    /// to do than it would take from one function.
+    pub fn have_room(&self, more: u32, blocks: usize) -> bool {
+        let used = self.used.saturating_add(more);
+        used <= VARIABLES / 4 && (used as usize).saturating_mul(blocks) <= TABLE / 4
+    }
+
     /// Whether they are more than optimisation should see.
     pub fn many(&self) -> bool {
         self.used > VARIABLES
@@ -66,11 +94,15 @@ impl Locals {
 }
 
 impl Translator<'_, '_> {
-    /// Declares parameters and locals, which begin as zero.
-    pub(super) fn declare_locals(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
-        let entry = self.builder.current_block().expect("a block was entered");
-        // In front of them is the context.
-        let params = self.builder.block_params(entry)[1..].to_vec();
+    /// Declares parameters, which begin as `params`, and locals, which begin as zero. `written` has a bit for each of those
+    /// that operators assign, if that is known.
+    pub(super) fn declare_locals(
+        &mut self,
+        ty: &FuncType,
+        params: Vec<Value>,
+        body: &FunctionBody<'_>,
+        written: Option<u64>,
+    ) -> wasmparser::Result<()> {
         let mut declared: Vec<(ValType, usize)> = Vec::new();
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
@@ -94,45 +126,55 @@ impl Translator<'_, '_> {
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
         for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
-            self.declare_local(ty, used.then_some(value));
+            self.declare_local(ty, used.then_some(value), written);
         }
         let mut used = used[ty.params.len()..].iter();
         for (ty, count) in declared {
             let zero = self.zero(ty);
             for &used in used.by_ref().take(count) {
-                self.declare_local(ty, used.then_some(zero));
+                self.declare_local(ty, used.then_some(zero), written);
             }
         }
         Ok(())
     }
 
     /// The next local, with its first value if it is used.
-    fn declare_local(&mut self, ty: ValType, value: Option<Value>) {
+    fn declare_local(&mut self, ty: ValType, value: Option<Value>, written: Option<u64>) {
+        let index = self.locals.list.len() as u32;
         self.locals.not_null.push(!ty.is_defaultable());
         self.locals.exception.push(is_exception(ty));
         let Some(value) = value else { return self.locals.list.push(Local::Unused) };
         let exception = is_exception(ty);
+        if written.is_some_and(|written| written.checked_shr(index).unwrap_or(0) & 1 == 0) {
+            self.note_reference(ty, value);
+            return self.locals.list.push(Local::Value(value));
+        }
         let ty = clif_type(ty);
         let local = match self.locals.slot {
             Some(_) if exception && let Some(slot) = self.locals.exceptions => {
+                self.locals.used += 1;
                 self.locals.exceptions_used += 1;
                 Local::Cell(slot, ty, ((self.locals.exceptions_used - 1) * CELL) as i32)
             }
             None => {
-                let variable = self.builder.declare_var(ty);
+                let free = self.locals.free.get_mut(&(ty, exception)).and_then(Vec::pop);
+                let variable = free.unwrap_or_else(|| {
+                    self.locals.used += 1;
+                    self.builder.declare_var(ty)
+                });
                 if exception {
                     self.builder.declare_var_needs_stack_map(variable);
                     self.note_exception(value);
                 }
-                Local::Variable(variable)
+                Local::Variable(variable, ty)
             }
             // A function has at most 51 000 locals and parameters.
             Some(slot) => {
+                self.locals.used += 1;
                 self.locals.bytes += cell_size(ty);
                 Local::Cell(slot, ty, (self.locals.bytes - cell_size(ty)) as i32)
             }
         };
-        self.locals.used += 1;
         self.set(local, value);
         self.locals.list.push(local);
     }
@@ -145,12 +187,12 @@ impl Translator<'_, '_> {
 
     fn set(&mut self, local: Local, value: Value) {
         match local {
-            Local::Variable(variable) => self.builder.def_var(variable, value),
+            Local::Variable(variable, _) => self.builder.def_var(variable, value),
             Local::Cell(slot, _, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
                 self.builder.ins().store(cell_flags(), value, address, 0);
             }
-            Local::Unused => unreachable!("declared: operators name no others"),
+            Local::Unused | Local::Value(_) => unreachable!("declared: operators assign no others"),
         }
     }
 
@@ -160,7 +202,8 @@ impl Translator<'_, '_> {
 
     pub(super) fn local_get(&mut self, index: u32) -> Value {
         let value = match self.locals.list[index as usize] {
-            Local::Variable(variable) => self.builder.use_var(variable),
+            Local::Value(value) => value,
+            Local::Variable(variable, _) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
                 let address = self.builder.ins().stack_addr(I64, slot, offset);
                 self.builder.ins().load(ty, cell_flags(), address, 0)

@@ -73,6 +73,9 @@ impl Translator<'_, '_> {
     }
 
     fn memory_length(&mut self, memory: u32) -> Value {
+        if let Some(length) = self.env.facts.memory_lengths[memory as usize] {
+            return self.i64_const(length);
+        }
         if let Some(length) = self.held_length(memory) {
             return length;
         }

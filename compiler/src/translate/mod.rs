@@ -12,11 +12,14 @@
 //! | [`mod@locals`] | locals, and what to do about too many |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
+//! | [`inline`] | functions whose bodies are translated where they are called |
 //! | [`atomic`] | atomic accesses, fences, waiting and notifying |
 //! | [`exceptions`] | `try_table`, `throw`, and which references a collection must find |
 //! | [`stack_maps`] | how much it takes to say where these are |
 //! | [`bulk`] | `memory.*`, `table.*` and segments, by way of builtins |
 //! | [`poll`] | interruption |
+//! | [`promotion`] | globals that variables hold |
+//! | [`unrolling`] | loops that are translated more than once |
 //! | [`simd`] | vectors |
 //! | [`wide`] | arithmetic of 128 bits |
 //!
@@ -34,33 +37,40 @@ mod env;
 mod exceptions;
 mod globals;
 mod hints;
+mod inline;
 mod lengths;
 mod locals;
 mod memory;
 mod numeric;
 mod poll;
+mod promotion;
 mod refs;
 mod simd;
 mod stack_maps;
 mod tables;
+mod unrolling;
 mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
+pub(crate) use inline::{Inlined, MAX_INLINED_DEPTH, Positions, keep_positions_of_loads};
 pub(crate) use simd::Relaxed;
 
 use crate::error::{CompileError, Result};
 use crate::parse;
 use crate::symbol::Symbol;
 use control::Frame;
-use cranelift_codegen::ir::{Function, InstBuilder, SourceLoc, UserFuncName, Value};
+use cranelift_codegen::ir::{Function, Inst, InstBuilder, SourceLoc, UserFuncName, Value};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use env::Cache;
 use exceptions::Exceptions;
 use hints::Hints;
+use inline::Inliner;
 use lengths::Lengths;
 use locals::Locals;
+use promotion::Promotion;
 use std::collections::HashSet;
-use wasmparser::{FunctionBody, Operator};
+use unrolling::Unrolled;
+use wasmparser::Operator;
 
 /// How a function is compiled. Optimisers and allocators of registers take more than linear time, and a function of a
 /// few kilobytes could keep them busy for hours: one that is out of all proportion is compiled with less effort.
@@ -85,20 +95,32 @@ mod full {
     pub const NESTED_LOOPS: u32 = 64;
 }
 
+/// What became of a function.
+pub(crate) struct Translated {
+    /// How its code is to be made.
+    pub effort: Effort,
+    /// What the positions of its instructions mean.
+    pub positions: Positions,
+}
+
 /// Translates the body of function `index` into `function`, which must be empty.
-pub(crate) fn translate(
-    env: &Env<'_>,
+pub(crate) fn translate<'a>(
+    env: &'a Env<'a>,
     index: u32,
-    body: &FunctionBody<'_>,
     function: &mut Function,
     builder_context: &mut FunctionBuilderContext,
-) -> Result<Effort> {
-    for effort in [Effort::Full, Effort::Little, Effort::Least] {
+) -> Result<Translated> {
+    let mut efforts = [Effort::Full, Effort::Little, Effort::Least].into_iter().peekable();
+    let mut inlines = env.facts.inlining.is_some();
+    while let Some(&effort) = efforts.peek() {
         function.name = UserFuncName::User(Symbol::Function(index).to_name());
         function.signature = signature(env.module.function_type(index));
         let mut translator = Translator::new(env, index, effort, FunctionBuilder::new(function, builder_context));
+        if inlines && effort == Effort::Full {
+            translator.inliner.allow(env, index);
+        }
         // The body was validated, so an error means that the two readers of it disagree.
-        let done = translator.body(index, body).map_err(|error| CompileError::Internal {
+        let done = translator.body(index).map_err(|error| CompileError::Internal {
             message: format!("a validated body can't be read: {error}"),
             function: Some(index),
         });
@@ -108,14 +130,22 @@ pub(crate) fn translate(
             }
             Ok(done)
         });
+        let inlined = translator.inliner.has_inlined();
         if done == Ok(true) {
+            let positions = translator.inliner.positions();
             translator.builder.finalize(env.frontend_config);
-            return Ok(effort);
+            return Ok(Translated { effort, positions });
         }
         // Given up: what the builder has kept of it must not be there for the next function.
         *builder_context = FunctionBuilderContext::new();
         *function = Function::new();
+        if inlined {
+            // What was inlined may have made it too large.
+            inlines = false;
+            continue;
+        }
         done?;
+        efforts.next();
     }
     Err(CompileError::Limit {
         what: format!("the code of function {index} computes more values than that"),
@@ -139,6 +169,9 @@ struct Translator<'a, 'f> {
     /// How many loops are open.
     loops: u32,
     lengths: Lengths,
+    promotion: Promotion,
+    /// The loop that is translated more than once, if that is the innermost one.
+    unrolled: Option<Unrolled<'a>>,
     hints: Hints<'a>,
     /// Whether the code being translated can be reached. If not, operators are skipped.
     reachable: bool,
@@ -146,6 +179,15 @@ struct Translator<'a, 'f> {
     dead_blocks: u32,
     /// References that are not null, see [`refs`].
     not_null: HashSet<Value>,
+    /// Whether it was found to be too much for this effort.
+    given_up: bool,
+    /// Offset of the operator in the binary.
+    offset: u32,
+    inliner: Inliner,
+    /// Whether any call is made that was not inlined.
+    calls: bool,
+    /// The poll at the function's entry.
+    entry_poll: Option<[Inst; 2]>,
 }
 
 impl<'a, 'f> Translator<'a, 'f> {
@@ -167,10 +209,17 @@ impl<'a, 'f> Translator<'a, 'f> {
             exceptions: Exceptions::default(),
             loops: 0,
             lengths: Lengths::default(),
+            promotion: Promotion::default(),
+            unrolled: None,
             hints: Hints::default(),
             reachable: true,
             dead_blocks: 0,
             not_null: HashSet::new(),
+            given_up: false,
+            offset: 0,
+            inliner: Inliner::default(),
+            calls: false,
+            entry_poll: None,
         };
         let ty = env.module.function_type(index);
         translator.push_function_frame(&ty.results);
@@ -178,24 +227,48 @@ impl<'a, 'f> Translator<'a, 'f> {
     }
 
     /// Translates all of it, or stops where it is too much for this effort.
-    fn body(&mut self, index: u32, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
-        self.set_offset(body.range().start);
-        if let Some(branches) = self.env.module.branch_hints.get(&index) {
-            self.hints = Hints { body: body.range().start as u32, branches };
-        }
-        self.lengths = Lengths::new(self.env.module, body)?;
+    fn body(&mut self, index: u32) -> wasmparser::Result<bool> {
+        self.set_offset(self.env.body(index).range().start);
         self.poll_at_entry(index);
-        self.declare_locals(self.env.module.function_type(index), body)?;
+        let entry = self.builder.current_block().expect("a block was entered");
+        // In front of them is the context.
+        let params = self.builder.block_params(entry)[1..].to_vec();
+        self.operators(index, params, None)?;
+        self.settle_entry_poll();
+        Ok(!self.given_up)
+    }
+
+    /// Translates the operators of function `index`, whose parameters are `params`, or stops where it is too much for this
+    /// effort. `written` are the locals that they assign, if that is known.
+    fn operators(&mut self, index: u32, params: Vec<Value>, written: Option<u64>) -> wasmparser::Result<()> {
+        let body = self.env.body(index);
+        self.set_offset(body.range().start);
+        self.hints = match self.env.module.branch_hints.get(&index) {
+            Some(branches) => Hints { body: body.range().start as u32, branches },
+            None => Hints::default(),
+        };
+        self.declare_locals(self.env.module.function_type(index), params, body, written)?;
         let mut operators = parse::operators(body)?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             self.set_offset(offset);
+            if matches!(operator, Operator::End)
+                && let Some(again) = self.next_copy()
+            {
+                operators = again;
+                continue;
+            }
+            let reached = self.reachable;
             self.operator(&operator)?;
-            if self.too_much() {
-                return Ok(false);
+            if reached && matches!(operator, Operator::Loop { .. }) {
+                self.unroll(offset as u32, &operators);
+            }
+            self.given_up = self.given_up || self.too_much();
+            if self.given_up {
+                break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn too_much(&self) -> bool {
@@ -219,7 +292,8 @@ impl<'a, 'f> Translator<'a, 'f> {
     /// The code that follows belongs to the operator at this offset of the binary.
     fn set_offset(&mut self, offset: u64) {
         // Modules of 4 GiB are refused by the parser.
-        self.builder.set_srcloc(SourceLoc::new(offset as u32));
+        self.offset = offset as u32;
+        self.builder.set_srcloc(SourceLoc::new(self.inliner.position(self.offset)));
     }
 
     fn push(&mut self, value: Value) {
@@ -264,7 +338,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             Operator::BrTable { targets } => self.br_table(targets)?,
             Operator::Return => self.return_(),
 
-            Operator::Call { function_index } => self.call(*function_index),
+            Operator::Call { function_index } => self.call(*function_index)?,
             Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
             Operator::CallRef { type_index } => self.call_ref(*type_index),
             Operator::ReturnCall { function_index } => self.return_call(*function_index),

@@ -8,25 +8,37 @@ use super::Translator;
 use super::env::{Region, trap_code};
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::types::I8;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
+use cranelift_codegen::ir::{Inst, InstBuilder, MemFlagsData};
 
 impl Translator<'_, '_> {
-    /// Called at a function's entry. One that calls none can't recurse, and need not poll there.
+    /// Called at a function's entry. One that calls none can't recurse, and need not poll there. A call that is inlined is
+    /// none: whatever recurses through it makes another one, in a function that polls.
     pub(super) fn poll_at_entry(&mut self, function: u32) {
         if self.env.facts.calling.binary_search(&function).is_ok() {
-            self.poll();
+            self.entry_poll = self.poll();
         }
     }
 
-    /// Called at each loop header.
-    pub(super) fn poll(&mut self) {
-        let Some(distance) = self.env.facts.polls else { return };
+    /// Called when the function is whole: takes the poll at its entry out again if all its calls were inlined.
+    pub(super) fn settle_entry_poll(&mut self) {
+        if let Some(poll) = self.entry_poll.take()
+            && !self.calls
+        {
+            poll.into_iter().for_each(|inst| self.builder.func.layout.remove_inst(inst));
+        }
+    }
+
+    /// Called at each loop header; the copies that [`unrolling`](super::unrolling) adds come back to it. Gives the instructions.
+    pub(super) fn poll(&mut self) -> Option<[Inst; 2]> {
+        let distance = self.env.facts.polls?;
         let region = self.region(Region::Poll);
         let flags = MemFlagsData::new()
             .with_aligned()
             .with_trap_code(Some(trap_code(TrapCode::Interrupt)))
             .with_alias_region(Some(region));
-        self.builder.ins().sequence_point();
-        self.builder.ins().load(I8, flags, self.context, -(distance as i32));
+        let point = self.builder.ins().sequence_point();
+        let value = self.builder.ins().load(I8, flags, self.context, -(distance as i32));
+        let load = self.builder.func.dfg.value_def(value).inst()?;
+        Some([point, load])
     }
 }

@@ -165,7 +165,7 @@ fn fixed((params, results): Fixed) -> String {
 }
 
 /// `(i32, i64) -> i32`. Two signatures are the same exactly if their texts are.
-fn core_text(params: &[ValType], results: &[ValType]) -> String {
+pub(crate) fn core_text(params: &[ValType], results: &[ValType]) -> String {
     let list = |types: &[ValType]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
     match results {
         [] => format!("({})", list(params)),

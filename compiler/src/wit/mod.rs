@@ -19,7 +19,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, core_text};
 
 use crate::error::Result;
 use crate::module::Module;

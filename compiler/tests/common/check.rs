@@ -19,6 +19,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     hash(artifact, header);
     types(&view);
     text(&view, wasm_len);
+    inlined(&view);
     functions(&view);
     frames(&view);
     names(&view);
@@ -78,23 +79,43 @@ fn text(view: &View<'_>, wasm_len: usize) {
     let denied = view.text_at(view.header().denied_stub).unwrap();
     assert_eq!((denied.offset, denied.kind), (view.header().denied_stub, TextKind::Denied as u32));
 
-    let sites = view.site_offsets();
-    let codes = view.site_codes();
-    for i in 0..sites.len() {
-        let record =
-            view.text_at(sites[i].saturating_sub(u32::from(codes[i] == CALL_SITE))).expect("a site is in text");
-        assert!(codes[i] == CALL_SITE || TrapCode::from_byte(codes[i]).is_some());
-        let wasm_offset = view.site_wasm_offsets()[i];
+    let sites: Vec<(u32, u8, u32)> = view.all_sites().collect();
+    assert_eq!(sites.len(), view.site_codes().len(), "every site is in a page");
+    for (i, &(offset, code, wasm_offset)) in sites.iter().enumerate() {
+        let record = view.text_at(offset.saturating_sub(u32::from(code == CALL_SITE))).expect("a site is in text");
+        assert!(code == CALL_SITE || TrapCode::from_byte(code).is_some());
         if record.kind == TextKind::Function as u32 {
             assert!((wasm_offset as usize) < wasm_len, "a site of {record:?} without its operator");
         } else {
             assert_eq!(wasm_offset, NONE);
         }
+        let calls: Vec<&InlineFrame> = view.inlined(i as u32).collect();
+        assert!(calls.is_empty() || record.kind == TextKind::Function as u32, "{record:?} has nothing inlined");
+        for call in calls {
+            assert!((call.function as usize) < view.functions().len() && (call.call_offset as usize) < wasm_len);
+        }
         if i > 0 {
             // Where a call returns to an instruction that may trap, the call comes first.
-            assert!((sites[i - 1], codes[i - 1] != CALL_SITE) < (sites[i], codes[i] != CALL_SITE));
+            let before = sites[i - 1];
+            assert!((before.0, before.1 != CALL_SITE) < (offset, code != CALL_SITE));
         }
+        let found = if code == CALL_SITE {
+            view.call_site(offset)
+        } else {
+            view.trap_site(offset).filter(|site| site.code == code)
+        };
+        assert_eq!(found.map(|site| site.wasm_offset), Some(wasm_offset), "a look-up finds what there is");
     }
+}
+
+/// What was inlined: runs of sites, each told apart from the one before, and calls behind those around them.
+fn inlined(view: &View<'_>) {
+    let (runs, frames) = (view.inline_runs(), view.inline_frames());
+    assert!(runs.is_sorted_by(|a, b| a.site < b.site && a.frame != b.frame));
+    assert!(runs.first().is_none_or(|run| run.frame != NONE));
+    assert!(runs.iter().all(|run| (run.site as usize) < view.site_low().len()));
+    assert!(runs.iter().all(|run| run.frame == NONE || (run.frame as usize) < frames.len()));
+    assert!(frames.iter().enumerate().all(|(i, frame)| frame.outer == NONE || (frame.outer as usize) < i));
 }
 
 /// The tag of what the loader may take the address of.
@@ -140,7 +161,10 @@ fn functions(view: &View<'_>) {
     let imported = view.header().counts.imported_functions as usize;
     for (i, function) in view.functions().iter().enumerate() {
         let ty = &view.types()[function.type_index as usize];
-        if i >= imported {
+        if i >= imported && function.text_offset == NONE {
+            // Nothing calls it.
+            assert_eq!((function.escape, function.text_len), (NONE, 0));
+        } else if i >= imported {
             let record = view.text_at(function.text_offset).unwrap();
             assert_eq!((record.kind, record.index), (TextKind::Function as u32, i as u32));
             assert_eq!((record.offset, record.len), (function.text_offset, function.text_len));
@@ -237,7 +261,9 @@ fn tables(view: &View<'_>) {
     for table in view.tables() {
         let entries = view.range("call_tables", view.call_tables(), table.call_table).unwrap();
         if table.flags & TABLE_IMMUTABLE != 0 {
-            assert_eq!(entries.len() as u64, table.minimum);
+            // An index out of bounds means the one behind the last.
+            let (last, _) = entries.split_last().expect("a null behind the elements");
+            assert_eq!((entries.len() as u64, last.canonical_type), (table.minimum + 1, NONE));
         } else {
             assert!(entries.is_empty());
         }

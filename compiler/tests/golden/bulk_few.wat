@@ -3,7 +3,7 @@
 ;; A few bytes, of a number that the program says, are copied and filled in place: both ranges are checked first, and all is
 ;; read before anything is written. More are the loader's.
 (module
-  (memory 1)
+  (memory (export "memory") 1)
   (func $copy (param i32 i32) (memory.copy (local.get 0) (local.get 1) (i32.const 24)))
   (func $fill (param i32 i32) (memory.fill (local.get 0) (local.get 1) (i32.const 7)))
   (func $none (param i32 i32) (memory.copy (local.get 0) (local.get 1) (i32.const 0)))

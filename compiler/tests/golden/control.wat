@@ -100,5 +100,11 @@
 ;; block0(v0: i64):
 ;;   jump block2
 ;; block2:
+;;   jump block4
+;; block4:
+;;   jump block5
+;; block5:
+;;   jump block6
+;; block6:
 ;;   jump block2
 ;;   }

@@ -4,7 +4,7 @@
 ;; The address of a heap access: base + zero-extended index + constant. Largest offsets without a check, and smallest
 ;; with one: the guard has 0x7e000000 bytes.
 (module
-  (memory 1)
+  (memory (export "memory") 1)
   (func $load_f64 (param i32) (result f64) (f64.load offset=8 (local.get 0)))
   (func $store_i64_as_16 (param i32 i64) (i64.store16 offset=2 (local.get 0) (local.get 1)))
   (func $constant_index (result i32) (i32.load offset=4 (i32.const 1024)))

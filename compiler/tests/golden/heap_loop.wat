@@ -33,17 +33,26 @@
 ;; block1:
 ;;   movl %esi, %edi
 ;;   movl 0x10(%rcx, %rdi), %edi
-;;   leal 4(%rsi), %esi
-;;   leal (%rax, %rdi), %eax
-;;   cmpl %edx, %esi
-;;   jnz     label2; j label3
+;;   leal 4(%rsi), %r8d
+;;   cmpl %edx, %r8d
+;;   jnz     label3; j label2
 ;; block2:
-;;   jmp     label1
+;;   leal (%rax, %rdi), %eax
+;;   jmp     label6
 ;; block3:
-;;   jmp     label4
+;;   movl 0x10(%rcx, %r8), %r8d
+;;   leal 8(%rsi), %esi
+;;   leal (%rax, %rdi), %eax
+;;   leal (%rax, %r8), %eax
+;;   cmpl %edx, %esi
+;;   jnz     label4; j label5
 ;; block4:
-;;   jmp     label5
+;;   jmp     label1
 ;; block5:
+;;   jmp     label6
+;; block6:
+;;   jmp     label7
+;; block7:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
@@ -104,25 +113,36 @@
 ;;   stp fp, lr, [sp, #-16]!
 ;;   mov fp, sp
 ;; block0:
-;;   movz w5, #0
-;;   ldr x11, [x2, #48]
+;;   movz w7, #0
+;;   ldr x0, [x2, #48]
 ;;   b label1
 ;; block1:
-;;   add x12, x11, x3, UXTW
-;;   ldr w12, [x12, #16]
-;;   add w3, w3, #4
-;;   mov x2, x5
-;;   add w2, w2, w12
-;;   subs wzr, w3, w4
-;;   b.ne label2 ; b label3
+;;   add x1, x0, x3, UXTW
+;;   ldr w1, [x1, #16]
+;;   add w5, w3, #4
+;;   subs wzr, w5, w4
+;;   b.ne label3 ; b label2
 ;; block2:
-;;   mov x5, x2
-;;   b label1
+;;   mov x2, x7
+;;   add w2, w2, w1
+;;   b label6
 ;; block3:
-;;   b label4
+;;   mov x2, x7
+;;   add x5, x0, x5, UXTW
+;;   ldr w5, [x5, #16]
+;;   add w3, w3, #8
+;;   add w1, w2, w1
+;;   add w2, w1, w5
+;;   subs wzr, w3, w4
+;;   b.ne label4 ; b label5
 ;; block4:
-;;   b label5
+;;   mov x7, x2
+;;   b label1
 ;; block5:
+;;   b label6
+;; block6:
+;;   b label7
+;; block7:
 ;;   ldp fp, lr, [sp], #16
 ;;   ret
 ;; -- copy_across_calls

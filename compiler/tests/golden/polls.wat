@@ -54,24 +54,43 @@
 ;;   region0 = 9 "poll page"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   jump block2(v2, v1)
-;; block2(v8: i32, v10: i32):
-;;   v9 -> v10
+;; block2(v14: i32, v17: i32):
+;;   v15 -> v17
+;;   v16 -> v17
 ;;   sequence_point
 ;;   v3 = load.i8 user7 aligned region0 v0-4096
-;;   jump block4(v8)
+;;   jump block4(v14)
 ;; block4(v5: i32):
 ;;   sequence_point
 ;;   v4 = load.i8 user7 aligned region0 v0-4096
 ;;   v6 = iconst.i32 1
 ;;   v7 = isub v5, v6  ; v6 = 1
-;;   brif v7, block4(v7), block6
-;; block6:
-;;   jump block5
-;; block5:
-;;   v11 = iconst.i32 1
-;;   v12 = isub.i32 v10, v11  ; v11 = 1
-;;   brif v12, block2(v7, v12), block7
+;;   brif v7, block6, block7
 ;; block7:
+;;   jump block5(v7)
+;; block6:
+;;   v8 = iconst.i32 1
+;;   v9 = isub.i32 v7, v8  ; v8 = 1
+;;   brif v9, block8, block9
+;; block9:
+;;   jump block5(v9)
+;; block8:
+;;   v10 = iconst.i32 1
+;;   v11 = isub.i32 v9, v10  ; v10 = 1
+;;   brif v11, block10, block11
+;; block11:
+;;   jump block5(v11)
+;; block10:
+;;   v12 = iconst.i32 1
+;;   v13 = isub.i32 v11, v12  ; v12 = 1
+;;   brif v13, block4(v13), block12
+;; block12:
+;;   jump block5(v13)
+;; block5(v20: i32):
+;;   v18 = iconst.i32 1
+;;   v19 = isub.i32 v17, v18  ; v18 = 1
+;;   brif v19, block2(v20, v19), block13
+;; block13:
 ;;   jump block3
 ;; block3:
 ;;   jump block1
@@ -86,6 +105,12 @@
 ;; block2:
 ;;   sequence_point
 ;;   v1 = load.i8 user7 aligned region0 v0-4096
+;;   jump block4
+;; block4:
+;;   jump block5
+;; block5:
+;;   jump block6
+;; block6:
 ;;   jump block2
 ;;   }
 ;; ==== asm x86_64 polls
@@ -141,24 +166,48 @@
 ;; block2:
 ;;   sequence_point
 ;;   movzbq -0x1000(%rdi), %rax
-;;   subl $0x1, %edx
-;;   testl %edx, %edx
-;;   jnz     label3; j label4
+;;   movq %rdx, %rax
+;;   subl $0x1, %eax
+;;   testl %eax, %eax
+;;   jnz     label4; j label3
 ;; block3:
-;;   jmp     label2
+;;   movq %rax, %rdx
+;;   jmp     label11
 ;; block4:
-;;   jmp     label5
+;;   movq %rdx, %rax
+;;   subl $0x2, %eax
+;;   testl %eax, %eax
+;;   jnz     label6; j label5
 ;; block5:
+;;   movq %rax, %rdx
+;;   jmp     label11
+;; block6:
+;;   movq %rdx, %rax
+;;   subl $0x3, %eax
+;;   testl %eax, %eax
+;;   jnz     label8; j label7
+;; block7:
+;;   movq %rax, %rdx
+;;   jmp     label11
+;; block8:
+;;   subl $0x4, %edx
+;;   testl %edx, %edx
+;;   jnz     label9; j label10
+;; block9:
+;;   jmp     label2
+;; block10:
+;;   jmp     label11
+;; block11:
 ;;   subl $0x1, %esi
 ;;   testl %esi, %esi
-;;   jnz     label6; j label7
-;; block6:
+;;   jnz     label12; j label13
+;; block12:
 ;;   jmp     label1
-;; block7:
-;;   jmp     label8
-;; block8:
-;;   jmp     label9
-;; block9:
+;; block13:
+;;   jmp     label14
+;; block14:
+;;   jmp     label15
+;; block15:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
@@ -170,6 +219,12 @@
 ;; block1:
 ;;   sequence_point
 ;;   movzbq -0x1000(%rdi), %rsi
+;;   jmp     label2
+;; block2:
+;;   jmp     label3
+;; block3:
+;;   jmp     label4
+;; block4:
 ;;   jmp     label1
 ;; ==== asm aarch64 polls
 ;; -- leaf
@@ -216,29 +271,47 @@
 ;;   b label1
 ;; block1:
 ;;   sequence_point
-;;   movn x13, #65535
-;;   ldrb w15, [x2, x13]
+;;   movn x0, #65535
+;;   ldrb w0, [x2, x0]
 ;;   b label2
 ;; block2:
 ;;   sequence_point
-;;   movn x15, #65535
-;;   ldrb w0, [x2, x15]
-;;   sub w4, w4, #1
-;;   cbnz w4, label3 ; b label4
+;;   movn x0, #65535
+;;   ldrb w0, [x2, x0]
+;;   sub w0, w4, #1
+;;   cbnz w0, label4 ; b label3
 ;; block3:
-;;   b label2
+;;   mov x4, x0
+;;   b label11
 ;; block4:
-;;   b label5
+;;   sub w0, w4, #2
+;;   cbnz w0, label6 ; b label5
 ;; block5:
-;;   sub w3, w3, #1
-;;   cbnz w3, label6 ; b label7
+;;   mov x4, x0
+;;   b label11
 ;; block6:
-;;   b label1
+;;   sub w0, w4, #3
+;;   cbnz w0, label8 ; b label7
 ;; block7:
-;;   b label8
+;;   mov x4, x0
+;;   b label11
 ;; block8:
-;;   b label9
+;;   sub w4, w4, #4
+;;   cbnz w4, label9 ; b label10
 ;; block9:
+;;   b label2
+;; block10:
+;;   b label11
+;; block11:
+;;   sub w3, w3, #1
+;;   cbnz w3, label12 ; b label13
+;; block12:
+;;   b label1
+;; block13:
+;;   b label14
+;; block14:
+;;   b label15
+;; block15:
 ;;   ldp fp, lr, [sp], #16
 ;;   ret
 ;; -- endless
@@ -250,4 +323,10 @@
 ;;   sequence_point
 ;;   movn x4, #65535
 ;;   ldrb w6, [x2, x4]
+;;   b label2
+;; block2:
+;;   b label3
+;; block3:
+;;   b label4
+;; block4:
 ;;   b label1

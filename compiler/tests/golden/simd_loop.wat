@@ -37,20 +37,35 @@
 ;;   movdqu (%rax, %rdi), %xmm1
 ;;   movl %edx, %edi
 ;;   movdqu (%rax, %rdi), %xmm2
-;;   subl $0x4, %ecx
+;;   movq %rcx, %rdi
+;;   subl $0x4, %edi
+;;   testl %edi, %edi
+;;   jnz     label3; j label2
+;; block2:
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
-;;   leal 0x10(%rsi), %esi
-;;   leal 0x10(%rdx), %edx
-;;   testl %ecx, %ecx
-;;   jnz     label2; j label3
-;; block2:
-;;   jmp     label1
+;;   jmp     label6
 ;; block3:
-;;   jmp     label4
+;;   leal 0x10(%rsi), %edi
+;;   movdqu (%rax, %rdi), %xmm3
+;;   leal 0x10(%rdx), %edi
+;;   movdqu (%rax, %rdi), %xmm4
+;;   subl $0x8, %ecx
+;;   mulps %xmm2, %xmm1
+;;   addps %xmm1, %xmm0
+;;   mulps %xmm4, %xmm3
+;;   addps %xmm3, %xmm0
+;;   leal 0x20(%rsi), %esi
+;;   leal 0x20(%rdx), %edx
+;;   testl %ecx, %ecx
+;;   jnz     label4; j label5
 ;; block4:
-;;   jmp     label5
+;;   jmp     label1
 ;; block5:
+;;   jmp     label6
+;; block6:
+;;   jmp     label7
+;; block7:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
@@ -63,20 +78,38 @@
 ;;   uninit  %xmm1
 ;;   pxor %xmm1, %xmm1
 ;;   pshufb %xmm1, %xmm0
-;;   movq %rsi, %rax
+;;   movq %rsi, %r10
 ;;   jmp     label1
 ;; block1:
-;;   movl %eax, %edx
-;;   movdqu (%rcx, %rdx), %xmm1
+;;   movl %r10d, %eax
+;;   movdqu (%rcx, %rax), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
-;;   jnz     label4; j label2
+;;   jnz     label8; j label2
 ;; block2:
 ;;   jmp     label3
 ;; block3:
-;;   leal 0x10(%rax), %eax
-;;   jmp     label1
+;;   jmp     label4
 ;; block4:
+;;   leal 0x10(%r10), %eax
+;;   movq %r10, %rdx
+;;   movdqu (%rcx, %rax), %xmm1
+;;   pcmpeqb %xmm0, %xmm1
+;;   ptest %xmm1, %xmm1
+;;   jnz     label7; j label5
+;; block5:
+;;   jmp     label6
+;; block6:
+;;   movq %rdx, %rax
+;;   leal 0x20(%rax), %eax
+;;   movq %rax, %r10
+;;   jmp     label1
+;; block7:
+;;   movq %rbp, %rsp
+;;   popq %rbp
+;;   retq
+;; block8:
+;;   movq %r10, %rax
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
@@ -89,45 +122,79 @@
 ;;   ldr x0, [x2, #48]
 ;;   b label1
 ;; block1:
-;;   ldr q18, [x0, w3, UXTW]
-;;   ldr q19, [x0, w4, UXTW]
-;;   sub w5, w5, #4
-;;   fmul v18.4s, v18.4s, v19.4s
-;;   fadd v0.4s, v0.4s, v18.4s
-;;   add w3, w3, #16
-;;   add w4, w4, #16
-;;   cbnz w5, label2 ; b label3
+;;   ldr q29, [x0, w3, UXTW]
+;;   ldr q30, [x0, w4, UXTW]
+;;   sub w1, w5, #4
+;;   cbnz w1, label3 ; b label2
 ;; block2:
-;;   b label1
+;;   fmul v30.4s, v29.4s, v30.4s
+;;   fadd v0.4s, v0.4s, v30.4s
+;;   b label6
 ;; block3:
-;;   b label4
+;;   add w1, w3, #16
+;;   ldr q31, [x0, w1, UXTW]
+;;   add w1, w4, #16
+;;   ldr q1, [x0, w1, UXTW]
+;;   sub w5, w5, #8
+;;   fmul v2.4s, v29.4s, v30.4s
+;;   fadd v0.4s, v0.4s, v2.4s
+;;   fmul v31.4s, v31.4s, v1.4s
+;;   fadd v0.4s, v0.4s, v31.4s
+;;   add w3, w3, #32
+;;   add w4, w4, #32
+;;   cbnz w5, label4 ; b label5
 ;; block4:
-;;   b label5
+;;   b label1
 ;; block5:
+;;   b label6
+;; block6:
+;;   b label7
+;; block7:
 ;;   ldp fp, lr, [sp], #16
 ;;   ret
 ;; -- find
 ;;   stp fp, lr, [sp, #-16]!
 ;;   mov fp, sp
 ;; block0:
-;;   ldr x12, [x2, #48]
-;;   dup v16.16b, w4
-;;   mov x2, x3
+;;   ldr x0, [x2, #48]
+;;   dup v18.16b, w4
+;;   mov x7, x3
 ;;   b label1
 ;; block1:
-;;   ldr q17, [x12, w2, UXTW]
-;;   cmeq v17.16b, v17.16b, v16.16b
-;;   umaxp v17.4s, v17.4s, v17.4s
-;;   mov x13, v17.d[0]
-;;   subs xzr, x13, #0
-;;   cset x0, ne
-;;   ands wzr, w0, #255
-;;   b.ne label4 ; b label2
+;;   ldr q19, [x0, w7, UXTW]
+;;   cmeq v19.16b, v19.16b, v18.16b
+;;   umaxp v17.4s, v19.4s, v19.4s
+;;   mov x1, v17.d[0]
+;;   subs xzr, x1, #0
+;;   cset x1, ne
+;;   ands wzr, w1, #255
+;;   b.ne label8 ; b label2
 ;; block2:
 ;;   b label3
 ;; block3:
-;;   add w2, w2, #16
-;;   b label1
+;;   b label4
 ;; block4:
+;;   add w2, w7, #16
+;;   mov x3, x7
+;;   ldr q24, [x0, w2, UXTW]
+;;   cmeq v24.16b, v24.16b, v18.16b
+;;   umaxp v22.4s, v24.4s, v24.4s
+;;   mov x1, v22.d[0]
+;;   subs xzr, x1, #0
+;;   cset x1, ne
+;;   ands wzr, w1, #255
+;;   b.ne label7 ; b label5
+;; block5:
+;;   b label6
+;; block6:
+;;   mov x2, x3
+;;   add w2, w2, #32
+;;   mov x7, x2
+;;   b label1
+;; block7:
+;;   ldp fp, lr, [sp], #16
+;;   ret
+;; block8:
+;;   mov x2, x7
 ;;   ldp fp, lr, [sp], #16
 ;;   ret

@@ -26,16 +26,16 @@
 ;;   v5 = uextend.i64 v1
 ;;   v6 = iconst.i64 5
 ;;   v7 = icmp uge v5, v6  ; v6 = 5
-;;   trapnz v7, user2
-;;   v8 = iconst.i64 3
-;;   v9 = ishl v5, v8  ; v8 = 3
-;;   v10 = iadd v4, v9
-;;   v11 = select_spectre_guard v7, v4, v10
+;;   v8 = select_spectre_guard v7, v6, v5  ; v6 = 5
+;;   v9 = iconst.i64 3
+;;   v10 = ishl v8, v9  ; v9 = 3
+;;   v11 = iadd v4, v10
 ;;   v12 = load.i32 notrap aligned readonly region0 v11+4
 ;;   v13 = iconst.i32 0
 ;;   v14 = icmp eq v12, v13  ; v13 = 0
 ;;   brif v14, block2, block3
 ;; block3 cold:
+;;   trapnz.i8 v7, user2
 ;;   v15 = iconst.i32 -1
 ;;   v16 = icmp.i32 eq v12, v15  ; v15 = -1
 ;;   trapnz v16, user3
@@ -54,19 +54,18 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r11d
-;;   cmpq $0x5, %r11
-;;   jnb #trap=user2
-;;   load_ext_name userextname0+0, %rax
-;;   leaq (%rax, %r11, 8), %rcx
-;;   cmpq $0x5, %r11
-;;   cmovaeq %rax, %rcx
-;;   movl 4(%rcx), %edx
-;;   testl %edx, %edx
+;;   load_ext_name userextname0+0, %r11
+;;   movl %esi, %eax
+;;   movl $0x5, %ecx
+;;   cmpq $0x5, %rax
+;;   movq %rax, %rdx
+;;   cmovaeq %rcx, %rdx
+;;   movl 4(%r11, %rdx, 8), %ecx
+;;   testl %ecx, %ecx
 ;;   jz      label2; j label1
 ;; block2:
-;;   movslq (%rcx), %rcx
-;;   leaq (%rax, %rcx), %rax
+;;   movslq (%r11, %rdx, 8), %rax
+;;   leaq (%r11, %rax), %rax
 ;;   movl $0x7, %esi
 ;;   call    *%rax
 ;;   jmp     label3
@@ -75,7 +74,9 @@
 ;;   popq %rbp
 ;;   retq
 ;; block1:
-;;   cmpl $0xffffffff, %edx
+;;   cmpq $0x5, %rax
+;;   jnb #trap=user2
+;;   cmpl $0xffffffff, %ecx
 ;;   jz #trap=user3
 ;;   ud2
 ;; ==== asm aarch64
@@ -83,17 +84,17 @@
 ;;   stp fp, lr, [sp, #-16]!
 ;;   mov fp, sp
 ;; block0:
-;;   mov w12, w3
-;;   subs xzr, x12, #5
-;;   b.hs #trap=user2
 ;;   load_ext_name_near x14, User(userextname0)+0
-;;   add x15, x14, x12, LSL 3
-;;   subs xzr, x12, #5
-;;   csel x15, x14, x15, hs
-;;   ldr w0, [x15, #4]
+;;   mov w15, w3
+;;   movz x0, #5
+;;   subs xzr, x15, #5
+;;   csel x0, x0, x15, hs
+;;   lsl x1, x0, #3
+;;   add x0, x14, x0, LSL 3
+;;   ldr w0, [x0, #4]
 ;;   cbz w0, label2 ; b label1
 ;; block2:
-;;   ldr w0, [x15]
+;;   ldr w0, [x14, x1]
 ;;   add x0, x14, x0, SXTW
 ;;   movz w3, #7
 ;;   blr x0
@@ -102,6 +103,8 @@
 ;;   ldp fp, lr, [sp], #16
 ;;   ret
 ;; block1:
+;;   subs xzr, x15, #5
+;;   b.hs #trap=user2
 ;;   movn w1, #0
 ;;   subs wzr, w0, w1
 ;;   b.eq #trap=user3

@@ -4,22 +4,22 @@ use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
 use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
+use crate::func::Target;
+use crate::host::HOST_ENTRY;
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
-use std::arch::naked_asm;
+use std::arch::{is_aarch64_feature_detected, naked_asm};
 
-/// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
+/// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
 /// [`leave_trapped`].
 ///
 /// # Safety
-/// `activation` is current for this thread and its group; `stub` is an entry stub, and `code`, `context` and
-/// `values` are what it takes; `guest_sp` is aligned to 16 with accessible stack below it.
+/// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
+/// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter(
     activation: *mut Activation,
-    stub: usize,
-    context: *mut u8,
-    code: usize,
+    target: *const Target,
     values: *mut u8,
     guest_sp: usize,
 ) -> u32 {
@@ -59,24 +59,30 @@ pub(crate) unsafe extern "C" fn enter(
         "mov x9, sp",
         "str x9, [x0, #{host_sp}]",
         "str x9, [x0, #{leave_sp}]",
-        "mov sp, x5",
-        "mov x9, x1",
-        "mov x0, x2",
-        "mov x1, x3",
-        "mov x2, x4",
+        "mov sp, x3",
+        "ldr x9, [x1, #{target_stub}]",
+        "ldr x0, [x1, #{target_context}]",
+        "ldr x1, [x1, #{target_code}]",
         "blr x9",
-        // The stub kept x29, as a C function must.
-        "mov sp, x29",
+        // The stub kept x29, as a C function must, and all that was saved besides.
+        "ldr x9, [x29, #160]",
+        "cbz x9, 3f",
+        "msr fpcr, x9",
+        "3:",
         "mov w0, #0",
-        "b {restore}",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #176",
+        "ret",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
-        restore = sym restore,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
     )
 }
 
-/// The end of [`enter`]: restores what it saved, from the stack pointer that it had then.
+/// The end of [`enter`] when it is left: restores what it saved, from the stack pointer that it had then.
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
@@ -147,8 +153,7 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         "mov x11, sp",
         "str x11, [x10, #{exit_sp}]",
         "ldr x12, [x29]",
-        "str x12, [x10, #{exit_fp}]",
-        "str x30, [x10, #{exit_pc}]",
+        "stp x12, x30, [x10, #{exit_fp}]",
         // What the new activation has of the caller's.
         "ldr x12, [x10, #{host_sp}]",
         "str x12, [x9, #{host_sp}]",
@@ -158,7 +163,7 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         "str x13, [x9, #{thread}]",
         "str x10, [x9, #{outer_in_thread}]",
         "str x11, [x9, #{leave_sp}]",
-        "strb wzr, [x9, #{trap_code}]",
+        "str xzr, [x9, #{trap_code}]",
         // It is current for the group and for the thread.
         "add x14, x0, x1",
         "ldr x15, [x14, #{target_group}]",
@@ -196,7 +201,6 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         group = const GROUP,
         exit_sp = const ACTIVATION_EXIT_SP,
         exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
         depth = const ACTIVATION_DEPTH,
@@ -242,45 +246,77 @@ pub(crate) unsafe extern "C" fn leave_edge() {
     )
 }
 
-/// Called by compiled code on the guest's stack, with a context in x0, up to five more arguments, and in x16 the
-/// function of the loader to call with them on the host's stack. Does not touch the guest's stack, which may be
-/// full. The frame it makes looks like any other, so that debuggers walk from the host's frames into the guest's.
+/// Defines a way out: called by compiled code on the guest's stack, with a context in x0 and up to five more arguments, it
+/// calls a function of the loader with them on the host's stack. Does not touch the guest's stack, which may be full, and
+/// no register that a C function keeps. It has no frame: on the host's stack lies the activation, which says where the
+/// guest's is, and debuggers are told so (the canonical frame address is `activation.exit_sp`; DWARF 5, 6.4.2.2).
+macro_rules! way_out {
+    ($(#[$doc:meta])* $name:ident: $($call:literal),* $(; $argument:ident = const $value:expr)*) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                // Of no other frame a debugger believes that its caller's stack is a different one.
+                ".cfi_signal_frame",
+                "ldr x9, [x0, #{group}]",
+                "ldr x9, [x9]", // the group's current activation
+                "mov x10, sp",
+                "stp x29, x30, [x9, #{exit_fp}]",
+                "str x10, [x9, #{exit_sp}]",
+                "ldr x11, [x9, #{host_sp}]",
+                "mov sp, x11",
+                "str x9, [sp, #-16]!",
+                ".cfi_escape 0x0f, 6, 0x8f, 0, 0x06, 0x23, {exit_sp}, 0x06",
+                ".cfi_escape 0x10, 30, 5, 0x8f, 0, 0x06, 0x23, {exit_pc}",
+                $($call,)*
+                "ldr x9, [sp]",
+                "cbnz w1, 2f",
+                ".cfi_remember_state",
+                "ldp x30, x10, [x9, #{exit_pc}]",
+                "mov sp, x10",
+                ".cfi_def_cfa sp, 0",
+                ".cfi_restore x30",
+                "ret",
+                ".cfi_restore_state",
+                "2:",
+                "b {elsewhere}",
+                ".cfi_endproc",
+                group = const GROUP,
+                host_sp = const ACTIVATION_HOST_SP,
+                exit_fp = const ACTIVATION_EXIT_FP,
+                exit_pc = const ACTIVATION_EXIT_PC,
+                exit_sp = const ACTIVATION_EXIT_SP,
+                elsewhere = sym go_on_elsewhere,
+                $($argument = const $value,)*
+            )
+        }
+    };
+}
+
+way_out! {
+    /// A way out to the function in x16.
+    exit_common: "blr x16"
+}
+
+way_out! {
+    /// What an exit stub calls, with a host function's context in x0: the way out to the function that the context names.
+    exit_host: "ldr x16, [x0, #{entry}]", "blr x16"; entry = const HOST_ENTRY
+}
+
+/// The end of a way out when the guest does not go on behind its call. Reached on the host's stack with the activation in
+/// x9, and in x0 and x1 what the function returned.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn exit_common() {
+unsafe extern "C" fn go_on_elsewhere() {
     naked_asm!(
-        ".cfi_startproc",
-        "ldr x9, [x0, #{group}]",
-        "ldr x9, [x9]", // the group's current activation
-        "mov x10, sp",
-        "str x10, [x9, #{exit_sp}]",
-        "str x29, [x9, #{exit_fp}]",
-        "str x30, [x9, #{exit_pc}]",
-        "ldr x11, [x9, #{host_sp}]",
-        "mov sp, x11",
-        "stp x29, x30, [sp, #-32]!",
-        "mov x29, sp",
-        ".cfi_def_cfa x29, 32",
-        ".cfi_offset x29, -32",
-        ".cfi_offset x30, -24",
-        "stp x10, x0, [sp, #16]",
-        "blr x16",
-        "cbnz w1, 2f",
-        "ldr x10, [x29, #16]",
-        "ldp x29, x30, [x29]",
-        "mov sp, x10",
-        "ret",
-        "2:",
         "cmp x1, #{resume}",
-        "b.eq 3f",
-        "ldr x9, [x29, #24]",
-        "ldr x9, [x9, #{group}]",
-        "ldr x9, [x9]",
+        "b.eq 2f",
         "ldr x10, [x9, #{leave_sp}]",
         "mov sp, x10",
         "ldr x10, [x9, #{leave}]",
         "br x10",
         // An exception's handler: no register is what it was at the call but these.
-        "3:",
+        "2:",
         "ldr x16, [x0, #{resume_pc}]",
         "ldr x10, [x0, #{resume_sp}]",
         "mov sp, x10",
@@ -288,12 +324,6 @@ pub(crate) unsafe extern "C" fn exit_common() {
         "ldr x1, [x0, #{resume_values}]",
         "ldr x0, [x0, #{resume_exception}]",
         "br x16",
-        ".cfi_endproc",
-        group = const GROUP,
-        host_sp = const ACTIVATION_HOST_SP,
-        exit_sp = const ACTIVATION_EXIT_SP,
-        exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         leave_sp = const ACTIVATION_LEAVE_SP,
         leave = const ACTIVATION_LEAVE,
         resume = const GroupRecord::RESUME,
@@ -303,6 +333,14 @@ pub(crate) unsafe extern "C" fn exit_common() {
         resume_exception = const RESUME_EXCEPTION,
         resume_values = const RESUME_VALUES,
     )
+}
+
+/// Where the guest goes on that has called the host, by what its activation says: what the link register held.
+///
+/// # Safety
+/// The guest has called the host, or over an edge, in that activation, and its stack is there.
+pub(crate) unsafe fn return_address(_exit_sp: usize, exit_pc: usize) -> usize {
+    exit_pc
 }
 
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
@@ -327,6 +365,14 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: context.uc_mcontext.pc as usize, fp: context.uc_mcontext.regs[29] as usize }
 }
 
+/// Whether an instruction that is not permitted is one that is made to trap: those are invalid here (`udf`), and say so.
+///
+/// # Safety
+/// `pc` is an address of text.
+pub(crate) unsafe fn is_trap(_pc: usize) -> bool {
+    false
+}
+
 /// When the handler returns, execution goes on where the activation is left for.
 pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     context.uc_mcontext.pc = landing.code as u64;
@@ -335,4 +381,17 @@ pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     // PSTATE.BTYPE: a fault on the first instruction behind an indirect branch would have a guarded host page expect a
     // landing pad.
     context.uc_mcontext.pstate &= !0xc00;
+}
+
+/// Whether the processor and its operating system support a feature, by its bit in
+/// [`FEATURES`](bailiwick_runtime_abi::types::FEATURES). The kernel has told the process all of them when it began.
+pub(crate) fn has_feature(bit: u64) -> bool {
+    match bit.trailing_zeros() {
+        32 => is_aarch64_feature_detected!("lse"),
+        33 => is_aarch64_feature_detected!("paca"),
+        34 => is_aarch64_feature_detected!("fp16"),
+        35 => is_aarch64_feature_detected!("dotprod"),
+        36 => is_aarch64_feature_detected!("i8mm"),
+        _ => false,
+    }
 }

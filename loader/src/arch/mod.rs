@@ -8,9 +8,14 @@
 //! | `enter_edge` | guest → guest of another group, over an edge: the same, from stack to stack |
 //! | `leave_edge` | where a trap lands behind an edge: lets `enter_edge` return 1 |
 //! | `exit_common` | guest → host: switches to the host's stack, calls a function of the loader, comes back or lands |
+//! | `exit_host` | the same, to the function that a host function's context names |
+//! | `go_on_elsewhere` | the end of both when the guest does not go on behind its call |
+//! | `return_address` | where a guest goes on that has called the host |
 //! | `builtin!` | the address that compiled code calls for a builtin |
 //! | `signal_registers` | program counter, stack pointer and frame pointer at a signal |
+//! | `is_trap` | whether an instruction that is not permitted is a trap |
 //! | `resume_at` | lets a signal handler return to elsewhere |
+//! | `has_feature` | whether the processor has a feature that code may require |
 //!
 //! The two structures that assembly reads, [`Activation`](crate::activation::Activation) and the group
 //! record, pin their offsets in `activation.rs`.

@@ -4,22 +4,25 @@ use super::Registers;
 use crate::activation::*;
 use crate::edge::RECORD_ACTIVATION;
 use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
+use crate::func::Target;
+use crate::host::HOST_ENTRY;
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
+use bailiwick_runtime_abi::trap::X86_64_TRAP;
 use std::arch::naked_asm;
+use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv, CpuidResult};
+use std::sync::OnceLock;
 
-/// Calls `stub(context, code, values)` on the guest's stack. Returns 0, or 1 if the activation was left by
+/// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
 /// [`leave_trapped`].
 ///
 /// # Safety
-/// `activation` is current for this thread and its group; `stub` is an entry stub, and `code`, `context` and
-/// `values` are what it takes; `guest_sp` is aligned to 16 with accessible stack below it.
+/// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
+/// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter(
     activation: *mut Activation,
-    stub: usize,
-    context: *mut u8,
-    code: usize,
+    target: *const Target,
     values: *mut u8,
     guest_sp: usize,
 ) -> u32 {
@@ -40,47 +43,65 @@ pub(crate) unsafe extern "C" fn enter(
         ".cfi_offset r14, -48",
         "push r15",
         ".cfi_offset r15, -56",
-        // The word that keeps the stack aligned holds the host's floating-point control: a host that unmasked an
-        // exception or flushes denormals must not change what a guest computes.
-        "sub rsp, 8",
-        "stmxcsr [rsp]",
-        "mov dword ptr [rsp + 4], 0x1f80",
-        "mov eax, [rsp]",
+        // A word for the host's floating-point control: a host that unmasked an exception or flushes denormals must not
+        // change what a guest computes. And one by which the stack is aligned when a way out has pushed the activation.
+        "sub rsp, 16",
+        "stmxcsr [rsp + 8]",
+        "mov eax, [rsp + 8]",
         "and eax, 0xffc0",
         "cmp eax, 0x1f80",
-        "je 2f",
-        "ldmxcsr [rsp + 4]",
+        "jne 3f",
         "2:",
         "mov [rdi + {host_sp}], rsp",
         "mov [rdi + {leave_sp}], rsp",
-        "mov rsp, r9",
-        "mov rax, rsi",
-        "mov rdi, rdx",
-        "mov rsi, rcx",
-        "mov rdx, r8",
+        "mov rsp, rcx",
+        "mov rax, [rsi + {target_stub}]",
+        "mov rdi, [rsi + {target_context}]",
+        "mov rsi, [rsi + {target_code}]",
         "call rax",
-        // The stub kept rbp, as a C function must.
-        "lea rsp, [rbp - 48]",
+        // The stub kept rbp, as a C function must, and all that was saved besides.
+        "mov ecx, [rbp - 48]",
+        "and ecx, 0xffc0",
+        "cmp ecx, 0x1f80",
+        "jne 4f",
         "xor eax, eax",
-        "jmp {restore}",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_remember_state",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_restore_state",
+        "3:",
+        "mov dword ptr [rsp], 0x1f80",
+        "ldmxcsr [rsp]",
+        "jmp 2b",
+        "4:",
+        "ldmxcsr [rbp - 48]",
+        "xor eax, eax",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
         ".cfi_endproc",
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
-        restore = sym restore,
+        target_stub = const TARGET_STUB,
+        target_context = const TARGET_CONTEXT,
+        target_code = const TARGET_CODE,
     )
 }
 
-/// The end of [`enter`]: restores what it saved, from the stack pointer that it had then.
+/// The end of [`enter`] when it is left: restores what it saved, from the stack pointer that it had then.
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
-        "mov ecx, [rsp]",
+        "mov ecx, [rsp + 8]",
         "and ecx, 0xffc0",
         "cmp ecx, 0x1f80",
         "je 2f",
-        "ldmxcsr [rsp]",
+        "ldmxcsr [rsp + 8]",
         "2:",
-        "add rsp, 8",
+        "add rsp, 16",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -125,14 +146,13 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         ".cfi_offset r15, -56",
         "lea rax, [rdi + {activation}]",
         "push rax",
-        // The caller waits here.
+        // The caller waits here, as behind a call: the return address is what its stack pointer points to.
+        "push qword ptr [rbp + 8]",
         "mov r8, [rdi + {group}]",
         "mov r9, [r8]",
         "mov [r9 + {exit_sp}], rsp",
         "mov r10, [rbp]",
         "mov [r9 + {exit_fp}], r10",
-        "mov r10, [rbp + 8]",
-        "mov [r9 + {exit_pc}], r10",
         // What the new activation has of the caller's.
         "mov r10, [r9 + {host_sp}]",
         "mov [rax + {host_sp}], r10",
@@ -142,7 +162,7 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         "mov [rax + {thread}], r11",
         "mov [rax + {outer_in_thread}], r9",
         "mov [rax + {leave_sp}], rsp",
-        "mov byte ptr [rax + {trap_code}], 0",
+        "mov qword ptr [rax + {trap_code}], 0",
         // It is current for the group and for the thread.
         "mov rcx, [rdi + rsi + {target_group}]",
         "mov r10, [rcx]",
@@ -180,7 +200,6 @@ pub(crate) unsafe extern "C" fn enter_edge() {
         group = const GROUP,
         exit_sp = const ACTIVATION_EXIT_SP,
         exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         host_sp = const ACTIVATION_HOST_SP,
         leave_sp = const ACTIVATION_LEAVE_SP,
         depth = const ACTIVATION_DEPTH,
@@ -207,7 +226,7 @@ pub(crate) unsafe extern "C" fn leave_edge() {
         "mov rdx, [rax + {thread}]",
         "mov r8, [rax + {outer_in_thread}]",
         "mov [rdx], r8",
-        "add rsp, 8",
+        "add rsp, 16",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -223,56 +242,77 @@ pub(crate) unsafe extern "C" fn leave_edge() {
     )
 }
 
-/// Called by compiled code on the guest's stack, with a context in rdi, up to five more arguments, and in r10 the
-/// function of the loader to call with them on the host's stack. Does not touch the guest's stack, which may be
-/// full. The frame it makes looks like any other, so that debuggers walk from the host's frames into the guest's.
+/// Defines a way out: called by compiled code on the guest's stack, with a context in rdi and up to five more arguments, it
+/// calls a function of the loader with them on the host's stack. Does not touch the guest's stack, which may be full, and
+/// no register that a C function keeps. It has no frame: on the host's stack lies the activation, which says where the
+/// guest's is, and debuggers are told so (the canonical frame address is `activation.exit_sp + 8`; DWARF 5, 6.4.2.2).
+macro_rules! way_out {
+    ($(#[$doc:meta])* $name:ident: $call:literal $(, $argument:ident = const $value:expr)*) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                // Of no other frame a debugger believes that its caller's stack is a different one.
+                ".cfi_signal_frame",
+                "mov rax, [rdi + {group}]",
+                "mov rax, [rax]", // the group's current activation
+                "mov [rax + {exit_sp}], rsp",
+                "mov [rax + {exit_fp}], rbp",
+                "mov rsp, [rax + {host_sp}]",
+                "push rax",
+                ".cfi_escape 0x0f, 8, 0x77, 0, 0x06, 0x23, {exit_sp}, 0x06, 0x23, 8",
+                $call,
+                "mov rcx, [rsp]",
+                "test edx, edx",
+                "jnz 2f",
+                ".cfi_remember_state",
+                "mov rsp, [rcx + {exit_sp}]",
+                ".cfi_def_cfa rsp, 8",
+                "ret",
+                ".cfi_restore_state",
+                "2:",
+                "jmp {elsewhere}",
+                ".cfi_endproc",
+                group = const GROUP,
+                host_sp = const ACTIVATION_HOST_SP,
+                exit_sp = const ACTIVATION_EXIT_SP,
+                exit_fp = const ACTIVATION_EXIT_FP,
+                elsewhere = sym go_on_elsewhere,
+                $($argument = const $value,)*
+            )
+        }
+    };
+}
+
+way_out! {
+    /// A way out to the function in r10.
+    exit_common: "call r10"
+}
+
+way_out! {
+    /// What an exit stub calls, with a host function's context in rdi: the way out to the function that the context names.
+    exit_host: "call qword ptr [rdi + {entry}]", entry = const HOST_ENTRY
+}
+
+/// The end of a way out when the guest does not go on behind its call. Reached on the host's stack with the activation in
+/// rcx, and in rax and rdx what the function returned.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn exit_common() {
+unsafe extern "C" fn go_on_elsewhere() {
     naked_asm!(
-        ".cfi_startproc",
-        "mov rax, [rdi + {group}]",
-        "mov rax, [rax]", // the group's current activation
-        "mov r11, rsp",
-        "mov [rax + {exit_sp}], r11",
-        "mov [rax + {exit_fp}], rbp",
-        "mov rsp, [rax + {host_sp}]",
-        "push qword ptr [r11]", // return address into compiled code
-        "pop qword ptr [rax + {exit_pc}]",
-        "push qword ptr [r11]",
-        "push rbp",
-        "mov rbp, rsp",
-        ".cfi_def_cfa rbp, 16",
-        ".cfi_offset rbp, -16",
-        "push r11",
-        "push rdi",
-        "call r10",
-        "test edx, edx",
-        "jnz 2f",
-        "mov rsp, [rbp - 8]",
-        "mov rbp, [rbp]",
-        "ret",
-        "2:",
         "cmp edx, {resume}",
-        "je 3f",
-        "mov rdi, [rbp - 16]",
-        "mov rax, [rdi + {group}]",
-        "mov rax, [rax]",
+        "je 2f",
+        "mov rax, rcx",
         "mov rsp, [rax + {leave_sp}]",
         "jmp qword ptr [rax + {leave}]",
         // An exception's handler: no register is what it was at the call but these.
-        "3:",
+        "2:",
         "mov rcx, [rax + {resume_pc}]",
         "mov rsp, [rax + {resume_sp}]",
         "mov rbp, [rax + {resume_fp}]",
         "mov rdx, [rax + {resume_values}]",
         "mov rax, [rax + {resume_exception}]",
         "jmp rcx",
-        ".cfi_endproc",
-        group = const GROUP,
-        host_sp = const ACTIVATION_HOST_SP,
-        exit_sp = const ACTIVATION_EXIT_SP,
-        exit_fp = const ACTIVATION_EXIT_FP,
-        exit_pc = const ACTIVATION_EXIT_PC,
         leave_sp = const ACTIVATION_LEAVE_SP,
         leave = const ACTIVATION_LEAVE,
         resume = const GroupRecord::RESUME,
@@ -282,6 +322,15 @@ pub(crate) unsafe extern "C" fn exit_common() {
         resume_exception = const RESUME_EXCEPTION,
         resume_values = const RESUME_VALUES,
     )
+}
+
+/// Where the guest goes on that has called the host, by what its activation says: the call has left that on its stack.
+///
+/// # Safety
+/// The guest has called the host, or over an edge, in that activation, and its stack is there.
+pub(crate) unsafe fn return_address(exit_sp: usize, _exit_pc: usize) -> usize {
+    // SAFETY: the caller's promise; a stack pointer is aligned to 8.
+    unsafe { *(exit_sp as *const usize) }
 }
 
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
@@ -306,6 +355,16 @@ pub(crate) fn signal_registers(context: &libc::ucontext_t) -> Registers {
     Registers { pc: registers[libc::REG_RIP as usize] as usize, fp: registers[libc::REG_RBP as usize] as usize }
 }
 
+/// Whether an instruction that is not permitted is one that is made to trap, and no access to memory: those have an address
+/// of the group, or are not the guest's.
+///
+/// # Safety
+/// `pc` is an address of text.
+pub(crate) unsafe fn is_trap(pc: usize) -> bool {
+    // SAFETY: the caller's promise; the instruction is one byte.
+    unsafe { *(pc as *const u8) == X86_64_TRAP[0] }
+}
+
 /// When the handler returns, execution goes on where the activation is left for.
 pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     let registers = &mut context.uc_mcontext.gregs;
@@ -314,4 +373,69 @@ pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     registers[libc::REG_RAX as usize] = landing.activation as i64;
     // The direction flag is clear at every function boundary (psABI 3.2.1); guests can't set it, but be sure.
     registers[libc::REG_EFL as usize] &= !0x400;
+}
+
+/// Whether the processor and its operating system support a feature, by its bit in
+/// [`FEATURES`](bailiwick_runtime_abi::types::FEATURES) (Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E).
+///
+/// The standard library would ask everything that there is to be asked at once, and each question takes ten microseconds
+/// where a hypervisor answers it: as long as mapping an artifact.
+pub(crate) fn has_feature(bit: u64) -> bool {
+    let has = |register: u32, number: u32| register >> number & 1 == 1;
+    // The vector registers are there if the operating system saves them: AVX's, or AVX-512's too.
+    let saves = |wanted: u64| {
+        let ecx = leaf_1().ecx;
+        // SAFETY: OSXSAVE says that the instruction is there.
+        has(ecx, 27) && unsafe { saved_state() } & wanted == wanted
+    };
+    let (avx, avx512) = (|| saves(0x06) && has(leaf_1().ecx, 28), || saves(0xe6));
+    match bit.trailing_zeros() {
+        0 => has(leaf_1().ecx, 0),
+        1 => has(leaf_1().ecx, 9),
+        2 => has(leaf_1().ecx, 19),
+        3 => has(leaf_1().ecx, 20),
+        4 => has(leaf_1().ecx, 23),
+        5 => has(leaf_1().ecx, 13),
+        6 => avx(),
+        7 => avx() && has(leaf_7().ebx, 5),
+        8 => avx() && has(leaf_1().ecx, 12),
+        9 => has(leaf_7().ebx, 3),
+        10 => has(leaf_7().ebx, 8),
+        11 => has(extended_leaf_1().ecx, 5),
+        12 => avx512() && has(leaf_7().ebx, 16),
+        13 => avx512() && has(leaf_7().ebx, 17),
+        14 => avx512() && has(leaf_7().ebx, 31),
+        15 => avx512() && has(leaf_7().ecx, 12),
+        16 => avx512() && has(leaf_7().ecx, 1),
+        _ => false,
+    }
+}
+
+/// XCR0.
+///
+/// # Safety
+/// The processor has XSAVE, and the operating system has switched it on.
+#[target_feature(enable = "xsave")]
+unsafe fn saved_state() -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { _xgetbv(0) }
+}
+
+fn leaf_1() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    *LEAF.get_or_init(|| __cpuid(1))
+}
+
+fn leaf_7() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    // A processor with XSAVE has leaf 13.
+    let there = || leaf_1().ecx >> 26 & 1 == 1 || __cpuid(0).eax >= 7;
+    let none = CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+    *LEAF.get_or_init(|| if there() { __cpuid_count(7, 0) } else { none })
+}
+
+/// Every processor with 64 bits has it: that is where it says so.
+fn extended_leaf_1() -> CpuidResult {
+    static LEAF: OnceLock<CpuidResult> = OnceLock::new();
+    *LEAF.get_or_init(|| __cpuid(0x8000_0001))
 }

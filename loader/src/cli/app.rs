@@ -2,7 +2,7 @@
 
 use super::cache::Sharing;
 use super::compile::{artifact_of, compile};
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use super::output::write_file;
 use super::text::{inert, print, say};
 use super::wit::Wit;
@@ -16,7 +16,6 @@ use bailiwick_loader::app::view::{diff, explain, graph, lock, why};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "bailiwick.toml";

@@ -10,7 +10,7 @@
 
 use super::app::{Checked, load, manifest, refused};
 use super::cache::Sharing;
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use super::output::write_file;
 use super::text::print;
 use bailiwick_loader::app::files::{canonical, folder_of, read_text};
@@ -24,7 +24,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use toml::Table;
 
 /// Arguments of `bailiwick build`.

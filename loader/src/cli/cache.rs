@@ -25,6 +25,11 @@ impl Key {
         }
         Key(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
     }
+
+    /// Of a copy of a file, by what tells the file's states apart. No other key has a hyphen.
+    pub fn of_copy(state: [u64; 5]) -> Key {
+        Key(state.iter().fold("copy".to_owned(), |name, number| format!("{name}-{number:x}")))
+    }
 }
 
 /// The cache folder.
@@ -45,13 +50,13 @@ impl Cache {
     /// The folder, made if it is missing, with mode 0700.
     pub fn open() -> Result<Cache, String> {
         let folder = Cache::folder()?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|e| format!("{}: {e}", folder.display()))?;
+        let found = std::fs::metadata(&folder).ok().filter(std::fs::Metadata::is_dir);
+        let made = || {
+            DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            std::fs::metadata(&folder)
+        };
+        let metadata = found.map_or_else(made, Ok).map_err(|e| format!("{}: {e}", folder.display()))?;
         // Entries are mapped and run: nobody else may be able to put one there.
-        let metadata = std::fs::metadata(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
             return Err(format!(
                 "{}: it belongs to somebody else or others may write to it; chmod 700 it, or set BAILIWICK_CACHE",

@@ -72,7 +72,7 @@ fn native(path: &Path, file: File, sharing: Option<Sharing>) -> Result<Artifact,
         // The change time tells two states of a file apart, and nobody sets it at will.
         Some(Sharing::Mapped) if has_history(&file) => file.metadata().ok().and_then(|m| {
             let state = [m.dev(), m.ino(), m.len(), m.ctime() as u64, m.ctime_nsec() as u64];
-            Some((Cache::open().ok()?, Key::new(&[b"copy", &state.map(u64::to_le_bytes).concat()])))
+            Some((Cache::open().ok()?, Key::of_copy(state)))
         }),
         _ => None,
     };

@@ -2,7 +2,21 @@
 
 use bailiwick_loader::{Error, LinkError};
 use std::path::Path;
-use std::process::ExitCode;
+
+/// The status that the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitCode(pub u8);
+
+impl ExitCode {
+    /// All went well.
+    pub const SUCCESS: ExitCode = ExitCode(0);
+}
+
+impl From<u8> for ExitCode {
+    fn from(status: u8) -> ExitCode {
+        ExitCode(status)
+    }
+}
 
 /// A failure of a command.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ struct Folder {
 }
 
 /// The options of folders.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Grants")]
 #[group(skip)]
 pub struct Folders {

@@ -1,6 +1,6 @@
 //! `bailiwick inspect`: what an artifact holds, for people and, with `--json`, for programs.
 
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use bailiwick_loader::{cpu, verify_content};
 use bailiwick_runtime_abi::format::{FLAG_POLLS, Kind, MEMORY_64, MEMORY_SHARED, TABLE_64, Table, UNBOUNDED};
 use bailiwick_runtime_abi::types::WasmFeature;
@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Arguments of `bailiwick inspect`.
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use super::app::{self, Checked, load_text, refused};
 use super::cache::Sharing;
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use super::interrupted;
 use super::output::write_file;
 use super::run_app::{Learner, Settings, run_checked};
@@ -17,7 +17,6 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;

@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
 
 /// Bounds of time, memory and descriptors.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Limits")]
 #[group(skip)]
 pub struct Limits {

@@ -14,7 +14,7 @@ const FIRST_PASSED: RawFd = 3;
 const MAX_PASSED: RawFd = 1000;
 
 /// The options of listening sockets.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Sockets")]
 #[group(skip)]
 pub struct Listeners {

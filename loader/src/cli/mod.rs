@@ -29,8 +29,8 @@ mod values;
 mod wit;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use exit::Failure;
-use std::process::ExitCode;
+use exit::{ExitCode, Failure};
+use std::ffi::OsString;
 use text::{print, print_raw};
 
 const EXIT_CODES: &str = "\
@@ -120,12 +120,43 @@ fn cache(what: &CacheCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-pub fn main() -> ExitCode {
-    let result = match Arguments::try_parse() {
-        Ok(arguments) => execute(arguments.command),
+/// Does what the arguments say, of which the first is the program's own name.
+pub fn main(arguments: &[OsString]) -> ExitCode {
+    let result = match parse(arguments) {
+        Ok(command) => execute(command),
         Err(error) => text::usage(&error),
     };
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// The one command that people wait for.
+#[derive(Debug, Parser)]
+#[command(name = "bailiwick")]
+struct Quick {
+    #[command(subcommand)]
+    command: QuickCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum QuickCommand {
+    Run(Box<run::Run>),
+}
+
+/// What the arguments say. To describe every command to the parser takes longer than to run a small guest, so `run` is
+/// looked at first: without options there is nothing to parse, with options only its own are described. Help, and what is
+/// wrong, is said by the parser that knows all.
+fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
+    if let [_, name, rest @ ..] = arguments
+        && name == "run"
+    {
+        if let Some(run) = run::Run::without_options(rest) {
+            return Ok(Command::Run(Box::new(run)));
+        }
+        if let Ok(Quick { command: QuickCommand::Run(run) }) = Quick::try_parse_from(arguments) {
+            return Ok(Command::Run(run));
+        }
+    }
+    Arguments::try_parse_from(arguments).map(|arguments| arguments.command)
 }
 
 fn execute(command: Command) -> Result<ExitCode, Failure> {
@@ -147,5 +178,62 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), "bailiwick", &mut script);
             print_raw(&script)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn words(line: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = line.split(' ').map(|word| word.replace('_', "").into()).collect();
+        words.insert(0, "bailiwick".into());
+        words
+    }
+
+    /// What the parser that knows every command makes of the words, for comparison.
+    fn whole(words: &[OsString]) -> Result<String, String> {
+        let parsed = Arguments::try_parse_from(words);
+        parsed.map(|a| format!("{:?}", a.command)).map_err(|e| e.render().to_string())
+    }
+
+    #[test]
+    fn the_quick_ways_understand_what_the_long_way_does() {
+        let lines = [
+            "run a.bwk",
+            "run a.bwk b c",
+            "run a.bwk --help -x -- --dir . -",
+            "run a.bwk -- --",
+            "run run run",
+            "run _",
+            "run - x",
+            "run -- a.bwk -x",
+            "run --",
+            "run",
+            "run --help",
+            "run -h",
+            "run --version",
+            "run -x a.bwk",
+            "run --dir . a.bwk --dir b",
+            "run --dir=. --dir-with rights=read . --env A=1 --timeout 2s --max-memory 1MiB a.bwk x",
+            "run --dir",
+            "run --timeout soon a.bwk",
+            "run --deterministic --no-cache --invoke add a.bwk 2 -3",
+            "run --unknown a.bwk",
+            "runs a.bwk",
+            "--help",
+            "",
+        ];
+        for line in lines {
+            let words = words(line);
+            let found = parse(&words);
+            let found = found.map(|c| format!("{c:?}")).map_err(|e| e.render().to_string());
+            assert_eq!(found, whole(&words), "{line:?}");
+        }
+        let odd = ["bailiwick", "run", "a\u{e4}"].map(OsString::from).into_iter();
+        let odd: Vec<OsString> = odd.chain([OsString::from_vec(vec![0xff, b'-'])]).collect();
+        assert_eq!(parse(&odd).map(|c| format!("{c:?}")).ok(), whole(&odd).ok());
+        assert!(whole(&odd).is_ok());
     }
 }

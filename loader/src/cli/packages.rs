@@ -1,10 +1,9 @@
 //! `bailiwick wit`: the packages of WIT that are always there, for programs that make bindings.
 
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use super::text::{print, print_raw};
 use bailiwick_runtime_abi::wit::builtin;
 use clap::ValueEnum;
-use std::process::ExitCode;
 
 /// Arguments of `bailiwick wit`.
 #[derive(Debug, clap::Args)]

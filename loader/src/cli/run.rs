@@ -4,7 +4,7 @@ use super::audit::{Audit, Subject, Target};
 use super::cache::Sharing;
 use super::compile::artifact;
 use super::deadline::{Deadline, interruptible};
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use super::folders::{Folders, Granted};
 use super::grants::{Preload, environment, parse_preload};
 use super::help;
@@ -20,14 +20,14 @@ use bailiwick_loader::wasi::{self, WasiCtx, WasiCtxBuilder};
 use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Kind, LinkError};
 use clap::ValueHint;
 use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 /// Arguments of `bailiwick run`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = help::RUN, override_usage = "bailiwick run [OPTIONS] FILE [ARGS]...")]
 pub struct Run {
     /// The module (.bwk, .wasm or .wat), then the guest's arguments: all that follows FILE is the guest's
@@ -98,6 +98,12 @@ impl From<Failure> for Stopped<'_> {
 }
 
 impl Run {
+    /// `words` are what follows `run`. If there are no options, they are the module and the guest's arguments.
+    pub fn without_options(words: &[OsString]) -> Option<Run> {
+        let file = words.first()?;
+        (!file.as_bytes().starts_with(b"-")).then(|| Run { command: words.to_vec(), ..Run::default() })
+    }
+
     /// Runs the module. The status is the guest's.
     pub fn execute(self) -> Result<ExitCode, Failure> {
         let (file, arguments) = self.command.split_first().ok_or_else(|| Failure::usage("FILE is missing"))?;
@@ -139,13 +145,17 @@ impl Run {
             }
         }
         let subject = Subject::new(path, &main.artifact);
-        let mut group = Group::with_config(bounds.config.clone()).map_err(|e| Failure::from_error(path, &e))?;
+        let group = Group::with_config(bounds.config.clone()).map_err(|e| Failure::from_error(path, &e))?;
+        // This process ends next, and its address space with it: to take the group apart before would be work for nothing.
+        let mut group = ManuallyDrop::new(group);
         if let Some(audit) = &audit {
             builder.auditor(audit.auditor(subject.clone(), group.interrupt_handle()));
         }
         let context = builder.build().map_err(|e| Failure::refused(e.to_string()))?;
         let mut imports = Imports::new();
-        wasi::add_to_imports(&mut imports, Arc::new(Mutex::new(context)));
+        let modules: Vec<&Artifact> =
+            libraries.iter().map(|(_, module)| module).chain([&main]).map(|module| &module.artifact).collect();
+        wasi::add_imported(&mut imports, Arc::new(Mutex::new(context)), &modules);
 
         // Compiling does not count: the guest's time begins when all of it is there.
         let deadline = bounds.timeout.map(|timeout| {

@@ -27,7 +27,7 @@ enum Random {
 }
 
 /// The options of time and randomness.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Time and randomness (TIME is 2026-01-31T12:00:00Z, or @ and seconds since 1970)")]
 #[group(skip)]
 pub struct Sources {

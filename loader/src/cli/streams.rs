@@ -32,7 +32,7 @@ impl Stream {
 }
 
 /// The options of the standard streams.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Standard streams (a file that is called null is ./null)")]
 #[group(skip)]
 pub struct Streams {

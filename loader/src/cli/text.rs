@@ -1,8 +1,7 @@
 //! What reaches a terminal: text that is a stranger's made inert, and standard output that is written or is an error.
 
-use super::exit::Failure;
+use super::exit::{ExitCode, Failure};
 use std::io::Write;
-use std::process::ExitCode;
 
 /// Text of manifests, modules and names of files, as it can be shown: what would control a terminal, or turn the order of
 /// letters around, as its number. Nothing of that is in a program's input but within strings of JSON, where this is how it

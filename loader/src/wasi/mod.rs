@@ -89,7 +89,7 @@ pub use net::NetCap;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
 pub(crate) use table::add_virtual_to_imports;
-pub use table::{MODULE, add_inert, add_to_imports};
+pub use table::{MODULE, add_imported, add_inert, add_to_imports};
 pub(crate) use types::{FileKind, FileStat};
 pub use unstable::MODULE as UNSTABLE_MODULE;
 pub use usage::{DirUse, GuestUse, MAX_PLACES, Place, Used};

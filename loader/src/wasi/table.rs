@@ -9,7 +9,7 @@ use super::unstable::{self, Layout};
 use super::virt::{self, Virtual};
 use super::wait::{Attempt, Stop};
 use super::{args, audit, clock, fd, fd_io, path, path_open, poll, process, random, readdir, sock, usage};
-use crate::{Caller, HostError, Imports, TrapCode};
+use crate::{Artifact, Caller, HostError, Imports, TrapCode};
 use rustix::fd::AsFd;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +19,19 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 /// Hands preview 1 to the loader, and `wasi_unstable` before it, over what `ctx` grants.
 pub fn add_to_imports(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>) {
     add_virtual_to_imports(imports, &ctx, None, |_, _| true);
+}
+
+/// The same, of the functions that one of these modules imports: to make one of each takes longer than all else that a
+/// small guest needs.
+pub fn add_imported(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>, modules: &[&Artifact]) {
+    let names = modules.iter().flat_map(|module| {
+        let view = module.view();
+        view.imports()
+            .iter()
+            .filter_map(move |import| view.string(import.module).ok().zip(view.string(import.name).ok()))
+    });
+    let names: Vec<(&str, &str)> = names.collect();
+    add_virtual_to_imports(imports, &ctx, None, |module, name| names.contains(&(module, name)));
 }
 
 /// The same, of the functions that are wanted, by module and name: most modules want few, and an application has many.

@@ -50,8 +50,8 @@ fn read(view: &View<'_>) {
     for g in view.globals() {
         let _ = (view.value_type(g.val_type), view.range("const_ops", view.const_ops(), g.init));
     }
-    for &offset in view.site_offsets().iter().chain(&[0, 1, u32::MAX]) {
-        let _ = (view.trap_site(offset), view.call_site(offset), view.text_at(offset));
+    for offset in view.all_sites().map(|site| site.0).chain([0, 1, u32::MAX]) {
+        let _ = (view.trap_site(offset), view.call_site(offset), view.text_at(offset), view.inlined(offset).count());
     }
     let _ = (view.compiler(), view.arch(), view.text(), view.export("no such export"));
 }

@@ -28,7 +28,8 @@ traps, exceptions, memories, globals and tables. Ends with status 1 if any diffe
   -v                tells every call; for one seed: --seed S --modules 1 -v
 
 The code is that of the architecture that this program is built for, also in an emulator. BAILIWICKC=PROGRAM in the
-environment compiles by running that program.";
+environment compiles by running that program. BAILIWICK_OPTIMISATIONS=LIST there says which optimisations are made, as
+--optimisations of the compiler: none, or default,-NAME.";
 
 /// It ends after so many: there is something that all modules meet.
 const MOST_DIFFERENCES: u64 = 100;

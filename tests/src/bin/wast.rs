@@ -24,7 +24,8 @@ Scripts by path are compiled without the features that they are older than, whic
 to be refused. Only in scripts that are listed as needing garbage collection, what the compiler refuses by that name
 counts as not yet supported; elsewhere it fails.
 
-BAILIWICKC=PROGRAM in the environment compiles by running that program.";
+BAILIWICKC=PROGRAM in the environment compiles by running that program. BAILIWICK_OPTIMISATIONS=LIST there says which
+optimisations are made, as --optimisations of the compiler: none, or default,-NAME.";
 
 struct Arguments {
     scripts: Vec<Script>,

@@ -47,6 +47,33 @@ fn standard_streams_are_nothing_or_the_hosts() {
 }
 
 #[test]
+fn a_stream_that_is_closed_is_nothing_and_never_a_file_that_is_opened_later() {
+    let place = Place::new();
+    let copy = place.file("copy.wat", guest(b"done\n", COPY));
+    let artifact = place.compiled(&copy);
+    let input = place.file("in.txt", "from a file\n");
+    let bytes = fs::read(&artifact).unwrap();
+    // A number of its own is what a program that was started without a stream opens first.
+    for closed in [&[0][..], &[1], &[2], &[0, 1, 2]] {
+        for file in [&copy, &artifact] {
+            let mut command = place.command();
+            command.arg("run").arg("--dir-ro").arg(place.folder.path()).arg(file);
+            // SAFETY: closing is all that is done between fork and exec.
+            unsafe {
+                command.pre_exec(move || {
+                    closed.iter().for_each(|&fd| _ = libc::close(fd));
+                    Ok(())
+                })
+            };
+            let ended = ended(&mut command).with(0).prints("");
+            assert_eq!(ended.err, if closed.contains(&2) { "" } else { "done\n" }, "{closed:?}");
+        }
+    }
+    assert_eq!(fs::read(&artifact).unwrap(), bytes);
+    assert_eq!(fs::read_to_string(&input).unwrap(), "from a file\n");
+}
+
+#[test]
 fn a_stream_that_can_not_be_opened_is_refused() {
     let place = Place::new();
     let hello = place.file("hello.wat", HELLO);

@@ -1,0 +1,16 @@
+;; What `loader/examples/faults.rs` calls.
+(module
+  (import "host" "panic" (func $panic (param i32) (result i32)))
+  (import "host" "again" (func $again (param i32) (result i32)))
+  (memory 1)
+  (tag $failure (param i32))
+  (func $works (export "works") (result i32) (i32.const 42))
+  (func $panics (export "panics") (result i32) (call $panic (i32.const 7)))
+  (func $nested (export "nested") (result i32) (call $again (i32.const 7)))
+  (func $divides (export "divides") (result i32) (i32.div_s (i32.const 1) (i32.load (i32.const 0))))
+  (func $reads (export "reads") (result i32) (i32.load (i32.sub (i32.load (i32.const 0)) (i32.const 16))))
+  (func $recurs (export "recurs") (result i32) (i32.add (call $recurs) (i32.const 1)))
+  (func $throws (export "throws") (result i32) (throw $failure (i32.const 5)))
+  (func $catches (export "catches") (result i32)
+    (block $caught (result i32)
+      (try_table (result i32) (catch $failure $caught) (call $throws)))))
