@@ -41,6 +41,9 @@ fn bound(dfg: &DataFlowGraph, value: Value, depth: u32) -> u64 {
     let found = match dfg.insts[definition] {
         InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64 & greatest),
         InstructionData::Unary { opcode: Opcode::Uextend, arg } => Some(of(arg)),
+        InstructionData::Load { opcode: Opcode::Uload8, .. } => Some(u64::from(u8::MAX)),
+        InstructionData::Load { opcode: Opcode::Uload16, .. } => Some(u64::from(u16::MAX)),
+        InstructionData::Load { opcode: Opcode::Uload32, .. } => Some(u64::from(u32::MAX)),
         InstructionData::Binary { opcode, args: [left, right] } => match opcode {
             Opcode::Band => Some(of(left).min(of(right))),
             // No bit of the result is above the highest of both.
@@ -65,7 +68,7 @@ fn bound(dfg: &DataFlowGraph, value: Value, depth: u32) -> u64 {
 mod tests {
     use super::*;
     use cranelift_codegen::cursor::{Cursor, FuncCursor};
-    use cranelift_codegen::ir::{Function, InstBuilder};
+    use cranelift_codegen::ir::{Function, InstBuilder, MemFlagsData};
 
     /// What `make` makes of a 64-bit and a 32-bit parameter is at most `expected`.
     fn check(expected: u64, make: impl FnOnce(&mut FuncCursor<'_>, Value, Value) -> Value) {
@@ -129,6 +132,13 @@ mod tests {
             c.ins().ishl(wide, by)
         });
         check(u64::MAX, |c, _, narrow| c.ins().sextend(I64, narrow));
+        // Of memory it is known how wide it is, and with a sign nothing.
+        let flags = MemFlagsData::new;
+        check(0xff, |c, wide, _| c.ins().uload8(I64, flags(), wide, 0));
+        check(0xff, |c, wide, _| c.ins().uload8(I32, flags(), wide, 0));
+        check(0xffff, |c, wide, _| c.ins().uload16(I64, flags(), wide, 0));
+        check(u64::from(u32::MAX), |c, wide, _| c.ins().uload32(flags(), wide, 0));
+        check(u64::MAX, |c, wide, _| c.ins().sload32(flags(), wide, 0));
         check(u64::MAX, |c, _, narrow| {
             // Below zero.
             let wide = c.ins().uextend(I64, narrow);

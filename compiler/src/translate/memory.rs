@@ -200,24 +200,34 @@ impl Translator<'_, '_> {
         let index = self.pop();
         let (address, offset) = self.heap_address(memory, index, memarg.offset, u64::from(ty.bytes()));
         let flags = self.heap_flags(memory);
-        let value = self.builder.ins().load(ty, flags, address, offset);
-        let value = match extend {
-            Extend::No => value,
-            Extend::Signed(to) => self.builder.ins().sextend(to, value),
-            Extend::Unsigned(to) => self.builder.ins().uextend(to, value),
+        let ins = self.builder.ins();
+        // One instruction each, also where the code generator would rather compute what uses the value twice, once in the
+        // width that was loaded, because narrowing an extended value costs it nothing.
+        let value = match (ty, extend) {
+            (I8, Extend::Signed(to)) => ins.sload8(to, flags, address, offset),
+            (I8, Extend::Unsigned(to)) => ins.uload8(to, flags, address, offset),
+            (I16, Extend::Signed(to)) => ins.sload16(to, flags, address, offset),
+            (I16, Extend::Unsigned(to)) => ins.uload16(to, flags, address, offset),
+            (_, Extend::Signed(_)) => ins.sload32(flags, address, offset),
+            (_, Extend::Unsigned(_)) => ins.uload32(flags, address, offset),
+            (_, Extend::No) => ins.load(ty, flags, address, offset),
         };
         self.push(value);
     }
 
     fn memory_store(&mut self, memarg: &MemArg, ty: Type) {
         let memory = memory_of(memarg);
-        let (index, mut value) = self.pop2();
-        if self.builder.func.dfg.value_type(value) != ty {
-            value = self.builder.ins().ireduce(ty, value);
-        }
+        let (index, value) = self.pop2();
         let (address, offset) = self.heap_address(memory, index, memarg.offset, u64::from(ty.bytes()));
         let flags = self.heap_flags(memory);
-        self.builder.ins().store(flags, value, address, offset);
+        let narrows = self.builder.func.dfg.value_type(value) != ty;
+        let ins = self.builder.ins();
+        match ty {
+            I8 => ins.istore8(flags, value, address, offset),
+            I16 => ins.istore16(flags, value, address, offset),
+            I32 if narrows => ins.istore32(flags, value, address, offset),
+            _ => ins.store(flags, value, address, offset),
+        };
     }
 
     /// Translates a load or store; `false` if the operator is neither.

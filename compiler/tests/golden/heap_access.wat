@@ -31,11 +31,10 @@
 ;;   region0 = 0 "context"
 ;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i64):
-;;   v3 = ireduce.i16 v2
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v5 = uextend.i64 v1
-;;   v6 = iadd v4, v5
-;;   store little region1 v3, v6+2
+;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
+;;   v4 = uextend.i64 v1
+;;   v5 = iadd v3, v4
+;;   istore16 little region1 v2, v5+2
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -96,20 +95,19 @@
 ;;   region1 = 2 "memory lengths"
 ;;   region2 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
-;;   v3 = ireduce.i8 v2
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v5 = uextend.i64 v1
-;;   v6 = iconst.i64 -1048576
-;;   v7 = iadd v4, v6  ; v6 = -1048576
-;;   v8 = load.i64 notrap aligned region1 v0+56
-;;   v9 = iconst.i64 0x0001_0000_0000
-;;   v10 = iadd v5, v9  ; v9 = 0x0001_0000_0000
-;;   v11 = icmp ugt v10, v8
-;;   v12 = iadd v4, v5
-;;   v13 = iconst.i64 0xffff_ffff
-;;   v14 = iadd v12, v13  ; v13 = 0xffff_ffff
-;;   v15 = select_spectre_guard v11, v7, v14
-;;   store little region2 v3, v15
+;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
+;;   v4 = uextend.i64 v1
+;;   v5 = iconst.i64 -1048576
+;;   v6 = iadd v3, v5  ; v5 = -1048576
+;;   v7 = load.i64 notrap aligned region1 v0+56
+;;   v8 = iconst.i64 0x0001_0000_0000
+;;   v9 = iadd v4, v8  ; v8 = 0x0001_0000_0000
+;;   v10 = icmp ugt v9, v7
+;;   v11 = iadd v3, v4
+;;   v12 = iconst.i64 0xffff_ffff
+;;   v13 = iadd v11, v12  ; v12 = 0xffff_ffff
+;;   v14 = select_spectre_guard v10, v6, v13
+;;   istore8 little region2 v2, v14
 ;;   jump block1
 ;; block1:
 ;;   return
