@@ -22,6 +22,8 @@ pub enum Optimisation {
     Strength,
     /// Short innermost loops without calls are there more than once, with one poll.
     Unrolling,
+    /// Loops over arrays make several elements at once, in vectors.
+    Vectorisation,
 }
 
 impl Optimisation {
@@ -34,6 +36,7 @@ impl Optimisation {
         Optimisation::Promotion,
         Optimisation::Strength,
         Optimisation::Unrolling,
+        Optimisation::Vectorisation,
     ];
 
     /// Its name in [`Optimisations`].
@@ -46,6 +49,7 @@ impl Optimisation {
             Optimisation::Promotion => "promotion",
             Optimisation::Strength => "strength",
             Optimisation::Unrolling => "unrolling",
+            Optimisation::Vectorisation => "vectorisation",
         }
     }
 

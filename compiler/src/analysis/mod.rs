@@ -66,6 +66,8 @@ pub(crate) struct Facts {
     pub loops: Vec<SteadyLoop>,
     /// Whether short loops are translated more than once.
     pub unrolling: bool,
+    /// Whether loops over arrays make several elements at once.
+    pub vectorisation: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
     /// Functions that can be called other than by name, ascending: those that escape, and elements of call tables.
@@ -147,6 +149,7 @@ impl Facts {
             reaches: reach::reach(module, uses, &canonical, &exported),
             loops,
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
+            vectorisation: made(Optimisation::Vectorisation) && options.opt_level == OptLevel::Speed,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),
             reached,
