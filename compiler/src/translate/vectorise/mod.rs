@@ -37,6 +37,9 @@ const MAX_OPERATORS: u32 = 400;
 /// Rounds that are worth the questions in front of them.
 const MIN_ROUNDS: u64 = 3;
 
+/// The order of a vector's lanes, for casts.
+const LITTLE: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Little);
+
 /// Values of nodes: as they are in the first iteration, or in each.
 type Scalars = HashMap<Id, Value>;
 
@@ -266,8 +269,10 @@ impl<'a> Translator<'a, '_> {
                 self.builder.ins().store(flags, value, address, offset);
                 continue;
             }
-            let ty = plan::vector_of(of.ty);
-            let vector = self.builder.ins().load(ty, flags, address, offset);
+            // As bytes: cast to others, it does not become a part of the instruction that uses it. Comparing floats would be
+            // one that wants it aligned, which the code generator does not know (x86_64 without AVX, Cranelift 0.135).
+            let bytes = self.builder.ins().load(I8X16, flags, address, offset);
+            let vector = self.builder.ins().bitcast(plan::vector_of(of.ty), LITTLE, bytes);
             let id = loads[&access];
             values.insert(id, vector);
             for (last, value) in plan.carried.iter().zip(&mut *carried).filter(|(last, _)| last.load == id) {
@@ -282,12 +287,11 @@ impl<'a> Translator<'a, '_> {
     /// The last element of one vector, and all but the last of the next.
     fn shifted(&mut self, one: Value, next: Value, element: u64) -> Value {
         let ty = self.builder.func.dfg.value_type(one);
-        let flags = MemFlagsData::new().with_endianness(Endianness::Little);
-        let [one, next] = [one, next].map(|vector| self.builder.ins().bitcast(I8X16, flags, vector));
+        let [one, next] = [one, next].map(|vector| self.builder.ins().bitcast(I8X16, LITTLE, vector));
         let mask = (0..VECTOR).map(|i| (VECTOR - element + i) as u8).collect::<Vec<u8>>();
         let mask = self.builder.func.dfg.immediates.push(mask.into());
         let moved = self.builder.ins().shuffle(one, next, mask);
-        self.builder.ins().bitcast(ty, flags, moved)
+        self.builder.ins().bitcast(ty, LITTLE, moved)
     }
 
     fn spread(&mut self, value: Value) -> Value {
@@ -327,10 +331,7 @@ impl<'a> Translator<'a, '_> {
                 let ty = self.builder.func.dfg.value_type(a);
                 let mask = match self.builder.func.dfg.value_type(mask) == ty {
                     true => mask,
-                    false => {
-                        let flags = MemFlagsData::new().with_endianness(Endianness::Little);
-                        self.builder.ins().bitcast(ty, flags, mask)
-                    }
+                    false => self.builder.ins().bitcast(ty, LITTLE, mask),
                 };
                 self.builder.ins().bitselect(mask, a, b)
             }

@@ -1,0 +1,289 @@
+//! Loops of which several iterations are made at once leave behind what they leave one by one: memory, locals and traps, where
+//! arrays overlap, end in the middle of a loop, or lie where they can't.
+
+mod common;
+
+use bailiwick_compiler::{Optimisation, Optimisations};
+use bailiwick_loader::{Artifact, Error, Group, Imports, Val};
+use bailiwick_tests::compile::{Settings, binary, compile_with, host};
+use common::{Random, times};
+use std::fmt::Write as _;
+
+/// Numbers that arrays may have: type, bytes, operators of two, and of one.
+type Kind = (&'static str, usize, &'static [&'static str], &'static [&'static str]);
+
+const KINDS: [Kind; 4] = [
+    ("i32", 4, &["add", "sub", "mul", "and", "or", "xor"], &[]),
+    ("i64", 8, &["add", "sub", "and", "or", "xor"], &[]),
+    ("f32", 4, &["add", "sub", "mul", "div", "min", "max"], &["neg", "abs", "sqrt", "floor"]),
+    ("f64", 8, &["add", "sub", "mul", "div", "min", "max"], &["neg", "abs", "sqrt", "nearest"]),
+];
+
+/// How a loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// An index of bytes goes up to an end.
+    Index,
+    /// Pointers go up, and a counter goes down to 0.
+    Pointers,
+    /// An index is less than an end, as an operator says.
+    Less(&'static str),
+}
+
+struct Loop {
+    kind: Kind,
+    way: Way,
+    copies: usize,
+    text: String,
+}
+
+/// Writes a function of three arrays, `$a`, `$b` and `$c`, of how many iterations there are, and of a number.
+struct Writer {
+    random: Random,
+    kind: Kind,
+    copies: usize,
+    way: Way,
+    /// Whether what one element loads is there for the next one.
+    carries: bool,
+    loads: usize,
+    /// What is computed in front of the first store.
+    early: String,
+}
+
+impl Writer {
+    fn module(seed: u64) -> Loop {
+        let mut random = Random::new(seed);
+        let kind = random.of(&KINDS);
+        let way = random.of(&[
+            Way::Index,
+            Way::Index,
+            Way::Pointers,
+            Way::Less("lt_s"),
+            Way::Less("lt_u"),
+            Way::Less("le_s"),
+            Way::Less("le_u"),
+        ]);
+        let (copies, carries) = (random.of(&[1, 1, 1, 2, 2, 3, 4, 5, 8]), random.below(4) == 0);
+        let mut writer = Writer { random, kind, copies, way, carries, loads: 0, early: String::new() };
+        let text = writer.all();
+        Loop { kind, way, copies, text }
+    }
+
+    /// An address in front of an operator's other operand, with its offset if that is said there.
+    fn place(&mut self, array: &str, element: i64) -> (String, String) {
+        let bytes = element * self.kind.1 as i64;
+        let at = match self.way {
+            Way::Pointers => format!("(local.get {array})"),
+            _ => format!("(i32.add (local.get {array}) (local.get $i))"),
+        };
+        match self.random.below(3) {
+            0 if bytes >= 0 => (format!("offset={bytes}"), at),
+            1 => ("offset=16".into(), format!("(i32.add {at} (i32.const {}))", bytes - 16)),
+            _ => (String::new(), format!("(i32.add {at} (i32.const {bytes}))")),
+        }
+    }
+
+    /// A body for one element, the same for each: where numbers are loaded, and what is made of them.
+    fn value(&mut self, shape: &mut Random, depth: usize, copy: usize) -> String {
+        let (ty, _, binary, unary) = self.kind;
+        match shape.below(if depth == 0 { 5 } else { 9 }) {
+            0 if self.carries => "(local.get $p)".into(),
+            0 | 1 => "(local.get $v)".into(),
+            2..=4 => {
+                let array = shape.of(&["$a", "$b", "$c"]);
+                let near = shape.of(&[0, 0, 0, 1, 2, -1, 4, -3]);
+                let (offset, address) = self.place(array, copy as i64 + near);
+                let load = format!("({ty}.load {offset} {address})");
+                // Sometimes in front of everything else, as compilers do who know that nothing overlaps.
+                if self.random.below(8) > 0 || self.loads == 12 {
+                    return load;
+                }
+                write!(self.early, "(local.set $t{} {load})", self.loads).unwrap();
+                self.loads += 1;
+                format!("(local.get $t{})", self.loads - 1)
+            }
+            5 if !unary.is_empty() => {
+                let operator = shape.of(unary);
+                format!("({ty}.{operator} {})", self.value(shape, depth - 1, copy))
+            }
+            6 if ty == "i32" => {
+                let (operator, by) = (shape.of(&["shl", "shr_s", "shr_u"]), shape.below(40));
+                format!("(i32.{operator} {} (i32.const {by}))", self.value(shape, depth - 1, copy))
+            }
+            7 if ty != "i64" => {
+                let operator = shape.of(if ty == "i32" { &["lt_s", "ge_u", "eq"] } else { &["lt", "ge", "ne"] });
+                let [a, b, c, d] = [(); 4].map(|()| self.value(shape, depth.saturating_sub(2), copy));
+                format!("(select {a} {b} ({ty}.{operator} {c} {d}))")
+            }
+            _ => {
+                let operator = shape.of(binary);
+                let a = self.value(shape, depth - 1, copy);
+                format!("({ty}.{operator} {a} {})", self.value(shape, depth - 1, copy))
+            }
+        }
+    }
+
+    fn all(&mut self) -> String {
+        let (ty, size, ..) = self.kind;
+        let stores = 1 + self.random.below(5) / 4;
+        let shapes: Vec<u64> = (0..stores).map(|_| self.random.next()).collect();
+        let carried = (self.random.of(&["$a", "$b"]), self.random.below(3) as i64);
+        let arrays: Vec<(&str, i64)> =
+            (0..stores).map(|_| (self.random.of(&["$a", "$c", "$c"]), self.random.of(&[0, 0, 0, 0, 1, -1]))).collect();
+        let mut body = String::new();
+        for copy in 0..self.copies {
+            let mut copy_body = String::new();
+            for (&shape, &(array, near)) in shapes.iter().zip(&arrays) {
+                let value = self.value(&mut Random::new(shape), 3, copy);
+                let (offset, address) = self.place(array, copy as i64 + near);
+                if self.carries && copy_body.is_empty() {
+                    let (offset, address) = self.place(carried.0, copy as i64 + carried.1);
+                    write!(copy_body, "(local.set $q ({ty}.load {offset} {address}))").unwrap();
+                }
+                write!(copy_body, "({ty}.store {offset} {address} {value})\n").unwrap();
+            }
+            if self.carries {
+                copy_body.push_str("(local.set $p (local.get $q))");
+            }
+            body.push_str(&copy_body);
+        }
+        let step = size * self.copies;
+        let (before, again) = match self.way {
+            Way::Index => (
+                format!("(local.set $n (i32.mul (local.get $n) (i32.const {step})))"),
+                format!("(br_if $l (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"),
+            ),
+            Way::Pointers => {
+                let on = |array| format!("(local.set {array} (i32.add (local.get {array}) (i32.const {step})))");
+                let all: String = ["$a", "$b", "$c"].map(on).concat();
+                (
+                    String::new(),
+                    format!("{all} (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))"),
+                )
+            }
+            Way::Less(operator) => {
+                let end = self.random.below(2 * step);
+                (
+                    format!("(local.set $n (i32.add (i32.const {end}) (i32.mul (local.get $n) (i32.const {step}))))"),
+                    format!("(br_if $l (i32.{operator} (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"),
+                )
+            }
+        };
+        let temporaries: String = (0..self.loads).map(|i| format!("(local $t{i} {ty})")).collect();
+        let early = &self.early;
+        format!(
+            "(module (memory (export \"memory\") 1 1)
+              (func (export \"f\") (param $a i32) (param $b i32) (param $c i32) (param $n i32) (param $v {ty}) (result i32 i32 {ty})
+                (local $i i32) (local $p {ty}) (local $q {ty}) {temporaries}
+                {before}
+                (loop $l {early}
+                  {body}
+                  {again})
+                (i32.add (local.get $i) (local.get $a)) (i32.add (local.get $b) (local.get $n)) (local.get $p)))"
+        )
+    }
+}
+
+fn told(result: Result<Vec<Val>, Error>) -> String {
+    match result {
+        Ok(values) => format!("{values:?}"),
+        Err(Error::Trap(trap)) => format!("{:?}", trap.code()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Numbers as arrays of a type may hold them, none of which leads to NaNs other than the usual one.
+fn number(random: &mut Random, ty: &str) -> Vec<u8> {
+    let small = random.below(2000) as i32 - 1000;
+    match ty {
+        "i32" => random.of(&[small, random.clone().next() as i32]).to_le_bytes().to_vec(),
+        "i64" => i64::from(small).wrapping_mul(0x1_0003_0001).to_le_bytes().to_vec(),
+        "f32" => (small as f32 / 8.0).to_le_bytes().to_vec(),
+        _ => (f64::from(small) / 8.0).to_le_bytes().to_vec(),
+    }
+}
+
+/// What several calls leave behind, and how many of them trapped.
+fn trace(bytes: &[u8], it: &Loop, seed: u64) -> (Vec<String>, usize) {
+    let artifact = Artifact::from_bytes(bytes, "loop").unwrap();
+    let mut group = Group::new().unwrap();
+    let instance = group.instantiate(&artifact, &Imports::new()).unwrap();
+    let memory = instance.memory(&mut group, "memory").unwrap();
+    let function = instance.func(&mut group, "f").unwrap();
+    let mut random = Random::new(seed ^ 0x1234);
+    let (ty, size, ..) = it.kind;
+    let (mut lines, mut traps) = (Vec::new(), 0);
+    for _ in 0..12 {
+        let mut content = Vec::new();
+        while content.len() < 65536 {
+            content.extend(number(&mut random, ty));
+        }
+        memory.bytes(&mut group).unwrap().copy_from_slice(&content);
+        let near = |random: &mut Random| (random.below(24) as i32 - 12) * size as i32;
+        let first = 4096 + near(&mut random);
+        let mut arrays = [0; 3].map(|_| match random.below(8) {
+            0..=3 => first + near(&mut random),
+            4 => 65536 - random.below(400) as i32 / size as i32 * size as i32,
+            5 => random.of(&[0, -64, i32::MAX, i32::MIN, -8]),
+            _ => 8192 * (1 + random.below(6) as i32),
+        });
+        if random.below(3) == 0 {
+            // Behind each other, with or without a gap.
+            arrays = [8192, 8192 + 1024 * (1 + random.below(3) as i32), 30000 / 8 * 8];
+        }
+        if ty.starts_with('i') && random.below(6) == 0 {
+            arrays[0] += 1 + random.below(3) as i32;
+        }
+        let iterations = match random.below(4) {
+            0 => 1 + random.below(6),
+            1 => 100 / it.copies + random.below(100),
+            _ => 1 + random.below(60),
+        };
+        let value = number(&mut random, ty);
+        let value = match ty {
+            "i32" => Val::I32(i32::from_le_bytes(value.try_into().unwrap())),
+            "i64" => Val::I64(i64::from_le_bytes(value.try_into().unwrap())),
+            "f32" => Val::F32(u32::from_le_bytes(value.try_into().unwrap())),
+            _ => Val::F64(u64::from_le_bytes(value.try_into().unwrap())),
+        };
+        let arguments = [Val::I32(arrays[0]), Val::I32(arrays[1]), Val::I32(arrays[2]), Val::I32(iterations as i32), value];
+        let result = told(function.call(&mut group, &arguments));
+        traps += usize::from(!result.starts_with('['));
+        let left = memory.bytes(&mut group).unwrap();
+        let hash = left.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        lines.push(format!("{arguments:?}: {result}; memory {hash:x}"));
+    }
+    (lines, traps)
+}
+
+/// `BAILIWICK_DIFFERENTIAL=N` runs N loops instead of the usual number, from `BAILIWICK_FIRST` on.
+fn asked(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+#[test]
+fn loops_leave_behind_what_they_leave_one_element_at_a_time() {
+    let (first, count) = (asked("BAILIWICK_FIRST", 0), asked("BAILIWICK_DIFFERENTIAL", times(600, 60) as u64));
+    let (mut vectorised, mut traps, mut wrong) = (0, 0, Vec::new());
+    for seed in first..first + count {
+        let it = Writer::module(seed); if count == 1 { println!("{}", it.text); }
+        let wasm = binary(&it.text);
+        let compiled = |on| {
+            let optimisations = Optimisations::default().with(Optimisation::Vectorisation, on);
+            let settings = Settings { optimisations, deterministic: true, ..Settings::default() };
+            compile_with(host(), &settings, &wasm).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+        };
+        let (with, without) = (compiled(true), compiled(false));
+        vectorised += u64::from(with.len() != without.len());
+        let (found, _) = trace(&with, &it, seed);
+        let (expected, trapped) = trace(&without, &it, seed);
+        traps += trapped as u64;
+        if let Some((found, expected)) = found.iter().zip(&expected).find(|(a, b)| a != b) {
+            wrong.push(format!("seed {seed}, {:?}, {} copies:\n  {found}\nand not\n  {expected}", it.way, it.copies));
+        }
+    }
+    println!("{vectorised} of {count} loops have vectors; {traps} of {} calls trapped", count * 12);
+    assert!(wrong.is_empty(), "{}\n{} differ", wrong.join("\n"), wrong.len());
+    // Or the loops would show little.
+    assert!(vectorised > count / 5 && traps > count / 4 && traps < count * 6, "{vectorised} {traps}");
+}
