@@ -3,7 +3,7 @@
 
 mod common;
 
-use bailiwick_compiler::{Optimisation, Optimisations};
+use bailiwick_compiler::{Optimisation, Optimisations, Options, emit_clif};
 use bailiwick_loader::{Artifact, Error, Group, Imports, Val};
 use bailiwick_tests::compile::{Settings, binary, compile_with, host};
 use common::{Random, times};
@@ -45,6 +45,10 @@ struct Writer {
     way: Way,
     /// Whether what one element loads is there for the next one.
     carries: bool,
+    /// By what all elements are made one number, if they are.
+    gathers: Option<&'static str>,
+    /// Elements from one of `$b` to the next.
+    apart: i64,
     loads: usize,
     /// What is computed in front of the first store.
     early: String,
@@ -64,14 +68,17 @@ impl Writer {
             Way::Less("le_u"),
         ]);
         let (copies, carries) = (random.of(&[1, 1, 1, 2, 2, 3, 4, 5, 8]), random.below(4) == 0);
-        let mut writer = Writer { random, kind, copies, way, carries, loads: 0, early: String::new() };
+        let numbers = ["add", "xor", "and", "or", "lt_s", "gt_s", "lt_u", "ge_u"];
+        let gathers = (kind.0.starts_with('i') && random.below(2) == 0).then(|| random.of(&numbers));
+        let apart = if way == Way::Pointers { random.of(&[1, 1, 3, 40]) } else { 1 };
+        let mut writer = Writer { random, kind, copies, way, carries, gathers, apart, loads: 0, early: String::new() };
         let text = writer.all();
         Loop { kind, way, copies, text }
     }
 
     /// An address in front of an operator's other operand, with its offset if that is said there.
     fn place(&mut self, array: &str, element: i64) -> (String, String) {
-        let bytes = element * self.kind.1 as i64;
+        let bytes = element * self.kind.1 as i64 * if array == "$b" { self.apart } else { 1 };
         let at = match self.way {
             Way::Pointers => format!("(local.get {array})"),
             _ => format!("(i32.add (local.get {array}) (local.get $i))"),
@@ -90,7 +97,7 @@ impl Writer {
             0 if self.carries => "(local.get $p)".into(),
             0 | 1 => "(local.get $v)".into(),
             2..=4 => {
-                let array = shape.of(&["$a", "$b", "$c"]);
+                let array = shape.of(&["$a", "$a", "$b", "$b", "$c"]);
                 let near = shape.of(&[0, 0, 0, 1, 2, -1, 4, -3]);
                 let (offset, address) = self.place(array, copy as i64 + near);
                 let load = format!("({ty}.load {offset} {address})");
@@ -125,11 +132,13 @@ impl Writer {
 
     fn all(&mut self) -> String {
         let (ty, size, ..) = self.kind;
-        let stores = 1 + self.random.below(5) / 4;
+        let stores = 1 + self.random.below(5) / 4 - usize::from(self.gathers.is_some() && self.random.below(2) == 0);
+        let gathered = self.random.next();
         let shapes: Vec<u64> = (0..stores).map(|_| self.random.next()).collect();
         let carried = (self.random.of(&["$a", "$b"]), self.random.below(3) as i64);
-        let arrays: Vec<(&str, i64)> =
-            (0..stores).map(|_| (self.random.of(&["$a", "$c", "$c"]), self.random.of(&[0, 0, 0, 0, 1, -1]))).collect();
+        let arrays: Vec<(&str, i64)> = (0..stores)
+            .map(|_| (self.random.of(&["$c", "$c", "$c", "$a"]), self.random.of(&[0, 0, 0, 0, 0, 1, -1])))
+            .collect();
         let mut body = String::new();
         for copy in 0..self.copies {
             let mut copy_body = String::new();
@@ -142,7 +151,19 @@ impl Writer {
                 }
                 write!(copy_body, "({ty}.store {offset} {address} {value})\n").unwrap();
             }
-            if self.carries {
+            if let Some(operator) = self.gathers {
+                let value = self.value(&mut Random::new(gathered), 2, copy);
+                match operator.split_once('_') {
+                    None => write!(copy_body, "(local.set $r ({ty}.{operator} (local.get $r) {value}))"),
+                    Some(_) => write!(
+                        copy_body,
+                        "(local.set $s {value})
+                         (local.set $r (select (local.get $s) (local.get $r) ({ty}.{operator} (local.get $s) (local.get $r))))"
+                    ),
+                }
+                .unwrap();
+            }
+            if self.carries && stores > 0 {
                 copy_body.push_str("(local.set $p (local.get $q))");
             }
             body.push_str(&copy_body);
@@ -151,21 +172,25 @@ impl Writer {
         let (before, again) = match self.way {
             Way::Index => (
                 format!("(local.set $n (i32.mul (local.get $n) (i32.const {step})))"),
-                format!("(br_if $l (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"),
+                format!(
+                    "(br_if $l (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"
+                ),
             ),
             Way::Pointers => {
-                let on = |array| format!("(local.set {array} (i32.add (local.get {array}) (i32.const {step})))");
+                let on = |array| {
+                    let step = step * if array == "$b" { self.apart as usize } else { 1 };
+                    format!("(local.set {array} (i32.add (local.get {array}) (i32.const {step})))")
+                };
                 let all: String = ["$a", "$b", "$c"].map(on).concat();
-                (
-                    String::new(),
-                    format!("{all} (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))"),
-                )
+                (String::new(), format!("{all} (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))"))
             }
             Way::Less(operator) => {
                 let end = self.random.below(2 * step);
                 (
                     format!("(local.set $n (i32.add (i32.const {end}) (i32.mul (local.get $n) (i32.const {step}))))"),
-                    format!("(br_if $l (i32.{operator} (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"),
+                    format!(
+                        "(br_if $l (i32.{operator} (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"
+                    ),
                 )
             }
         };
@@ -173,13 +198,14 @@ impl Writer {
         let early = &self.early;
         format!(
             "(module (memory (export \"memory\") 1 1)
-              (func (export \"f\") (param $a i32) (param $b i32) (param $c i32) (param $n i32) (param $v {ty}) (result i32 i32 {ty})
-                (local $i i32) (local $p {ty}) (local $q {ty}) {temporaries}
+              (func (export \"f\") (param $a i32) (param $b i32) (param $c i32) (param $n i32) (param $v {ty}) (result i32 i32 {ty} {ty})
+                (local $i i32) (local $p {ty}) (local $q {ty}) (local $r {ty}) (local $s {ty}) {temporaries}
                 {before}
+                (local.set $r (local.get $v))
                 (loop $l {early}
                   {body}
                   {again})
-                (i32.add (local.get $i) (local.get $a)) (i32.add (local.get $b) (local.get $n)) (local.get $p)))"
+                (i32.add (local.get $i) (local.get $a)) (i32.add (local.get $b) (local.get $n)) (local.get $p) (local.get $r)))"
         )
     }
 }
@@ -246,7 +272,8 @@ fn trace(bytes: &[u8], it: &Loop, seed: u64) -> (Vec<String>, usize) {
             "f32" => Val::F32(u32::from_le_bytes(value.try_into().unwrap())),
             _ => Val::F64(u64::from_le_bytes(value.try_into().unwrap())),
         };
-        let arguments = [Val::I32(arrays[0]), Val::I32(arrays[1]), Val::I32(arrays[2]), Val::I32(iterations as i32), value];
+        let arguments =
+            [Val::I32(arrays[0]), Val::I32(arrays[1]), Val::I32(arrays[2]), Val::I32(iterations as i32), value];
         let result = told(function.call(&mut group, &arguments));
         traps += usize::from(!result.starts_with('['));
         let left = memory.bytes(&mut group).unwrap();
@@ -261,12 +288,21 @@ fn asked(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
+/// Whether a module without vectors becomes code that has some.
+fn has_vectors(wasm: &[u8]) -> bool {
+    let options = Options { target: host(), ..Options::default() };
+    emit_clif(wasm, &options).unwrap().contains("i8x16")
+}
+
 #[test]
 fn loops_leave_behind_what_they_leave_one_element_at_a_time() {
     let (first, count) = (asked("BAILIWICK_FIRST", 0), asked("BAILIWICK_DIFFERENTIAL", times(600, 60) as u64));
     let (mut vectorised, mut traps, mut wrong) = (0, 0, Vec::new());
     for seed in first..first + count {
-        let it = Writer::module(seed); if count == 1 { println!("{}", it.text); }
+        let it = Writer::module(seed);
+        if count == 1 {
+            println!("{}", it.text);
+        }
         let wasm = binary(&it.text);
         let compiled = |on| {
             let optimisations = Optimisations::default().with(Optimisation::Vectorisation, on);
@@ -274,7 +310,7 @@ fn loops_leave_behind_what_they_leave_one_element_at_a_time() {
             compile_with(host(), &settings, &wasm).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
         };
         let (with, without) = (compiled(true), compiled(false));
-        vectorised += u64::from(with.len() != without.len());
+        vectorised += u64::from(has_vectors(&wasm));
         let (found, _) = trace(&with, &it, seed);
         let (expected, trapped) = trace(&without, &it, seed);
         traps += trapped as u64;

@@ -127,7 +127,8 @@ impl Body {
                 }
                 Operator::Select => {
                     let (c, b, a) = (stack.pop()?, stack.pop()?, stack.pop()?);
-                    stack.push(body.add(Node::Select(a, b, c))?);
+                    let node = body.extreme(a, b, c).unwrap_or(Node::Select(a, b, c));
+                    stack.push(body.add(node)?);
                 }
                 Operator::BrIf { relative_depth: 0 } => {
                     body.again = stack.pop()?;
@@ -161,6 +162,24 @@ impl Body {
         }
         body.memory = memory?;
         (matches!(operators.read().ok()?, Operator::End) && stack.is_empty()).then_some(body)
+    }
+
+    /// A choice between what was compared: the lesser or greater one of two integers.
+    fn extreme(&self, a: Id, b: Id, condition: Id) -> Option<Node> {
+        let Node::Compare(Condition::Int(condition), ty, c, d) = self.nodes[condition] else { return None };
+        let condition = match (c, d) {
+            _ if (a, b) == (c, d) => condition,
+            _ if (a, b) == (d, c) => condition.complement(),
+            _ => return None,
+        };
+        let opcode = match condition {
+            IntCC::SignedLessThan | IntCC::SignedLessThanOrEqual => Opcode::Smin,
+            IntCC::SignedGreaterThan | IntCC::SignedGreaterThanOrEqual => Opcode::Smax,
+            IntCC::UnsignedLessThan | IntCC::UnsignedLessThanOrEqual => Opcode::Umin,
+            IntCC::UnsignedGreaterThan | IntCC::UnsignedGreaterThanOrEqual => Opcode::Umax,
+            _ => return None,
+        };
+        Some(Node::Binary(opcode, ty, c.min(d), c.max(d)))
     }
 
     fn is_zero(&mut self, a: Id) -> Option<Id> {

@@ -27,7 +27,7 @@ use bailiwick_runtime_abi::types::ValType;
 use body::{Body, Condition, Id, Node};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, I8X16, I32, I64};
-use cranelift_codegen::ir::{BlockArg, Endianness, InstBuilder, MemFlagsData, Value};
+use cranelift_codegen::ir::{BlockArg, Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value};
 use plan::{Again, Plan, VECTOR, is_shift};
 use std::collections::HashMap;
 use wasmparser::{BlockType, OperatorsReader};
@@ -91,7 +91,8 @@ impl<'a> Translator<'a, '_> {
 
         self.builder.switch_to_block(enter);
         let memory = plan.body.memory;
-        let pointers: Vec<Value> = lowest.iter().map(|&lowest| self.heap_run_address(memory, lowest, fine)).collect();
+        let mut pointers: Vec<Value> =
+            lowest.iter().map(|&lowest| self.heap_run_address(memory, lowest, fine)).collect();
         let none = self.i64_const(0);
         // On a mispredicted way past the checks there is one round, in which no address is far from the memory's base.
         let total = self.builder.ins().select_spectre_guard(fine, total, none);
@@ -106,16 +107,41 @@ impl<'a> Translator<'a, '_> {
             let ty = self.builder.func.dfg.value_type(value);
             carried.push(self.builder.append_block_param(round, ty));
         }
+        let mut gathered = Vec::new();
+        for number in &plan.gathered {
+            let value = self.local_get(number.local);
+            let value = match number.opcode {
+                Opcode::Iadd | Opcode::Bxor => self.builder.ins().iconst(number.ty, 0),
+                // Taking it in more than once changes nothing.
+                _ => value,
+            };
+            let value = self.spread(value);
+            begins.push(BlockArg::Value(value));
+            gathered.push(self.builder.append_block_param(round, plan::vector_of(number.ty)));
+        }
+        // Where the elements of a stream lie that are not beside each other.
+        let scattered: Vec<usize> =
+            (0..plan.streams.len()).filter(|&stream| plan.streams[stream].is_scattered(plan.element)).collect();
+        for &stream in &scattered {
+            begins.push(BlockArg::Value(pointers[stream]));
+            pointers[stream] = self.builder.append_block_param(round, I64);
+        }
         self.builder.ins().jump(round, &begins);
 
         self.builder.switch_to_block(round);
         self.poll();
         for step in 0..plan.steps {
-            self.step(plan, step, &unchanging, &pointers, at, &mut carried);
+            self.step(plan, step, &unchanging, &pointers, at, &mut carried, &mut gathered);
         }
         let next = self.builder.ins().iadd_imm_s(at, bytes as i64);
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, total);
-        let again: Vec<BlockArg> = [next].iter().chain(&carried).map(|&value| BlockArg::Value(value)).collect();
+        let mut again = vec![next];
+        again.extend(carried.iter().chain(&gathered));
+        for stream in scattered {
+            let way = plan.steps * plan.lanes * plan.streams[stream].stride;
+            again.push(self.builder.ins().iadd_imm_s(pointers[stream], way as i64));
+        }
+        let again: Vec<BlockArg> = again.into_iter().map(BlockArg::Value).collect();
         self.builder.ins().brif(more, round, &again, leave, &[]);
         self.builder.seal_block(round);
         self.builder.seal_block(leave);
@@ -132,6 +158,14 @@ impl<'a> Translator<'a, '_> {
         for (last, vector) in plan.carried.iter().zip(carried) {
             let value = self.builder.ins().extractlane(vector, plan.lanes as u8 - 1);
             self.local_set(last.local, value);
+        }
+        for (number, vector) in plan.gathered.iter().zip(gathered) {
+            let mut value = self.local_get(number.local);
+            for lane in 0..plan.lanes {
+                let part = self.builder.ins().extractlane(vector, lane as u8);
+                value = self.binary(number.opcode, number.ty, value, part);
+            }
+            self.local_set(number.local, value);
         }
         self.builder.ins().jump(behind, &[]);
         self.builder.seal_block(behind);
@@ -196,8 +230,12 @@ impl<'a> Translator<'a, '_> {
             let index = self.sum(plan, scalars, stream.lowest);
             let reach = match stream.stride {
                 0 => self.i64_const(stream.span),
-                // The last element's is one element in front of where the next one's would be.
-                stride => self.builder.ins().iadd_imm_s(total, stream.span as i64 - stride as i64),
+                // The last element's is one stride in front of where the next one's would be.
+                stride => {
+                    let elements = self.builder.ins().ushr_imm_u(total, i64::from(plan.element.trailing_zeros()));
+                    let way = self.builder.ins().imul_imm_s(elements, stride as i64);
+                    self.builder.ins().iadd_imm_s(way, stream.span as i64 - stride as i64)
+                }
             };
             let (inside, first, end) = self.heap_run(plan.body.memory, index, reach);
             fine = Some(fine.map_or(inside, |fine| self.builder.ins().band(fine, inside)));
@@ -210,7 +248,7 @@ impl<'a> Translator<'a, '_> {
             let apart = self.builder.ins().bor(below, above);
             fine = Some(fine.map_or(apart, |fine| self.builder.ins().band(fine, apart)));
         }
-        (fine.expect("a plan has a store"), lowest)
+        (fine.expect("a plan has accesses"), lowest)
     }
 
     /// Vectors of what is the same for every element: fixed values that are computed with, and loads that stay where they are.
@@ -251,6 +289,7 @@ impl<'a> Translator<'a, '_> {
         pointers: &[Value],
         at: Value,
         carried: &mut [Value],
+        gathered: &mut [Value],
     ) {
         let mut values = unchanging.vectors.clone();
         let flags = self.heap_flags(plan.body.memory);
@@ -261,9 +300,23 @@ impl<'a> Translator<'a, '_> {
             if plan.streams[place.stream].stride == 0 {
                 continue;
             }
+            let of = plan.body.accesses[access];
+            let stride = plan.streams[place.stream].stride;
+            if stride != plan.element {
+                let mut vector = None;
+                for lane in 0..plan.lanes {
+                    let offset = place.distance + (step * plan.lanes + lane) * stride;
+                    let value = self.builder.ins().load(of.ty, flags, pointers[place.stream], offset as i32);
+                    vector = Some(match vector {
+                        None => self.builder.ins().scalar_to_vector(plan::vector_of(of.ty), value),
+                        Some(vector) => self.builder.ins().insertlane(vector, value, lane as u8),
+                    });
+                }
+                values.extend(vector.map(|vector| (loads[&access], vector)));
+                continue;
+            }
             let address = self.builder.ins().iadd(pointers[place.stream], at);
             let offset = (place.distance + step * VECTOR) as i32;
-            let of = plan.body.accesses[access];
             if let Some(value) = of.stores {
                 let value = self.lanes(plan, &unchanging.counts, &mut values, value);
                 self.builder.ins().store(flags, value, address, offset);
@@ -282,6 +335,17 @@ impl<'a> Translator<'a, '_> {
                 *value = vector;
             }
         }
+        for (number, value) in plan.gathered.iter().zip(gathered) {
+            for &part in &number.parts {
+                let part = self.lanes(plan, &unchanging.counts, &mut values, part);
+                *value = self.binary(number.opcode, plan::vector_of(number.ty), *value, part);
+            }
+        }
+    }
+
+    fn binary(&mut self, opcode: Opcode, ty: Type, a: Value, b: Value) -> Value {
+        let (inst, dfg) = self.builder.ins().Binary(opcode, ty, a, b);
+        dfg.first_result(inst)
     }
 
     /// The last element of one vector, and all but the last of the next.
@@ -316,8 +380,7 @@ impl<'a> Translator<'a, '_> {
                     true => counts[&b],
                     false => self.lanes(plan, counts, values, b),
                 };
-                let (inst, dfg) = self.builder.ins().Binary(opcode, plan::vector_of(ty), a, b);
-                dfg.first_result(inst)
+                self.binary(opcode, plan::vector_of(ty), a, b)
             }
             Node::Compare(condition, _, a, b) => {
                 let (a, b) = (self.lanes(plan, counts, values, a), self.lanes(plan, counts, values, b));
@@ -383,8 +446,7 @@ impl<'a> Translator<'a, '_> {
             }
             Node::Binary(opcode, ty, a, b) => {
                 let (a, b) = (self.scalar(plan, scalars, a), self.scalar(plan, scalars, b));
-                let (inst, dfg) = self.builder.ins().Binary(opcode, ty, a, b);
-                dfg.first_result(inst)
+                self.binary(opcode, ty, a, b)
             }
             Node::Compare(condition, _, a, b) => {
                 let (a, b) = (self.scalar(plan, scalars, a), self.scalar(plan, scalars, b));

@@ -22,6 +22,10 @@ const MAX_STEPS: u64 = 8;
 const MAX_ROUND: u64 = 200;
 /// Instructions of a round up to which it makes twice as much.
 const SHORT_ROUND: u64 = 16;
+/// Parts of a number that is gathered, of one iteration, at most.
+const MAX_PARTS: usize = 64;
+/// Bytes from one element to the next, at most.
+const MAX_STRIDE: u64 = 1 << 20;
 /// Streams of one loop, at most.
 const MAX_STREAMS: usize = 8;
 /// Bytes between the accesses of a stream that are farthest from each other, at most.
@@ -43,8 +47,15 @@ pub(super) struct Stream {
     pub lowest: Id,
     /// Bytes from there to the end of its highest one.
     pub span: u64,
-    /// Bytes by which all of them go on with each element: as many as an element has, or none.
+    /// Bytes by which all of them go on with each element: as many as an element has, none, or, of loads, more.
     pub stride: u64,
+}
+
+impl Stream {
+    /// Whether its elements do not lie beside each other.
+    pub fn is_scattered(&self, element: u64) -> bool {
+        self.stride != 0 && self.stride != element
+    }
 }
 
 /// Where an access is.
@@ -64,6 +75,16 @@ pub(super) struct Carried {
     pub load: Id,
 }
 
+/// A number that is gathered from all elements, in any order.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered {
+    pub local: u32,
+    pub opcode: Opcode,
+    pub ty: Type,
+    /// What one element adds.
+    pub parts: Vec<Id>,
+}
+
 /// How to make several iterations at once.
 ///
 /// The body makes `copies` elements in each iteration, all in the same way, so it is enough to know how the first is made. A
@@ -79,6 +100,7 @@ pub(super) struct Plan {
     /// Locals that change by a constant in each iteration, and that constant.
     pub counters: Vec<(u32, u32)>,
     pub carried: Vec<Carried>,
+    pub gathered: Vec<Gathered>,
     pub element: u64,
     pub lanes: u64,
     pub steps: u64,
@@ -100,25 +122,32 @@ impl Plan {
         let iteration = Iteration::new(&body);
         let (again, counter, step, end) = iteration.again()?;
         let stores: Vec<usize> = (0..body.accesses.len()).filter(|&i| body.accesses[i].stores.is_some()).collect();
-        let first = body.accesses[*stores.first()?];
-        let element = u64::from(first.ty.bytes());
-        let stride = iteration.stride(first.address)?;
-        if stride <= 0 || stride as u64 % element != 0 {
-            return None;
-        }
-        let copies = stride as u64 / element;
-        if copies > MAX_COPIES || stores.len() as u64 % copies != 0 {
+        let gathered = iteration.gathered();
+        let element = match (stores.first(), gathered.first()) {
+            (Some(&store), _) => u64::from(body.accesses[store].ty.bytes()),
+            (None, Some(number)) => u64::from(number.ty.bytes()),
+            (None, None) => return None,
+        };
+        // As often as an access goes on by its own size: a store, if there is any.
+        let goes_on = |&&access: &&Access| {
+            stores.is_empty() || access.stores.is_some() && u64::from(access.ty.bytes()) == element
+        };
+        let strides = body.accesses.iter().filter(goes_on).filter_map(|access| iteration.stride(access.address));
+        let stride = strides.filter(|&stride| stride > 0).min()? as u64;
+        let copies = stride / element;
+        if !stride.is_multiple_of(element) || copies > MAX_COPIES || !(stores.len() as u64).is_multiple_of(copies) {
             return None;
         }
         let mut matcher = Matcher::new(&body, &iteration, copies as i64, element as i64);
-        let carried = matcher.all(&stores)?;
+        let gathered = matcher.parts(gathered)?;
+        let carried = matcher.all(&stores, &gathered)?;
         let Matcher { matched, computed, .. } = matcher;
         let accesses: Vec<usize> = (0..body.accesses.len()).filter(|&i| matched.contains(&(i, 0, i))).collect();
-        if !have_vector_forms(&body, &iteration, &computed, element) {
+        if !have_vector_forms(&body, &iteration, &computed, &gathered, element) {
             return None;
         }
         let (streams, places) = streams(&body, &iteration, &accesses, element, copies)?;
-        let apart = conflicts(&body, &matched, &places, &streams, element)?;
+        let apart = conflicts(&body, &matched, &places, element)?;
 
         let lanes = VECTOR / element;
         // Whole iterations, so that the loop itself can go on behind them.
@@ -127,7 +156,12 @@ impl Plan {
         if steps * size <= SHORT_ROUND {
             steps *= 2;
         }
-        if steps > MAX_STEPS || steps * size > MAX_ROUND {
+        // Elements that do not lie beside each other are put together one by one.
+        let scattered = places.values().filter(|place| streams[place.stream].is_scattered(element)).count() as u64;
+        if scattered > 0 && (lanes < 4 || scattered * 3 > size) {
+            return None;
+        }
+        if steps > MAX_STEPS || steps * (size + scattered * lanes) > MAX_ROUND {
             return None;
         }
         let (mut spread, mut counts) = (BTreeSet::new(), BTreeSet::new());
@@ -150,6 +184,7 @@ impl Plan {
             end,
             counters,
             carried,
+            gathered,
             element,
             lanes,
             steps,
@@ -241,6 +276,83 @@ impl<'b> Iteration<'b> {
     }
 }
 
+impl Iteration<'_> {
+    /// Numbers that each iteration adds something to, by an operator whose operands may be taken in any order.
+    fn gathered(&self) -> Vec<Gathered> {
+        let body = self.body;
+        let mut live = vec![false; body.nodes.len()];
+        live[body.again] = true;
+        body.written.values().for_each(|&id| live[id] = true);
+        for access in &body.accesses {
+            live[access.address] = true;
+            access.stores.into_iter().for_each(|id| live[id] = true);
+        }
+        // Operands are in front of what is made of them.
+        for (id, node) in body.nodes.iter().enumerate().rev() {
+            if live[id] {
+                node.operands().for_each(|operand| live[operand] = true);
+            }
+        }
+        let numbers = body.nodes.iter().enumerate().filter_map(|(id, &node)| {
+            let Node::Local(local) = node else { return None };
+            if self.fixed[id] || self.steps.contains_key(&local) {
+                return None;
+            }
+            let &end = body.written.get(&local)?;
+            let Node::Binary(opcode, ty, ..) = body.nodes[end] else { return None };
+            let any_order = match opcode {
+                Opcode::Iadd | Opcode::Band | Opcode::Bor | Opcode::Bxor => true,
+                Opcode::Smin | Opcode::Smax | Opcode::Umin | Opcode::Umax => ty == I32,
+                _ => false,
+            };
+            if !any_order {
+                return None;
+            }
+            let (mut parts, mut within, mut left) = (Vec::new(), HashSet::new(), vec![end]);
+            while let Some(part) = left.pop() {
+                match body.nodes[part] {
+                    // What is added twice counts twice.
+                    Node::Binary(other, of, a, b) if (other, of) == (opcode, ty) => {
+                        within.insert(part);
+                        left.extend([a, b]);
+                    }
+                    _ => parts.push(part),
+                }
+                if parts.len() + left.len() > MAX_PARTS {
+                    return None;
+                }
+            }
+            // Nothing else that is of use may depend on how far it has come.
+            let mut depends = vec![false; body.nodes.len()];
+            for (other, node) in body.nodes.iter().enumerate() {
+                depends[other] = other == id || node.operands().any(|operand| depends[operand]);
+            }
+            let stored = body.accesses.iter().filter_map(|access| access.stores);
+            let alone = stored.into_iter().all(|value| !depends[value])
+                && (0..depends.len())
+                    .all(|other| !depends[other] || !live[other] || other == id || within.contains(&other));
+            let count = parts.len();
+            parts.retain(|&part| part != id);
+            (alone && parts.len() + 1 == count && !parts.is_empty()).then_some(Gathered { local, opcode, ty, parts })
+        });
+        numbers.collect()
+    }
+
+    /// The place of the first load that a value depends on.
+    fn first_load(&self, id: Id) -> Option<usize> {
+        let (mut seen, mut left, mut first) = (HashSet::new(), vec![id], None::<usize>);
+        while let Some(id) = left.pop() {
+            if seen.insert(id) {
+                if let Node::Load(access) = self.body.nodes[id] {
+                    first = Some(first.map_or(access, |first| first.min(access)));
+                }
+                left.extend(self.body.nodes[id].operands());
+            }
+        }
+        first
+    }
+}
+
 /// Finds out whether a body is several copies of one that makes one element.
 struct Matcher<'b> {
     body: &'b Body,
@@ -271,11 +383,40 @@ impl<'b> Matcher<'b> {
         }
     }
 
+    /// Compares what the copies add to numbers; gives the first one's parts of each.
+    fn parts(&mut self, gathered: Vec<Gathered>) -> Option<Vec<Gathered>> {
+        let mut firsts = Vec::new();
+        for mut number in gathered {
+            let mut parts = Vec::new();
+            for &part in &number.parts {
+                parts.push((self.iteration.first_load(part)?, part));
+            }
+            // Copies are behind one another.
+            parts.sort_unstable();
+            let parts: Vec<Id> = parts.into_iter().map(|(_, part)| part).collect();
+            let each = parts.len() / self.copies as usize;
+            if each == 0 || !parts.len().is_multiple_of(self.copies as usize) {
+                return None;
+            }
+            let first = &parts[..each];
+            for (copy, others) in parts.chunks(each).enumerate() {
+                for (&a, &b) in first.iter().zip(others) {
+                    if !self.equal(a, b, copy as i64) {
+                        return None;
+                    }
+                }
+            }
+            number.parts = first.to_vec();
+            firsts.push(number);
+        }
+        Some(firsts)
+    }
+
     /// Compares all copies of the body's stores; gives what is carried from one to the next.
-    fn all(&mut self, stores: &[usize]) -> Option<Vec<Carried>> {
+    fn all(&mut self, stores: &[usize], gathered: &[Gathered]) -> Option<Vec<Carried>> {
         let (first, _) = stores.split_at(stores.len() / self.copies as usize);
         // One copy is compared with itself, so that what it consists of is known.
-        for (copy, others) in stores.chunks(first.len()).enumerate() {
+        for (copy, others) in stores.chunks(first.len().max(1)).enumerate() {
             for (&a, &b) in first.iter().zip(others) {
                 self.matched.insert((a, copy as i64, b));
                 let (a, b) = (self.body.accesses[a], self.body.accesses[b]);
@@ -292,7 +433,8 @@ impl<'b> Matcher<'b> {
         let mut carried = Vec::new();
         for (id, &node) in self.body.nodes.iter().enumerate() {
             let Node::Local(local) = node else { continue };
-            if self.iteration.fixed[id] || self.iteration.steps.contains_key(&local) {
+            let known = self.iteration.fixed[id] || self.iteration.steps.contains_key(&local);
+            if known || gathered.iter().any(|number| number.local == local) {
                 continue;
             }
             // What a local is at the end, the next iteration finds there: nothing else can follow from it.
@@ -302,7 +444,7 @@ impl<'b> Matcher<'b> {
                 None if self.copies == 1 && self.computed.contains(&id) => end,
                 None => return None,
             };
-            if !self.is_stream(load, *first.first()?) || !self.equal(load, end, self.copies - 1) {
+            if !self.is_stream(load, first.first().copied()) || !self.equal(load, end, self.copies - 1) {
                 return None;
             }
             carried.push(Carried { local, found: id, load });
@@ -311,12 +453,12 @@ impl<'b> Matcher<'b> {
     }
 
     /// Whether a node is a load of the first copy, in front of its stores, that goes on by an element.
-    fn is_stream(&self, id: Id, store: usize) -> bool {
+    fn is_stream(&self, id: Id, store: Option<usize>) -> bool {
         let Node::Load(access) = self.body.nodes[id] else { return false };
         let stride = self.iteration.stride(self.body.accesses[access].address);
         stride.map(i64::from) == Some(self.copies * self.element)
             && self.matched.contains(&(access, 0, access))
-            && access < store
+            && store.is_some_and(|store| access < store)
     }
 
     /// Whether an access is another one's in a later copy: that many elements of `stride` bytes further on.
@@ -343,11 +485,8 @@ impl<'b> Matcher<'b> {
             (Node::Load(x), Node::Load(y)) => {
                 self.matched.insert((x, copy, y));
                 let (x, y) = (self.body.accesses[x], self.body.accesses[y]);
-                let stride = self.iteration.stride(x.address).map(i64::from);
-                match stride {
-                    Some(0) => self.moved(&x, &y, copy, 0) == Some(true),
-                    _ => self.moved(&x, &y, copy, self.element) == Some(true),
-                }
+                let stride = self.iteration.stride(x.address).map_or(0, i64::from);
+                self.moved(&x, &y, copy, stride / self.copies) == Some(true)
             }
             (Node::Local(local), _) if self.iteration.steps.contains_key(&local) => false,
             (Node::Local(_), _) if copy == 0 => a == b,
@@ -393,10 +532,13 @@ fn streams(
     let (mut streams, mut places) = (Vec::new(), BTreeMap::new());
     for (stream, (first, group)) in groups.into_iter().enumerate() {
         let stride = match u64::try_from(iteration.stride(body.accesses[group[0]].address)?).ok()? {
-            0 => 0,
-            stride if stride == element * copies => element,
+            stride if stride.is_multiple_of(copies) && stride / copies <= MAX_STRIDE => stride / copies,
             _ => return None,
         };
+        let stores = group.iter().any(|&access| body.accesses[access].stores.is_some());
+        if stores && stride != element {
+            return None;
+        }
         // From the first one's; none of these numbers wraps where the guard holds.
         let behind = |access: usize| {
             i64::from(body.sum(body.accesses[access].address).constant.wrapping_sub(first.constant) as i32)
@@ -426,16 +568,12 @@ fn conflicts(
     body: &Body,
     matched: &BTreeSet<(usize, i64, usize)>,
     places: &BTreeMap<usize, Place>,
-    streams: &[Stream],
     element: u64,
 ) -> Option<Vec<(usize, usize)>> {
     let (element, vector) = (element as i64, VECTOR as i64);
     let mut apart = Vec::new();
     for &(store, copy, there) in matched.iter().filter(|(store, ..)| body.accesses[*store].stores.is_some()) {
         let at = places[&store];
-        if streams[at.stream].stride == 0 {
-            return None;
-        }
         for &(other, other_copy, other_there) in matched {
             let place = places[&other];
             if place.stream != at.stream {
@@ -469,16 +607,25 @@ fn conflicts(
 }
 
 /// Whether all that is computed for each element can be computed for a vector of them.
-fn have_vector_forms(body: &Body, iteration: &Iteration<'_>, computed: &HashSet<Id>, element: u64) -> bool {
+fn have_vector_forms(
+    body: &Body,
+    iteration: &Iteration<'_>,
+    computed: &HashSet<Id>,
+    gathered: &[Gathered],
+    element: u64,
+) -> bool {
     let is_truth = |id: Id| matches!(body.nodes[id], Node::Compare(..)) && !iteration.fixed[id];
     let stored = body.accesses.iter().filter_map(|access| access.stores);
-    !stored.into_iter().any(is_truth)
+    let parts = gathered.iter().flat_map(|number| number.parts.iter().copied());
+    !stored.chain(parts).any(is_truth)
+        && gathered.iter().all(|number| u64::from(number.ty.bytes()) == element)
         && computed.iter().all(|&id| match body.nodes[id] {
             Node::Load(_) | Node::Local(_) => true,
             Node::Unary(_, ty, a) => u64::from(ty.bytes()) == element && !is_truth(a),
             Node::Binary(opcode, ty, a, b) => {
-                let by = !is_truth(b) && (!is_shift(opcode) || iteration.fixed[b]);
-                u64::from(ty.bytes()) == element && !is_truth(a) && by
+                let extreme = matches!(opcode, Opcode::Smin | Opcode::Smax | Opcode::Umin | Opcode::Umax);
+                let there = (!is_shift(opcode) || iteration.fixed[b]) && (!extreme || ty == I32);
+                u64::from(ty.bytes()) == element && !is_truth(a) && !is_truth(b) && there
             }
             Node::Compare(_, ty, a, b) => u64::from(ty.bytes()) == element && !is_truth(a) && !is_truth(b),
             Node::Select(a, b, c) => is_truth(c) && !is_truth(a) && !is_truth(b),
