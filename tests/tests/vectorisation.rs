@@ -149,7 +149,7 @@ impl Writer {
                     let (offset, address) = self.place(carried.0, copy as i64 + carried.1);
                     write!(copy_body, "(local.set $q ({ty}.load {offset} {address}))").unwrap();
                 }
-                write!(copy_body, "({ty}.store {offset} {address} {value})\n").unwrap();
+                writeln!(copy_body, "({ty}.store {offset} {address} {value})").unwrap();
             }
             if let Some(operator) = self.gathers {
                 let value = self.value(&mut Random::new(gathered), 2, copy);
@@ -300,7 +300,6 @@ fn loops_leave_behind_what_they_leave_one_element_at_a_time() {
     let (mut vectorised, mut traps, mut wrong) = (0, 0, Vec::new());
     for seed in first..first + count {
         let it = Writer::module(seed);
-        if count == 1 {
             println!("{}", it.text);
         }
         let wasm = binary(&it.text);

@@ -43,6 +43,17 @@ const LITTLE: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Lit
 /// Values of nodes: as they are in the first iteration, or in each.
 type Scalars = HashMap<Id, Value>;
 
+/// What changes from round to round, and within one.
+struct Now {
+    /// Bytes behind the first, of elements that lie beside each other.
+    at: Value,
+    /// Where each stream begins; of elements that lie apart, where it is.
+    pointers: Vec<Value>,
+    /// The last vectors of what is [carried](plan::Carried), and those of what is [gathered](plan::Gathered).
+    carried: Vec<Value>,
+    gathered: Vec<Value>,
+}
+
 /// What is the same for every element.
 #[derive(Default)]
 struct Unchanging {
@@ -130,9 +141,11 @@ impl<'a> Translator<'a, '_> {
 
         self.builder.switch_to_block(round);
         self.poll();
+        let mut now = Now { at, pointers, carried, gathered };
         for step in 0..plan.steps {
-            self.step(plan, step, &unchanging, &pointers, at, &mut carried, &mut gathered);
+            self.step(plan, step, &unchanging, &mut now);
         }
+        let Now { pointers, carried, gathered, .. } = now;
         let next = self.builder.ins().iadd_imm_s(at, bytes as i64);
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, total);
         let mut again = vec![next];
@@ -280,17 +293,8 @@ impl<'a> Translator<'a, '_> {
         unchanging
     }
 
-    /// Makes one vector of each value: the `step`th of a round that is `at` bytes behind the first.
-    fn step(
-        &mut self,
-        plan: &Plan,
-        step: u64,
-        unchanging: &Unchanging,
-        pointers: &[Value],
-        at: Value,
-        carried: &mut [Value],
-        gathered: &mut [Value],
-    ) {
+    /// Makes one vector of each value: the `step`th of a round.
+    fn step(&mut self, plan: &Plan, step: u64, unchanging: &Unchanging, now: &mut Now) {
         let mut values = unchanging.vectors.clone();
         let flags = self.heap_flags(plan.body.memory);
         let loads: HashMap<usize, Id> = (plan.body.nodes.iter().enumerate())
@@ -306,7 +310,7 @@ impl<'a> Translator<'a, '_> {
                 let mut vector = None;
                 for lane in 0..plan.lanes {
                     let offset = place.distance + (step * plan.lanes + lane) * stride;
-                    let value = self.builder.ins().load(of.ty, flags, pointers[place.stream], offset as i32);
+                    let value = self.builder.ins().load(of.ty, flags, now.pointers[place.stream], offset as i32);
                     vector = Some(match vector {
                         None => self.builder.ins().scalar_to_vector(plan::vector_of(of.ty), value),
                         Some(vector) => self.builder.ins().insertlane(vector, value, lane as u8),
@@ -315,7 +319,7 @@ impl<'a> Translator<'a, '_> {
                 values.extend(vector.map(|vector| (loads[&access], vector)));
                 continue;
             }
-            let address = self.builder.ins().iadd(pointers[place.stream], at);
+            let address = self.builder.ins().iadd(now.pointers[place.stream], now.at);
             let offset = (place.distance + step * VECTOR) as i32;
             if let Some(value) = of.stores {
                 let value = self.lanes(plan, &unchanging.counts, &mut values, value);
@@ -328,14 +332,14 @@ impl<'a> Translator<'a, '_> {
             let vector = self.builder.ins().bitcast(plan::vector_of(of.ty), LITTLE, bytes);
             let id = loads[&access];
             values.insert(id, vector);
-            for (last, value) in plan.carried.iter().zip(&mut *carried).filter(|(last, _)| last.load == id) {
+            for (last, value) in plan.carried.iter().zip(&mut now.carried).filter(|(last, _)| last.load == id) {
                 // Each element finds what the one in front of it has loaded.
                 let found = self.shifted(*value, vector, plan.element);
                 values.insert(last.found, found);
                 *value = vector;
             }
         }
-        for (number, value) in plan.gathered.iter().zip(gathered) {
+        for (number, value) in plan.gathered.iter().zip(&mut now.gathered) {
             for &part in &number.parts {
                 let part = self.lanes(plan, &unchanging.counts, &mut values, part);
                 *value = self.binary(number.opcode, plan::vector_of(number.ty), *value, part);
