@@ -300,8 +300,6 @@ fn loops_leave_behind_what_they_leave_one_element_at_a_time() {
     let (mut vectorised, mut traps, mut wrong) = (0, 0, Vec::new());
     for seed in first..first + count {
         let it = Writer::module(seed);
-            println!("{}", it.text);
-        }
         let wasm = binary(&it.text);
         let compiled = |on| {
             let optimisations = Optimisations::default().with(Optimisation::Vectorisation, on);
