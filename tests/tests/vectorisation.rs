@@ -28,6 +28,8 @@ enum Way {
     Pointers,
     /// An index is less than an end, as an operator says.
     Less(&'static str),
+    /// Pointers go up, and a counter goes down by more than 1 until it is small, as an operator says.
+    Down(&'static str),
 }
 
 struct Loop {
@@ -66,6 +68,10 @@ impl Writer {
             Way::Less("lt_u"),
             Way::Less("le_s"),
             Way::Less("le_u"),
+            Way::Down("gt_s"),
+            Way::Down("gt_u"),
+            Way::Down("ge_s"),
+            Way::Down("ge_u"),
         ]);
         let (copies, carries) = (random.of(&[1, 1, 1, 2, 2, 3, 4, 5, 8]), random.below(4) == 0);
         let numbers = ["add", "xor", "and", "or", "lt_s", "gt_s", "lt_u", "ge_u"];
@@ -80,7 +86,7 @@ impl Writer {
     fn place(&mut self, array: &str, element: i64) -> (String, String) {
         let bytes = element * self.kind.1 as i64 * if array == "$b" { self.apart } else { 1 };
         let at = match self.way {
-            Way::Pointers => format!("(local.get {array})"),
+            Way::Pointers | Way::Down(_) => format!("(local.get {array})"),
             _ => format!("(i32.add (local.get {array}) (local.get $i))"),
         };
         match self.random.below(3) {
@@ -176,7 +182,7 @@ impl Writer {
                     "(br_if $l (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const {step}))) (local.get $n)))"
                 ),
             ),
-            Way::Pointers => {
+            Way::Pointers | Way::Down(_) => {
                 let on = |array| {
                     let step = step * if array == "$b" { self.apart as usize } else { 1 };
                     format!("(local.set {array} (i32.add (local.get {array}) (i32.const {step})))")

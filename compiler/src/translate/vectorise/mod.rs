@@ -209,13 +209,14 @@ impl<'a> Translator<'a, '_> {
                 let none = self.i64_const(0);
                 self.builder.ins().select(exact, steps, none)
             }
-            Again::Less { signed, or_equal } => {
-                // ⌈(end − counter) / step⌉, or 0 if that is less: until then it is less than the end, hence has not wrapped.
+            Again::Before { signed, or_equal } => {
+                // ⌈|end − counter| / |step|⌉, or 0 if it is past the end: until then it is not there, hence has not wrapped.
                 let [counter, end] = [counter, end].map(|value| match signed {
                     true => self.builder.ins().sextend(I64, value),
                     false => self.builder.ins().uextend(I64, value),
                 });
-                let way = self.builder.ins().isub(end, counter);
+                let (from, to) = if plan.step > 0 { (counter, end) } else { (end, counter) };
+                let way = self.builder.ins().isub(to, from);
                 let way = self.builder.ins().iadd_imm_s(way, size as i64 - 1 + i64::from(or_equal));
                 let none = self.i64_const(0);
                 let way = self.builder.ins().smax(way, none);

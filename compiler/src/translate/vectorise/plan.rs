@@ -36,8 +36,8 @@ const MAX_SPAN: u64 = 1 << 28;
 pub(super) enum Again {
     /// A number that changes by `step` is not `end`.
     NotEqual,
-    /// A number that grows by `step` is less than `end`, or equal to it.
-    Less { signed: bool, or_equal: bool },
+    /// A number that grows by `step` is less than `end`, or equal to it; or one that falls is greater.
+    Before { signed: bool, or_equal: bool },
 }
 
 /// Accesses at constant distances from each other.
@@ -263,13 +263,18 @@ impl<'b> Iteration<'b> {
             _ => return None,
         };
         let step = self.stride(counter)?;
-        let less = |signed, or_equal| (step > 0).then_some(Again::Less { signed, or_equal });
+        let less = |signed, or_equal| (step > 0).then_some(Again::Before { signed, or_equal });
+        let greater = |signed, or_equal| (step < 0).then_some(Again::Before { signed, or_equal });
         let again = match condition {
             IntCC::NotEqual => Some(Again::NotEqual),
             IntCC::SignedLessThan => less(true, false),
             IntCC::SignedLessThanOrEqual => less(true, true),
             IntCC::UnsignedLessThan => less(false, false),
             IntCC::UnsignedLessThanOrEqual => less(false, true),
+            IntCC::SignedGreaterThan => greater(true, false),
+            IntCC::SignedGreaterThanOrEqual => greater(true, true),
+            IntCC::UnsignedGreaterThan => greater(false, false),
+            IntCC::UnsignedGreaterThanOrEqual => greater(false, true),
             _ => None,
         };
         (step != 0 && step != i32::MIN).then_some((again?, counter, step, end))
