@@ -20,8 +20,12 @@ pub enum Optimisation {
     Promotion,
     /// Multiplications by some constants are additions and shifts.
     Strength,
+    /// Branches to few targets by a number are comparisons.
+    Switches,
     /// Short innermost loops without calls are there more than once, with one poll.
     Unrolling,
+    /// Numbers of 32 bits that addresses are made of are kept in 64.
+    Widening,
 }
 
 impl Optimisation {
@@ -33,7 +37,9 @@ impl Optimisation {
         Optimisation::Placement,
         Optimisation::Promotion,
         Optimisation::Strength,
+        Optimisation::Switches,
         Optimisation::Unrolling,
+        Optimisation::Widening,
     ];
 
     /// Its name in [`Optimisations`].
@@ -45,7 +51,9 @@ impl Optimisation {
             Optimisation::Placement => "placement",
             Optimisation::Promotion => "promotion",
             Optimisation::Strength => "strength",
+            Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",
+            Optimisation::Widening => "widening",
         }
     }
 

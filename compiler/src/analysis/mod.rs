@@ -68,6 +68,8 @@ pub(crate) struct Facts {
     pub unrolling: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
+    /// Whether branches to few targets by a number are comparisons.
+    pub switches: bool,
     /// Functions that can be called other than by name, ascending: those that escape, and elements of call tables.
     pub reached: Vec<u32>,
     /// What is inlined, if anything is.
@@ -148,6 +150,7 @@ impl Facts {
             loops,
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
+            switches: made(Optimisation::Switches) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),
             reached,
             inlining,

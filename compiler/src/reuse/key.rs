@@ -173,6 +173,7 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
         escapes,
         unrolling,
         strength,
+        switches,
         inlining,
         polls,
         layout,
@@ -192,7 +193,7 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
     digest.debug(&(types, definitions, tables, memories, globals, tags));
     digest.debug(&(imported_functions, imported_tables, imported_memories, imported_globals, imported_tags));
     digest.debug(&(canonical, call_tables, table_lengths, memory_lengths, constants, escapes));
-    digest.debug(&(unrolling, strength, polls, layout, inlining.as_ref().map(Inlining::limits)));
+    digest.debug(&(unrolling, strength, switches, polls, layout, inlining.as_ref().map(Inlining::limits)));
     Ok(digest.0.finalize().into())
 }
 
