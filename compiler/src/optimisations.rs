@@ -18,6 +18,8 @@ pub enum Optimisation {
     Placement,
     /// Globals that a loop without calls names are read once in front of it, and written as ever.
     Promotion,
+    /// Small functions that call themselves are translated there, too, if `Inlining` is made.
+    Recursion,
     /// Multiplications by some constants are additions and shifts.
     Strength,
     /// Branches to few targets by a number are comparisons.
@@ -36,6 +38,7 @@ impl Optimisation {
         Optimisation::Inlining,
         Optimisation::Placement,
         Optimisation::Promotion,
+        Optimisation::Recursion,
         Optimisation::Strength,
         Optimisation::Switches,
         Optimisation::Unrolling,
@@ -50,6 +53,7 @@ impl Optimisation {
             Optimisation::Inlining => "inlining",
             Optimisation::Placement => "placement",
             Optimisation::Promotion => "promotion",
+            Optimisation::Recursion => "recursion",
             Optimisation::Strength => "strength",
             Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",

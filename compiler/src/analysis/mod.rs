@@ -119,7 +119,9 @@ impl Facts {
         let thunks = reached.iter().copied().filter(|&f| f < module.imported_functions).collect();
         // Without optimisation more code only takes longer.
         let inlines = made(Optimisation::Inlining) && options.opt_level != OptLevel::None;
-        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, options.opt_level == OptLevel::Size));
+        let for_size = options.opt_level == OptLevel::Size;
+        let recursion = made(Optimisation::Recursion);
+        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, for_size, recursion));
         let counts = Counts {
             imported_functions: module.imported_functions,
             imported_memories: module.imported_memories,

@@ -62,7 +62,7 @@ impl Keys {
     pub fn key(&self, module: &Module<'_>, facts: &Facts, function: u32, body: &FunctionBody<'_>) -> [u8; 32] {
         let mut digest = Digester(Sha256::new());
         digest.0.update(self.environment);
-        // A function is not inlined in itself, so which one it is matters.
+        // A function is inlined in itself by other rules than in others, so which one it is matters.
         digest.write_u32(function);
         digest.0.update(self.own(module, facts, function, body));
         let mut found = BTreeSet::from([function]);
