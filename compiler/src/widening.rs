@@ -143,7 +143,9 @@ impl Widening<'_> {
         match &mut self.func.dfg.insts[inst] {
             // It has no uses that it might become one instruction with: who needs it extended is one, and another number is
             // made of it besides, or it was one instruction with the extension.
-            InstructionData::Load { opcode, .. } if matches!(opcode, Opcode::Load | Opcode::Uload8 | Opcode::Uload16) => {
+            InstructionData::Load { opcode, .. }
+                if matches!(opcode, Opcode::Load | Opcode::Uload8 | Opcode::Uload16) =>
+            {
                 if *opcode == Opcode::Load {
                     *opcode = Opcode::Uload32;
                 }
@@ -220,5 +222,77 @@ impl Widening<'_> {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cranelift_codegen::ir::{AbiParam, BlockCall, Signature, TrapCode, UserFuncName};
+    use cranelift_codegen::ir::{JumpTableData, MemFlagsData};
+    use cranelift_codegen::isa::CallConv;
+    use cranelift_codegen::{isa, settings, verify_function};
+    use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+    /// What is left of a function in which a loop's number comes from each kind of instruction: how many extensions of 32 bits.
+    fn extensions(make: impl FnOnce(&mut FunctionBuilder<'_>, Value, Value) -> Value) -> usize {
+        let mut signature = Signature::new(CallConv::Tail);
+        signature.params = vec![AbiParam::new(I64), AbiParam::new(I32)];
+        let mut func = Function::with_name_signature(UserFuncName::default(), signature);
+        let mut context = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut func, &mut context);
+        let (entry, header, end) = (builder.create_block(), builder.create_block(), builder.create_block());
+        builder.append_block_params_for_function_params(entry);
+        let (base, first) = (builder.block_params(entry)[0], builder.block_params(entry)[1]);
+        let number = builder.append_block_param(header, I32);
+        builder.switch_to_block(entry);
+        builder.ins().jump(header, &[BlockArg::Value(first)]);
+        builder.switch_to_block(header);
+        let flags = MemFlagsData::new().with_trap_code(Some(TrapCode::HEAP_OUT_OF_BOUNDS));
+        let index = builder.ins().uextend(I64, number);
+        let address = builder.ins().iadd(base, index);
+        let loaded = builder.ins().load(I32, flags, address, 0);
+        let next = make(&mut builder, number, loaded);
+        let calls = [end, header].map(|block| {
+            let args = if block == header { vec![BlockArg::Value(next)] } else { vec![] };
+            BlockCall::new(block, args, &mut builder.func.dfg.value_lists)
+        });
+        let table = builder.create_jump_table(JumpTableData::new(calls[0], &calls));
+        builder.ins().br_table(loaded, table);
+        builder.switch_to_block(end);
+        builder.ins().return_(&[]);
+        builder.seal_all_blocks();
+        let flags = settings::Flags::new(settings::builder());
+        let isa = isa::lookup_by_name("x86_64").unwrap().finish(flags).unwrap();
+        builder.finalize(isa.frontend_config());
+
+        widen(&mut func);
+        verify_function(&func, &*isa).unwrap_or_else(|e| panic!("{e}\n{func}"));
+        let insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
+        let extends = |&inst: &Inst| match func.dfg.insts[inst] {
+            InstructionData::Unary { opcode: Opcode::Uextend, arg } => {
+                func.dfg.value_type(arg) == I32 && pays(&func, arg)
+            }
+            _ => false,
+        };
+        insts.filter(extends).count()
+    }
+
+    #[test]
+    fn what_a_loop_counts_or_loads_is_not_extended_and_what_it_is_given_once() {
+        // The function's parameter is, in front of the loop.
+        assert_eq!(extensions(|_, number, _| number), 1);
+        assert_eq!(extensions(|_, _, loaded| loaded), 1);
+        assert_eq!(extensions(|builder, _, _| builder.ins().iconst(I32, -1)), 1);
+        assert_eq!(extensions(|builder, number, loaded| builder.ins().iadd(number, loaded)), 1);
+        assert_eq!(
+            extensions(|builder, number, loaded| {
+                let less = builder.ins().icmp(cranelift_codegen::ir::condcodes::IntCC::Equal, number, loaded);
+                builder.ins().uextend(I32, less)
+            }),
+            1
+        );
+        // Nothing is known of what other instructions leave in the upper half.
+        assert_eq!(extensions(|builder, number, loaded| builder.ins().rotl(number, loaded)), 2);
     }
 }

@@ -14,8 +14,8 @@ use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableDa
 use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Operator};
 
-/// Stretches of one target each that the numbers of a `br_table` have, and which of them a number is in is found by
-/// comparing. At five a table is as fast.
+/// Into how many stretches of one target each the numbers of a `br_table` may fall, and which of them a number is in is found
+/// by comparing, one after another.
 const MAX_STRETCHES: usize = 4;
 
 /// An open block.
