@@ -28,35 +28,35 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
+;;   movl %edx, %r9d
+;;   movl %esi, %r8d
 ;;   uninit  %xmm0
 ;;   pxor %xmm0, %xmm0
 ;;   movq 0x30(%rdi), %rax
 ;;   jmp     label1
 ;; block1:
-;;   movl %esi, %edi
-;;   movdqu (%rax, %rdi), %xmm1
-;;   movl %edx, %edi
-;;   movdqu (%rax, %rdi), %xmm2
-;;   movq %rcx, %rdi
-;;   subl $0x4, %edi
-;;   testl %edi, %edi
+;;   movdqu (%rax, %r8), %xmm1
+;;   movdqu (%rax, %r9), %xmm2
+;;   movq %rcx, %rdx
+;;   subl $0x4, %edx
+;;   testl %edx, %edx
 ;;   jnz     label3; j label2
 ;; block2:
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   jmp     label6
 ;; block3:
-;;   leal 0x10(%rsi), %edi
-;;   movdqu (%rax, %rdi), %xmm3
-;;   leal 0x10(%rdx), %edi
-;;   movdqu (%rax, %rdi), %xmm4
+;;   leal 0x10(%r8), %edx
+;;   movdqu (%rax, %rdx), %xmm3
+;;   leal 0x10(%r9), %edx
+;;   movdqu (%rax, %rdx), %xmm4
 ;;   subl $0x8, %ecx
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   mulps %xmm4, %xmm3
 ;;   addps %xmm3, %xmm0
-;;   leal 0x20(%rsi), %esi
-;;   leal 0x20(%rdx), %edx
+;;   leal 0x20(%r8), %r8d
+;;   leal 0x20(%r9), %r9d
 ;;   testl %ecx, %ecx
 ;;   jnz     label4; j label5
 ;; block4:
@@ -73,16 +73,17 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
+;;   movl %esi, %eax
+;;   movq %rax, %rsi
 ;;   movq 0x30(%rdi), %rcx
 ;;   movd %edx, %xmm0
 ;;   uninit  %xmm1
 ;;   pxor %xmm1, %xmm1
 ;;   pshufb %xmm1, %xmm0
-;;   movq %rsi, %r10
+;;   movq %rsi, %rdx
 ;;   jmp     label1
 ;; block1:
-;;   movl %r10d, %eax
-;;   movdqu (%rcx, %rax), %xmm1
+;;   movdqu (%rcx, %rdx), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
 ;;   jnz     label8; j label2
@@ -91,8 +92,8 @@
 ;; block3:
 ;;   jmp     label4
 ;; block4:
-;;   leal 0x10(%r10), %eax
-;;   movq %r10, %rdx
+;;   leal 0x10(%rdx), %eax
+;;   movq %rdx, %rsi
 ;;   movdqu (%rcx, %rax), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
@@ -100,16 +101,16 @@
 ;; block5:
 ;;   jmp     label6
 ;; block6:
-;;   movq %rdx, %rax
+;;   movq %rsi, %rax
 ;;   leal 0x20(%rax), %eax
-;;   movq %rax, %r10
+;;   movq %rax, %rdx
 ;;   jmp     label1
 ;; block7:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
 ;; block8:
-;;   movq %r10, %rax
+;;   movq %rdx, %rax
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
