@@ -444,9 +444,9 @@ pub(crate) unsafe fn mask_float_exceptions(context: &mut libc::ucontext_t, enter
     let (pc, sp) = (registers[libc::REG_RIP as usize] as usize, registers[libc::REG_RSP as usize] as usize);
     // Or it is a way in that adds its sums: addps xmm0, [rip + displacement].
     let adds = || {
-        // SAFETY: it has raised an exception, so it is an instruction, and none that adds is shorter than four bytes.
-        let opcode = unsafe { (pc as *const [u8; 3]).read_unaligned() };
-        if opcode != [0x0f, 0x58, 0x05] {
+        // SAFETY: it has raised an exception, so it is an instruction, and each byte here says that another follows.
+        let is = |at: usize, byte: u8| unsafe { *((pc + at) as *const u8) == byte };
+        if !(is(0, 0x0f) && is(1, 0x58) && is(2, 0x05)) {
             return false;
         }
         // SAFETY: that opcode has a displacement of four bytes.
