@@ -10,7 +10,6 @@ use crate::error::{CompileError, Result};
 use crate::frames::{CallFrame, frames};
 use crate::link::{Loop, loops};
 use crate::module::Module;
-use crate::optimisations::Optimisation;
 use crate::options::{OptLevel, Options};
 use crate::parallel;
 use crate::reuse::{self, Keys};
@@ -18,11 +17,9 @@ use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
 use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, keep_positions_of_loads, translate};
-use crate::widening::widen;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
-use bailiwick_runtime_abi::types::Arch;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function};
 use cranelift_codegen::isa::unwind::UnwindInfo;
@@ -348,22 +345,12 @@ impl Input<'_> {
             (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
         let (context, control) = (&mut worker.context, &mut ControlPlane::default());
-        let widens = matches!(symbol, Symbol::Function(_)) && worker.effort == Effort::Full && self.widens();
-        let inlined = !worker.positions.inlined.is_empty();
-        let lowered = if !widens && !inlined {
+        let lowered = if worker.positions.inlined.is_empty() {
             context.compile_stencil(&**isa, control)
         } else {
             // The same, but for what is done between optimising and lowering.
             context.optimize(&**isa, control).and_then(|()| {
-                if widens {
-                    widen(&mut context.func);
-                    if cfg!(debug_assertions) {
-                        context.verify(&**isa)?;
-                    }
-                }
-                if inlined {
-                    keep_positions_of_loads(&mut context.func);
-                }
+                keep_positions_of_loads(&mut context.func);
                 let (func, domtree) = (&context.func, &context.domtree);
                 isa.compile_function(func, domtree, &mut Default::default(), context.want_disasm, control)
             })
@@ -382,13 +369,6 @@ impl Input<'_> {
             error => CompileError::internal(error.to_string()),
         })?;
         Ok(code.apply_params(&context.func.params))
-    }
-
-    /// Whether numbers are kept in 64 bits if they are extended. Instructions of aarch64 extend the index that they are given.
-    fn widens(&self) -> bool {
-        self.options.target == Arch::X86_64
-            && self.options.opt_level != OptLevel::None
-            && self.options.optimisations.has(Optimisation::Widening)
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {

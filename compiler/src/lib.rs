@@ -51,7 +51,6 @@ mod stubs;
 mod symbol;
 mod target;
 mod translate;
-mod widening;
 mod wit;
 
 pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};

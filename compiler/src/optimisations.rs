@@ -28,8 +28,6 @@ pub enum Optimisation {
     Unrolling,
     /// Loops over arrays make several elements at once, in vectors.
     Vectorisation,
-    /// Numbers of 32 bits that addresses are made of are kept in 64.
-    Widening,
 }
 
 impl Optimisation {
@@ -45,7 +43,6 @@ impl Optimisation {
         Optimisation::Switches,
         Optimisation::Unrolling,
         Optimisation::Vectorisation,
-        Optimisation::Widening,
     ];
 
     /// Its name in [`Optimisations`].
@@ -61,7 +58,6 @@ impl Optimisation {
             Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",
             Optimisation::Vectorisation => "vectorisation",
-            Optimisation::Widening => "widening",
         }
     }
 

@@ -106,8 +106,7 @@ impl Translator<'_, '_> {
 
         if offset.saturating_add(size) <= GUARD_SIZE && is_checkless(&ty, bound, offset, size) {
             // No check. The access touches the bytes i + offset … i + offset + size − 1 behind B, with 0 ≤ i ≤ bound:
-            // a 32-bit index is extended with zeros, and bounds are of unsigned numbers. `is_checkless` has the rest. What
-            // `widening` puts in the extension's place is one.
+            // a 32-bit index is extended with zeros, and bounds are of unsigned numbers. `is_checkless` has the rest.
             return (self.builder.ins().iadd(base, index), offset as i32);
         }
 

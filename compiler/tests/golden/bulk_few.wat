@@ -121,26 +121,26 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %eax
-;;   movl %edx, %esi
-;;   movq 0x38(%rdi), %rcx
-;;   leaq 0x18(%rsi), %r8
-;;   cmpq %rcx, %r8
+;;   movq 0x38(%rdi), %rax
+;;   movl %edx, %r9d
+;;   leaq 0x18(%r9), %r8
+;;   cmpq %rax, %r8
 ;;   jnbe #trap=heap_oob
-;;   leaq 0x18(%rax), %rdx
-;;   cmpq %rcx, %rdx
+;;   movl %esi, %ecx
+;;   leaq 0x18(%rcx), %rdx
+;;   cmpq %rax, %rdx
 ;;   jnbe #trap=heap_oob
 ;;   movq 0x30(%rdi), %rdi
-;;   leaq (%rdi, %rsi), %rsi
-;;   cmpq %rcx, %r8
+;;   leaq (%rdi, %r9), %rsi
+;;   cmpq %rax, %r8
 ;;   cmovaq %rdi, %rsi
 ;;   movdqu (%rsi), %xmm0
 ;;   movdqu 8(%rsi), %xmm1
-;;   leaq (%rdi, %rax), %rax
-;;   cmpq %rcx, %rdx
-;;   cmovaq %rdi, %rax
-;;   movdqu %xmm0, (%rax)
-;;   movdqu %xmm1, 8(%rax)
+;;   leaq (%rdi, %rcx), %rcx
+;;   cmpq %rax, %rdx
+;;   cmovaq %rdi, %rcx
+;;   movdqu %xmm0, (%rcx)
+;;   movdqu %xmm1, 8(%rcx)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -150,19 +150,19 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r11d
-;;   movq 0x38(%rdi), %rax
-;;   leaq 7(%r11), %rcx
-;;   cmpq %rax, %rcx
+;;   movq 0x38(%rdi), %r11
+;;   movl %esi, %eax
+;;   leaq 7(%rax), %rcx
+;;   cmpq %r11, %rcx
 ;;   jnbe #trap=heap_oob
 ;;   movzbl %dl, %edx
 ;;   imull $0x1010101, %edx, %edx
 ;;   movq 0x30(%rdi), %rsi
-;;   leaq (%rsi, %r11), %rdi
-;;   cmpq %rax, %rcx
-;;   cmovaq %rsi, %rdi
-;;   movl %edx, (%rdi)
-;;   movl %edx, 3(%rdi)
+;;   leaq (%rsi, %rax), %rax
+;;   cmpq %r11, %rcx
+;;   cmovaq %rsi, %rax
+;;   movl %edx, (%rax)
+;;   movl %edx, 3(%rax)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -172,12 +172,13 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
-;;   movl %edx, %r8d
-;;   movq 0x38(%rdi), %rdi
-;;   cmpq %rdi, %r8
+;;   movq %rsi, %r11
+;;   movq 0x38(%rdi), %rsi
+;;   movl %edx, %edi
+;;   cmpq %rsi, %rdi
 ;;   jnbe #trap=heap_oob
-;;   cmpq %rdi, %rsi
+;;   movl %r11d, %r8d
+;;   cmpq %rsi, %r8
 ;;   jnbe #trap=heap_oob
 ;;   jmp     label1
 ;; block1:
@@ -188,11 +189,11 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %edx
 ;;   movq 0x18(%rdi), %r9
 ;;   movq 0x10(%r9), %r9
 ;;   uninit  %rcx
 ;;   xorq %rcx, %rcx
+;;   movl %esi, %edx
 ;;   movl $0x81, %r8d
 ;;   movq %rcx, %rsi
 ;;   call    *%r9

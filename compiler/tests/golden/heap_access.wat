@@ -117,9 +117,11 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
-;;   movq 0x30(%rdi), %rdi
-;;   movsd 8(%rdi, %rsi), %xmm0
+;;   movq %rsi, %r8
+;;   movq 0x30(%rdi), %rsi
+;;   movq %r8, %rdi
+;;   movl %edi, %edi
+;;   movsd 8(%rsi, %rdi), %xmm0
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -129,9 +131,11 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
-;;   movq 0x30(%rdi), %rdi
-;;   movw %dx, 2(%rdi, %rsi)
+;;   movq %rsi, %r8
+;;   movq 0x30(%rdi), %rsi
+;;   movq %r8, %rdi
+;;   movl %edi, %edi
+;;   movw %dx, 2(%rsi, %rdi)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -152,9 +156,11 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
-;;   movq 0x30(%rdi), %rdi
-;;   movq 0x7dfffff8(%rdi, %rsi), %rax
+;;   movq %rsi, %r8
+;;   movq 0x30(%rdi), %rsi
+;;   movq %r8, %rdi
+;;   movl %edi, %edi
+;;   movq 0x7dfffff8(%rsi, %rdi), %rax
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -164,13 +170,13 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r10d
-;;   movq 0x38(%rdi), %r11
-;;   leaq 0x7e000001(%r10), %rax
+;;   movq 0x38(%rdi), %r10
+;;   movl %esi, %r11d
+;;   leaq 0x7e000001(%r11), %rax
 ;;   movq 0x30(%rdi), %rdx
 ;;   leaq -0x100000(%rdx), %rcx
-;;   leaq 0x7dfffff9(%rdx, %r10), %r9
-;;   cmpq %r11, %rax
+;;   leaq 0x7dfffff9(%rdx, %r11), %r9
+;;   cmpq %r10, %rax
 ;;   cmovaq %rcx, %r9
 ;;   movq (%r9), %rax
 ;;   jmp     label1
@@ -182,18 +188,20 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %ecx
 ;;   movq 0x38(%rdi), %rax
-;;   movabsq $0x100000000, %rsi
-;;   leaq (%rcx, %rsi), %rsi
-;;   movq 0x30(%rdi), %r8
-;;   leaq -0x100000(%r8), %rdi
-;;   leaq (%r8, %rcx), %rcx
+;;   movq %rdi, %r8
+;;   movl %esi, %edi
+;;   movabsq $0x100000000, %rcx
+;;   leaq (%rdi, %rcx), %rcx
+;;   movq %r8, %rsi
+;;   movq 0x30(%rsi), %r8
+;;   leaq -0x100000(%r8), %rsi
+;;   leaq (%r8, %rdi), %rdi
 ;;   movl $0xffffffff, %r8d
-;;   leaq (%rcx, %r8), %rcx
-;;   cmpq %rax, %rsi
-;;   cmovaq %rdi, %rcx
-;;   movb %dl, (%rcx)
+;;   leaq (%rdi, %r8), %rdi
+;;   cmpq %rax, %rcx
+;;   cmovaq %rsi, %rdi
+;;   movb %dl, (%rdi)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp

@@ -27,13 +27,13 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
 ;;   uninit  %rax
 ;;   xorl %eax, %eax
 ;;   movq 0x30(%rdi), %rcx
 ;;   jmp     label1
 ;; block1:
-;;   movl 0x10(%rcx, %rsi), %edi
+;;   movl %esi, %edi
+;;   movl 0x10(%rcx, %rdi), %edi
 ;;   leal 4(%rsi), %r8d
 ;;   cmpl %edx, %r8d
 ;;   jnz     label3; j label2
@@ -67,15 +67,17 @@
 ;;   movq %r14, 0x18(%rsp)
 ;;   movq %r15, 0x20(%rsp)
 ;; block0:
-;;   movl %edx, %r12d
-;;   movl %esi, %r13d
 ;;   movq 0x30(%rdi), %rbx
 ;;   movq 0x18(%rdi), %rax
-;;   movq (%rax), %r14
+;;   movq (%rax), %r12
+;;   movq %rsi, %r13
 ;;   jmp     label1
 ;; block1:
-;;   movzbq (%rbx, %r13), %rax
-;;   movb %al, (%rbx, %r12)
+;;   movl %r13d, %eax
+;;   movzbq (%rbx, %rax), %rax
+;;   movq %rdx, %r14
+;;   movl %r14d, %ecx
+;;   movb %al, (%rbx, %rcx)
 ;;   movq %rdi, %r15
 ;;   movq 0x40(%r15), %rax
 ;;   movq 0x48(%r15), %rdi
@@ -84,12 +86,13 @@
 ;;   xorq %rsi, %rsi
 ;;   movl $0x1, %edx
 ;;   movq %r15, %rdi
-;;   call    *%r14
+;;   call    *%r12
 ;;   subl $0x1, %r13d
-;;   leal 1(%r12), %r12d
+;;   leal 1(%r14), %r14d
 ;;   testl %r13d, %r13d
 ;;   jnz     label2; j label3
 ;; block2:
+;;   movq %r14, %rdx
 ;;   movq %r15, %rdi
 ;;   jmp     label1
 ;; block3:

@@ -69,8 +69,8 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
 ;;   movq 0x30(%rdi), %rdi
+;;   movl %esi, %esi
 ;;   movl (%rdi, %rsi), %esi
 ;;   movl (%rdi, %rsi), %eax
 ;;   jmp     label1

@@ -18,9 +18,9 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r8d
-;;   leal (%r8, %rdx), %r9d
+;;   leal (%rsi, %rdx), %r9d
 ;;   movq 0x30(%rdi), %r10
+;;   movl %esi, %r8d
 ;;   movl %r9d, (%r10, %r8)
 ;;   leal 1(%rdx), %r9d
 ;;   movq 0x40(%rdi), %r10

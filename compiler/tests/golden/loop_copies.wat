@@ -60,7 +60,6 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %esi
 ;;   uninit  %rax
 ;;   xorq %rax, %rax
 ;;   movq 0x30(%rdi), %rcx
@@ -68,7 +67,8 @@
 ;; block1:
 ;;   sequence_point
 ;;   movzbq -0x1000(%rdi), %r8
-;;   movq (%rcx, %rsi), %r8
+;;   movl %esi, %r8d
+;;   movq (%rcx, %r8), %r8
 ;;   movq %rdx, %r9
 ;;   subl $0x1, %r9d
 ;;   testl %r9d, %r9d

@@ -176,16 +176,16 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r8d
-;;   movq 0x60(%rdi), %rsi
+;;   movq 0x60(%rdi), %r8
 ;;   movq 0x30(%rdi), %rax
 ;;   jmp     label1
 ;; block1:
-;;   movq (%rax, %r8), %rcx
-;;   leaq (%rsi, %rcx), %rsi
-;;   movq %rsi, 0x60(%rdi)
-;;   subl $0x8, %r8d
-;;   testl %r8d, %r8d
+;;   movl %esi, %ecx
+;;   movq (%rax, %rcx), %rcx
+;;   leaq (%r8, %rcx), %r8
+;;   movq %r8, 0x60(%rdi)
+;;   subl $0x8, %esi
+;;   testl %esi, %esi
 ;;   jnz     label2; j label3
 ;; block2:
 ;;   jmp     label1

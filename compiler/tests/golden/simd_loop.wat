@@ -28,35 +28,35 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %edx, %r9d
-;;   movl %esi, %r8d
 ;;   uninit  %xmm0
 ;;   pxor %xmm0, %xmm0
 ;;   movq 0x30(%rdi), %rax
 ;;   jmp     label1
 ;; block1:
-;;   movdqu (%rax, %r8), %xmm1
-;;   movdqu (%rax, %r9), %xmm2
-;;   movq %rcx, %rdx
-;;   subl $0x4, %edx
-;;   testl %edx, %edx
+;;   movl %esi, %edi
+;;   movdqu (%rax, %rdi), %xmm1
+;;   movl %edx, %edi
+;;   movdqu (%rax, %rdi), %xmm2
+;;   movq %rcx, %rdi
+;;   subl $0x4, %edi
+;;   testl %edi, %edi
 ;;   jnz     label3; j label2
 ;; block2:
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   jmp     label6
 ;; block3:
-;;   leal 0x10(%r8), %edx
-;;   movdqu (%rax, %rdx), %xmm3
-;;   leal 0x10(%r9), %edx
-;;   movdqu (%rax, %rdx), %xmm4
+;;   leal 0x10(%rsi), %edi
+;;   movdqu (%rax, %rdi), %xmm3
+;;   leal 0x10(%rdx), %edi
+;;   movdqu (%rax, %rdi), %xmm4
 ;;   subl $0x8, %ecx
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   mulps %xmm4, %xmm3
 ;;   addps %xmm3, %xmm0
-;;   leal 0x20(%r8), %r8d
-;;   leal 0x20(%r9), %r9d
+;;   leal 0x20(%rsi), %esi
+;;   leal 0x20(%rdx), %edx
 ;;   testl %ecx, %ecx
 ;;   jnz     label4; j label5
 ;; block4:
@@ -73,17 +73,16 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %eax
-;;   movq %rax, %rsi
 ;;   movq 0x30(%rdi), %rcx
 ;;   movd %edx, %xmm0
 ;;   uninit  %xmm1
 ;;   pxor %xmm1, %xmm1
 ;;   pshufb %xmm1, %xmm0
-;;   movq %rsi, %rdx
+;;   movq %rsi, %r10
 ;;   jmp     label1
 ;; block1:
-;;   movdqu (%rcx, %rdx), %xmm1
+;;   movl %r10d, %eax
+;;   movdqu (%rcx, %rax), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
 ;;   jnz     label8; j label2
@@ -92,8 +91,8 @@
 ;; block3:
 ;;   jmp     label4
 ;; block4:
-;;   leal 0x10(%rdx), %eax
-;;   movq %rdx, %rsi
+;;   leal 0x10(%r10), %eax
+;;   movq %r10, %rdx
 ;;   movdqu (%rcx, %rax), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
@@ -101,16 +100,16 @@
 ;; block5:
 ;;   jmp     label6
 ;; block6:
-;;   movq %rsi, %rax
+;;   movq %rdx, %rax
 ;;   leal 0x20(%rax), %eax
-;;   movq %rax, %rdx
+;;   movq %rax, %r10
 ;;   jmp     label1
 ;; block7:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
 ;; block8:
-;;   movq %rdx, %rax
+;;   movq %r10, %rax
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq

@@ -68,8 +68,8 @@
 ;;   subq $0x10, %rsp
 ;;   movq %rbx, (%rsp)
 ;; block0:
-;;   movl %esi, %edx
 ;;   movq 0x38(%rdi), %rax
+;;   movl %esi, %edx
 ;;   cmpq %rax, %rdx
 ;;   jnb #trap=user2
 ;;   movq 0x30(%rdi), %rcx

@@ -54,18 +54,18 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movl %esi, %r11d
-;;   load_ext_name userextname0+0, %rax
+;;   load_ext_name userextname0+0, %r11
+;;   movl %esi, %eax
 ;;   movl $0x5, %ecx
-;;   cmpq $0x5, %r11
-;;   movq %r11, %rdx
+;;   cmpq $0x5, %rax
+;;   movq %rax, %rdx
 ;;   cmovaeq %rcx, %rdx
-;;   movl 4(%rax, %rdx, 8), %ecx
+;;   movl 4(%r11, %rdx, 8), %ecx
 ;;   testl %ecx, %ecx
 ;;   jz      label2; j label1
 ;; block2:
-;;   movslq (%rax, %rdx, 8), %rcx
-;;   leaq (%rax, %rcx), %rax
+;;   movslq (%r11, %rdx, 8), %rax
+;;   leaq (%r11, %rax), %rax
 ;;   movl $0x7, %esi
 ;;   call    *%rax
 ;;   jmp     label3
@@ -74,7 +74,7 @@
 ;;   popq %rbp
 ;;   retq
 ;; block1:
-;;   cmpq $0x5, %r11
+;;   cmpq $0x5, %rax
 ;;   jnb #trap=user2
 ;;   cmpl $0xffffffff, %ecx
 ;;   jz #trap=user3
