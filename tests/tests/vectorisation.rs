@@ -806,7 +806,7 @@ const BODIES: &[(bool, &str)] = &[
     ),
     (
         false,
-        "(i32.store (local.get $c) (select (i32.load (local.get $a)) (i32.const 1) (i32.lt_s (i32.load (local.get $a)) (i32.const 0)))) (i32.store offset=4 (local.get $c) (select (i32.load offset=4 (local.get $a)) (i32.const 1) (i32.gt_s (i32.load offset=4 (local.get $a)) (i32.const 0)))) <ON2>",
+        "(local.set $s (i32.load (local.get $a))) (local.set $q (i32.load offset=4 (local.get $a))) (i32.store (local.get $c) (select (local.get $s) (i32.const 1) (i32.lt_s (local.get $s) (i32.const 0)))) (i32.store offset=4 (local.get $c) (select (local.get $q) (i32.const 1) (i32.gt_s (local.get $q) (i32.const 0)))) <ON2>",
     ),
 ];
 
