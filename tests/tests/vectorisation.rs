@@ -5,6 +5,7 @@ mod common;
 
 use bailiwick_compiler::{Optimisation, Optimisations, Options, emit_clif};
 use bailiwick_loader::{Artifact, Error, Group, Imports, Val};
+use bailiwick_runtime_abi::types::Arch;
 use bailiwick_tests::compile::{Refusal, Settings, binary, compile_with, host};
 use bailiwick_tests::guest::Guest;
 use common::{Random, times};
@@ -847,6 +848,9 @@ fn loops_that_hardly_can_and_hardly_cannot_be_made_in_vectors() {
             let settings = Settings { optimisations, cpu, ..Settings::default() };
             calls(&compile_with(host(), &settings, &wasm).unwrap_or_else(|e| panic!("{body}: {e}")), step)
         };
+        for arch in [Arch::X86_64, Arch::Aarch64] {
+            compile_with(arch, &Settings::default(), &wasm).unwrap_or_else(|e| panic!("{body}, {arch:?}: {e}"));
+        }
         let expected = ran(false, "baseline");
         for cpu in ["baseline", "native"] {
             if let Some((found, expected)) = ran(true, cpu).iter().zip(&expected).find(|(a, b)| a != b) {
