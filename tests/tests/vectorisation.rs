@@ -864,6 +864,13 @@ fn loops_that_hardly_can_and_hardly_cannot_be_made_in_vectors() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_loop_over_a_memory_of_other_threads_has_no_vectors() {
+    let (vectors, body) = BODIES.iter().find(|(vectors, _)| *vectors).unwrap();
+    assert_eq!(has_vectors(&binary(&module_of(body, "1 1"))), *vectors);
+    assert!(!has_vectors(&binary(&module_of(body, "1 1 shared"))));
+}
+
 /// What calls of such a module leave behind, whose counter goes on by `step`.
 fn calls(bytes: &[u8], step: i32) -> Vec<String> {
     let artifact = Artifact::from_bytes(bytes, "loop").unwrap();

@@ -22,6 +22,7 @@
 mod body;
 mod plan;
 
+use super::unrolling::NESTING;
 use super::{Effort, Translator};
 use bailiwick_runtime_abi::types::ValType;
 use body::{Body, Condition, Id, Node};
@@ -68,6 +69,9 @@ impl<'a> Translator<'a, '_> {
     pub(super) fn vectorise(&mut self, offset: u32, ty: BlockType, operators: &OperatorsReader<'a>) {
         let facts = self.env.facts;
         if !facts.vectorisation || self.effort != Effort::Full || !self.reachable || ty != BlockType::Empty {
+            return;
+        }
+        if self.frames.len() > NESTING {
             return;
         }
         let short = facts.steady_loop(offset).and_then(|steady| steady.short);
@@ -192,22 +196,12 @@ impl<'a> Translator<'a, '_> {
         let size = u64::from(plan.step.unsigned_abs());
         match plan.again {
             Again::NotEqual => {
-                // It is the end after so many more steps, and before that only if it gets there without having wrapped: if
-                // the steps do not lead to it exactly, nothing is known.
+                // ⌊(end − counter) / step⌋ in 32 bits: if the steps do not lead to the end exactly, they only get there after
+                // wrapping, so later.
                 let (from, to) = if plan.step > 0 { (counter, end) } else { (end, counter) };
                 let way = self.builder.ins().isub(to, from);
                 let way = self.extend(way);
-                let steps = self.divided(way, size);
-                if size.is_power_of_two() {
-                    let rest = self.builder.ins().band_imm_u(way, size as i64 - 1);
-                    let none = self.i64_const(0);
-                    let exact = self.builder.ins().icmp_imm_u(IntCC::Equal, rest, 0);
-                    return self.builder.ins().select(exact, steps, none);
-                }
-                let there = self.builder.ins().imul_imm_s(steps, size as i64);
-                let exact = self.builder.ins().icmp(IntCC::Equal, there, way);
-                let none = self.i64_const(0);
-                self.builder.ins().select(exact, steps, none)
+                self.divided(way, size)
             }
             Again::Before { signed, or_equal } => {
                 // ⌈|end − counter| / |step|⌉, or 0 if it is past the end: until then it is not there, hence has not wrapped.
