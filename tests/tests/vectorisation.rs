@@ -8,11 +8,14 @@ use bailiwick_loader::{Artifact, Error, Group, Imports, Val};
 use bailiwick_runtime_abi::types::Arch;
 use bailiwick_tests::compile::{Refusal, Settings, binary, compile_with, host};
 use bailiwick_tests::guest::Guest;
-use common::{Random, times};
+use common::{EMULATED, Random, times};
 use std::fmt::Write as _;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+/// What a processor may have. An emulated one is not asked what it has.
+const CPUS: [&str; 2] = ["baseline", if EMULATED { "+lse" } else { "native" }];
 
 /// Numbers that arrays may have: type, bytes, operators of two, and of one.
 type Kind = (&'static str, usize, &'static [&'static str], &'static [&'static str]);
@@ -401,7 +404,7 @@ fn near_misses_leave_behind_what_they_leave_one_element_at_a_time() {
         let wasm = binary(&text);
         let compiled = |on| {
             let optimisations = Optimisations::default().with(Optimisation::Vectorisation, on);
-            let cpu = ["baseline", "native"][seed as usize % 2];
+            let cpu = CPUS[seed as usize % 2];
             let settings = Settings { optimisations, deterministic: true, cpu, ..Settings::default() };
             compile_with(host(), &settings, &wasm)
         };
@@ -855,7 +858,7 @@ fn loops_that_hardly_can_and_hardly_cannot_be_made_in_vectors() {
             compile_with(arch, &Settings::default(), &wasm).unwrap_or_else(|e| panic!("{body}, {arch:?}: {e}"));
         }
         let expected = ran(false, "baseline");
-        for cpu in ["baseline", "native"] {
+        for cpu in CPUS {
             if let Some((found, expected)) = ran(true, cpu).iter().zip(&expected).find(|(a, b)| a != b) {
                 wrong.push(format!("{body}\n  {found}\nand not\n  {expected}"));
             }
