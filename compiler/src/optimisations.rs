@@ -18,10 +18,16 @@ pub enum Optimisation {
     Placement,
     /// Globals that a loop without calls names are read once in front of it, and written as ever.
     Promotion,
+    /// Small functions that call themselves are translated there, too, if `Inlining` is made.
+    Recursion,
     /// Multiplications by some constants are additions and shifts.
     Strength,
+    /// Branches to few targets by a number are comparisons.
+    Switches,
     /// Short innermost loops without calls are there more than once, with one poll.
     Unrolling,
+    /// Loops over arrays make several elements at once, in vectors.
+    Vectorisation,
 }
 
 impl Optimisation {
@@ -32,8 +38,11 @@ impl Optimisation {
         Optimisation::Inlining,
         Optimisation::Placement,
         Optimisation::Promotion,
+        Optimisation::Recursion,
         Optimisation::Strength,
+        Optimisation::Switches,
         Optimisation::Unrolling,
+        Optimisation::Vectorisation,
     ];
 
     /// Its name in [`Optimisations`].
@@ -44,8 +53,11 @@ impl Optimisation {
             Optimisation::Inlining => "inlining",
             Optimisation::Placement => "placement",
             Optimisation::Promotion => "promotion",
+            Optimisation::Recursion => "recursion",
             Optimisation::Strength => "strength",
+            Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",
+            Optimisation::Vectorisation => "vectorisation",
         }
     }
 

@@ -13,7 +13,7 @@ const MODULE: &str = r#"(module
   (func $square (param $x i32) (result i32) (i32.mul (local.get $x) (local.get $x)))
   (func $twice (param i32) (result i32) (i32.add (call $square (local.get 0)) (call $host (local.get 0))))
   (func $pick (export "choose") (param i32) (result i32)
-    (block (block (block (block (br_table 0 1 2 3 (local.get 0)))
+    (block (block (block (block (br_table 0 1 2 3 0 1 (local.get 0)))
       (return (i32.const 17))) (return (i32.load (local.get 0)))) (return (call $twice (local.get 0))))
     (i32.div_u (i32.const 100) (local.get 0)))
   (func (export "floats") (param f64 f64) (result f64)

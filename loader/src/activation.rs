@@ -6,10 +6,10 @@
 
 use crate::arch;
 use crate::error::Error;
-use crate::func::Target;
 use bailiwick_runtime_abi::limits::{HOST_STACK_RESERVE, MAX_NESTING};
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -92,14 +92,18 @@ impl Activation {
     ///
     /// # Safety
     /// It was, and its group, whose stack is read, is there.
-    pub(crate) unsafe fn left(&self) -> Left {
-        match self.trap.code {
-            0 => {
-                // SAFETY: nothing faulted, so the host was called and refused; the rest is the caller's promise.
-                let (pc, fp) = unsafe { self.exit() };
-                Left::Host { pc, fp }
+    #[cold]
+    pub(crate) unsafe fn left(this: *const Activation) -> Left {
+        // SAFETY: the caller's promise, and who left it is the signal handler, which writes the fault, or else the host was
+        // called and refused. Assembly and the signal handler have written, which Rust can't know.
+        unsafe {
+            match std::ptr::read_volatile(&raw const (*this).trap.code) {
+                0 => {
+                    let (pc, fp) = Activation::exit(this);
+                    Left::Host { pc, fp }
+                }
+                _ => Left::Fault(std::ptr::read_volatile(&raw const (*this).trap)),
             }
-            _ => Left::Fault(self.trap),
         }
     }
 
@@ -107,9 +111,13 @@ impl Activation {
     ///
     /// # Safety
     /// It did, or over an edge, and its group, whose stack is read, is there.
-    unsafe fn exit(&self) -> (usize, usize) {
-        // SAFETY: the caller's promise.
-        (unsafe { arch::return_address(self.exit_sp, self.exit_pc) }, self.exit_fp)
+    unsafe fn exit(this: *const Activation) -> (usize, usize) {
+        // SAFETY: the caller's promise. Where a call leaves the return address on the stack, `exit_pc` was never written.
+        unsafe {
+            let exit_sp = std::ptr::read_volatile(&raw const (*this).exit_sp);
+            let exit_pc = arch::return_address(exit_sp, || std::ptr::read_volatile(&raw const (*this).exit_pc));
+            (exit_pc, std::ptr::read_volatile(&raw const (*this).exit_fp))
+        }
     }
 }
 
@@ -257,12 +265,18 @@ impl GroupRecord {
         self.code.iter().find(|c| c.text.contains(&pc))
     }
 
-    /// Calls a function of the guest on this group's stack.
+    /// Calls a function of the guest on this group's stack, by `call`, which is given an activation and where the stack
+    /// begins, and says as the first of two whether the activation was left. The second is handed on.
     ///
     /// # Safety
-    /// As for `arch::enter`; `this` is valid, and no reference into the group is live.
-    #[inline]
-    pub(crate) unsafe fn enter(this: *mut GroupRecord, target: &Target, values: *mut u8) -> Entered {
+    /// `call` does as `arch::enter` does, and all that it needs is given; `this` is valid, and no reference into the group is
+    /// live.
+    #[inline(always)]
+    pub(crate) unsafe fn enter<T>(
+        this: *mut GroupRecord,
+        nothing: T,
+        call: impl FnOnce(*mut Activation, usize) -> (bool, T),
+    ) -> (Entered, T) {
         let thread = THREAD.with(std::ptr::from_ref);
         // SAFETY: it lives as long as this thread.
         let thread = unsafe { &*thread };
@@ -275,33 +289,32 @@ impl GroupRecord {
         let outer_in_thread = thread.current.get();
         // SAFETY: as above, for the thread's chain.
         let depth = if outer_in_thread.is_null() { 0 } else { unsafe { (*outer_in_thread).depth + 1 } };
-        let mut activation = Activation {
-            host_sp: 0,
-            exit_fp: 0,
-            exit_pc: 0,
-            exit_sp: guest_sp,
-            leave_sp: 0,
-            leave: arch::leave_trapped as *const () as usize,
-            outer_in_group: outer,
-            outer_in_thread,
-            group: this,
-            thread,
-            trap: Fault::default(),
-            depth,
-        };
-        let current: *mut Activation = &raw mut activation;
+        let mut activation = MaybeUninit::<Activation>::uninit();
+        let current: *mut Activation = activation.as_mut_ptr();
         if depth >= MAX_NESTING || (current as usize) < thread.stack_limit.get() {
-            return Entered::NoHostRoom;
+            return (Entered::NoHostRoom, nothing);
         }
-        // The call in `enter` and the stub's frame are pushed by code whose faults are nobody's: be sure of room.
+        // What is called first pushes its frame by code whose faults are nobody's: be sure of room.
         if guest_sp < stack_low + 4096 {
-            return Entered::NoGuestRoom;
+            return (Entered::NoGuestRoom, nothing);
+        }
+        // SAFETY: it is this frame's. What is not written here, assembly writes before anybody reads it: the host's stack
+        // pointer when it enters, where the guest waits when it calls the host, and the signal handler what it saw.
+        unsafe {
+            (&raw mut (*current).exit_sp).write(guest_sp);
+            (&raw mut (*current).leave).write(arch::leave_trapped as *const () as usize);
+            (&raw mut (*current).outer_in_group).write(outer);
+            (&raw mut (*current).outer_in_thread).write(outer_in_thread);
+            (&raw mut (*current).group).write(this);
+            (&raw mut (*current).thread).write(thread);
+            (&raw mut (*current).trap.code).write(0);
+            (&raw mut (*current).depth).write(depth);
         }
         // SAFETY: `this` is valid; only this thread uses it.
         unsafe { (*this).current.store(current, Ordering::Relaxed) };
         thread.current.set(current);
-        // SAFETY: the activation is current for thread and group; the rest is the caller's promise.
-        let trapped = unsafe { arch::enter(current, target, values, guest_sp) };
+        // The activation is current for thread and group; the rest is the caller's promise.
+        let (left, value) = call(current, guest_sp);
         // What was there before is read from where it was written, so that it need not be kept meanwhile; and what the
         // signal handler and assembly wrote is seen.
         // SAFETY: the activation is in this frame, the thread is this one, the group is valid.
@@ -311,12 +324,12 @@ impl GroupRecord {
             (*thread).current.set(std::ptr::read_volatile(&raw const (*current).outer_in_thread));
             let outer = std::ptr::read_volatile(&raw const (*current).outer_in_group);
             (*group).current.store(outer, Ordering::Relaxed);
-            if trapped == 0 {
-                return Entered::Returned;
+            if !left {
+                return (Entered::Returned, value);
             }
-            (*group).left = Some(std::ptr::read_volatile(current).left());
+            (*group).left = Some(Activation::left(current));
         }
-        Entered::Left
+        (Entered::Left, value)
     }
 
     /// Where each activation of this group further out called the host, innermost first: return address and frame
@@ -324,7 +337,7 @@ impl GroupRecord {
     pub(crate) fn exits(&self) -> Vec<(usize, usize)> {
         // SAFETY: they are alive, and wait for the host, or over an edge: it is the host that asks, and a guest that has faulted
         // is not among them any more.
-        self.activations().map(|at| unsafe { (*at).exit() }).collect()
+        self.activations().map(|at| unsafe { Activation::exit(at) }).collect()
     }
 
     /// The innermost activation, and those further out.
@@ -388,6 +401,29 @@ pub(crate) enum Cause {
     Instruction,
 }
 
+/// The stack pointer of the `arch::enter` or `arch::enter_registers` by which the guest was entered that is at a signal's
+/// program counter, if it is one. Async-signal-safe.
+///
+/// # Safety
+/// Called from a signal handler on the thread that the signal is about.
+pub(crate) unsafe fn entered(registers: arch::Registers) -> Option<usize> {
+    let mut activation = THREAD.with(|thread| thread.current.get()).cast_const();
+    // SAFETY: as in [`guest_fault`].
+    unsafe {
+        if activation.is_null() || (*(*activation).group).code_at(registers.pc).is_none() {
+            return None;
+        }
+        // What was entered over edges was so from there.
+        while (*activation).leave != arch::leave_trapped as *const () as usize {
+            activation = (*activation).outer_in_thread;
+            if activation.is_null() {
+                return None;
+            }
+        }
+        Some((*activation).leave_sp)
+    }
+}
+
 /// What a signal's program counter and cause mean for the thread it arrived on: where to resume, if the fault is
 /// the guest's. Async-signal-safe: no lock, no allocation.
 ///
@@ -400,7 +436,7 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, cause: Cause) -> Op
     }
     // SAFETY: the chain names activations whose frames are further up this stack. The thread is in compiled code (if
     // the program counter says so, below), hence no Rust code of it is in the middle of changing the record.
-    let (activation, group) = unsafe { (&mut *current, &*(*current).group) };
+    let group = unsafe { &*(*current).group };
     let code = group.code_at(registers.pc)?;
     let site = code.artifact.view().trap_site((registers.pc - code.text.start) as u32);
     let recorded = site.map_or(NO_SITE, |site| site.code);
@@ -418,6 +454,9 @@ pub(crate) unsafe fn guest_fault(registers: arch::Registers, cause: Cause) -> Op
         // An instruction that is made to trap.
         Cause::Protection | Cause::Instruction => recorded,
     };
-    activation.trap = Fault { code: trap.into(), pc: registers.pc, fp: registers.fp };
-    Some(Landing { activation: current, sp: activation.leave_sp, code: activation.leave })
+    // SAFETY: as above; the guest runs, so `arch::enter` or `arch::enter_edge` has written where it is left for.
+    unsafe {
+        (*current).trap = Fault { code: trap.into(), pc: registers.pc, fp: registers.fp };
+        Some(Landing { activation: current, sp: (*current).leave_sp, code: (*current).leave })
+    }
 }

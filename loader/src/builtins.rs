@@ -2,6 +2,7 @@
 
 use crate::activation::GroupRecord;
 use crate::arch::builtin;
+use crate::copies::copy_within;
 use crate::error::Error;
 use crate::group::Inner;
 use crate::host::{HostError, panicked};
@@ -183,7 +184,7 @@ define! {
                 // SAFETY: both are pieces of ranges that were checked, of the same length.
                 unsafe { inner.copy_raw(to, &target, from, &source) };
             } else if to == from {
-                inner.memories[to as usize].bytes()?.copy_within(source, target.start);
+                copy_within(inner.memories[to as usize].bytes()?, source, target.start);
             } else {
                 let source: *const [u8] = &raw const inner.memories[from as usize].bytes()?[source];
                 // SAFETY: two memories of a group never overlap: each has a range of its own.

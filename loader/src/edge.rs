@@ -278,7 +278,7 @@ impl EdgeCall<'_> {
         // SAFETY: the activation of the record was left, as the adapter has found, and the group that it entered is there. The
         // record of a group lies in its inside; nothing of it runs or is referred to.
         unsafe {
-            let left = record.activation.left();
+            let left = Activation::left(&raw const record.activation);
             (*target.group.byte_sub(offset_of!(Inner, record)).cast::<Inner>()).error(left)
         }
     }

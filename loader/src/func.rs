@@ -2,8 +2,9 @@
 
 use crate::activation::Entered;
 use crate::error::Error;
-use crate::group::{AsGroup, Inner, ended, enter, inner, looked_at, pointer};
+use crate::group::{AsGroup, Inner, ended, enter, enter_registers, inner, looked_at, pointer};
 use crate::value::{FuncType, RawValue, Val, WasmTypes};
+use bailiwick_runtime_abi::convention::REGISTERS;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_STUB};
 use bailiwick_runtime_abi::format::TextKind;
 use std::marker::PhantomData;
@@ -43,6 +44,11 @@ const _: () = {
     assert!(std::mem::offset_of!(Target, context) == TARGET_CONTEXT as usize);
     assert!(std::mem::offset_of!(Target, code) == TARGET_CODE as usize);
 };
+
+/// How many integers a function may take to be called without an entry stub: what C has registers for behind all else that
+/// assembly is told. [`REGISTERS`] says why it may be.
+pub(crate) const ENTRY_REGISTERS: usize = 3;
+const _: () = assert!(ENTRY_REGISTERS <= REGISTERS);
 
 /// Cells that need no allocation: most functions have no more values.
 const FEW: usize = 8;
@@ -179,6 +185,21 @@ impl<P: WasmTypes, R: WasmTypes> TypedFunc<P, R> {
         // SAFETY: the group is borrowed, and nothing else refers to its inside.
         if unsafe { (*inner.as_ptr()).id } != self.group {
             return Err(Error::WrongGroup("function"));
+        }
+        if const { P::INTEGERS && P::COUNT <= ENTRY_REGISTERS && R::INTEGERS && R::COUNT <= 1 } {
+            // SAFETY: nothing is read of a cell but what was written to it, a whole word.
+            unsafe {
+                let mut cells = [[0; 2]; ENTRY_REGISTERS];
+                params.store(cells.as_mut_ptr());
+                let registers = cells.map(|[low, _]| low);
+                loop {
+                    // The function is what its type says, and no reference into the group is used again.
+                    match enter_registers(inner, &self.target, &registers) {
+                        (Entered::Returned, result) => return Ok(R::load(&[result, 0])),
+                        (other, _) => ended(inner, other)?,
+                    }
+                }
+            }
         }
         let mut cells = MaybeUninit::<Cells<P::Cells, R::Cells>>::uninit();
         let cells: *mut [u64; 2] = cells.as_mut_ptr().cast();

@@ -1,12 +1,13 @@
 //! A group: instances joined by core-WebAssembly linking. One nano-process: one authority, one lifetime, one fate.
 
-use crate::activation::{CodeRange, Entered, GroupRecord, Left, prepare_thread};
+use crate::activation::{Activation, CodeRange, Entered, GroupRecord, Left, prepare_thread};
+use crate::arch;
 use crate::artifact::Artifact;
+use crate::builtins::Returned;
 use crate::cell::Cell;
 use crate::error::{Error, HostFailure};
 use crate::exception::Exceptions;
-use crate::func::Func;
-use crate::func::Target;
+use crate::func::{ENTRY_REGISTERS, Func, Target};
 use crate::global::GlobalData;
 use crate::host::{HostContext, HostError};
 use crate::instance::InstanceData;
@@ -378,14 +379,48 @@ impl Inner {
 /// `target` is of a function of this group, and `values` has as many cells as its type's parameters and results need. No
 /// reference to `inner`'s content is alive.
 pub(crate) unsafe fn enter(inner: NonNull<Inner>, target: &Target, values: *mut RawValue) -> Entered {
+    // SAFETY: the caller's promise.
+    let call = |activation, guest_sp| unsafe { (arch::enter(activation, target, values.cast(), guest_sp) != 0, ()) };
+    // SAFETY: the caller's promise.
+    unsafe { enter_by(inner, (), call).0 }
+}
+
+/// Calls a function of the guest that takes integers, at most as many as there are, and returns one or nothing.
+///
+/// # Safety
+/// `target` is of such a function of this group. No reference to `inner`'s content is alive.
+pub(crate) unsafe fn enter_registers(
+    inner: NonNull<Inner>,
+    target: &Target,
+    values: *const [u64; ENTRY_REGISTERS],
+) -> (Entered, u64) {
+    let call = |activation, guest_sp| {
+        // SAFETY: the caller's promise.
+        let Returned { value, left } = unsafe { arch::enter_registers(activation, target, values, guest_sp) };
+        (left != 0, value)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { enter_by(inner, 0, call) }
+}
+
+/// What both have in common.
+///
+/// # Safety
+/// As for [`GroupRecord::enter`].
+#[inline(always)]
+unsafe fn enter_by<T>(
+    inner: NonNull<Inner>,
+    nothing: T,
+    call: impl FnOnce(*mut Activation, usize) -> (bool, T),
+) -> (Entered, T) {
     // SAFETY: the caller's promise; the record lies in `inner` and stays.
     unsafe {
         // Code that does not poll at its entry would run to its end.
         if (*inner.as_ptr()).interrupt.requested() {
-            return Entered::Interrupted;
+            return (Entered::Interrupted, nothing);
         }
         (*inner.as_ptr()).touched = true;
-        GroupRecord::enter(&raw mut (*inner.as_ptr()).record, target, values.cast())
+        GroupRecord::enter(&raw mut (*inner.as_ptr()).record, nothing, call)
     }
 }
 

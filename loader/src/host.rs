@@ -10,9 +10,11 @@ use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
 use crate::value::{ExnRef, FuncType, RawValue, Val, WasmType, WasmTypes};
 use bailiwick_runtime_abi::context::HEADER_SIZE;
+use bailiwick_runtime_abi::convention::REGISTERS;
 use bailiwick_runtime_abi::format::Kind;
 use bailiwick_runtime_abi::trap::TrapCode;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -52,9 +54,24 @@ impl From<Error> for HostError {
     }
 }
 
-/// How a host function is called: on the host's stack, with its context and the cells of an exit stub for its type, which
-/// its results replace. Made for each by [`invoke`].
-type Entry = unsafe extern "C" fn(*mut HostContext, *mut [u64; 2]) -> Returned;
+/// How a host function is called, on the host's stack and with its context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry {
+    /// By an exit stub for its type, with cells, which its results replace. Made for each by [`invoke`].
+    Cells(unsafe extern "C" fn(*mut HostContext, *mut [u64; 2]) -> Returned),
+    /// By the slot itself, with its parameters; its result is the value that is returned. Made for each by
+    /// [`invoke_with`], where its type is one that [`REGISTERS`] allows.
+    Registers(unsafe extern "C" fn(*mut HostContext, u64, u64, u64, u64, u64) -> Returned),
+}
+
+impl Entry {
+    fn address(self) -> usize {
+        match self {
+            Entry::Cells(code) => code as *const () as usize,
+            Entry::Registers(code) => code as *const () as usize,
+        }
+    }
+}
 
 /// A host function that can be granted to any number of modules.
 #[derive(Clone)]
@@ -62,7 +79,7 @@ pub(crate) struct HostFunc {
     pub ty: FuncType,
     /// What `entry` knows the type of.
     function: Arc<dyn Send + Sync>,
-    entry: Entry,
+    pub entry: Entry,
     /// If it stands for a function of another group: who decides about calls that compiled code makes by itself.
     pub edge: Option<Arc<dyn EdgeHost>>,
 }
@@ -78,7 +95,7 @@ impl std::fmt::Debug for HostFunc {
 #[repr(C)]
 pub(crate) struct HostContext {
     pub header: ContextHeader,
-    entry: Entry,
+    entry: usize,
     /// Of `func`, without its type.
     function: *const (),
     inner: NonNull<Inner>,
@@ -94,7 +111,7 @@ const _: () = assert!(std::mem::offset_of!(HostContext, entry) == HOST_ENTRY);
 impl HostContext {
     pub(crate) fn new(inner: &mut Inner, func: HostFunc, instance: u32) -> Box<HostContext> {
         let header = ContextHeader::new(inner, crate::arch::exit_host as *const () as usize);
-        let (entry, function) = (func.entry, Arc::as_ptr(&func.function).cast());
+        let (entry, function) = (func.entry.address(), Arc::as_ptr(&func.function).cast());
         let mut context = Box::new(HostContext { header, entry, function, inner: inner.into(), instance, func });
         context.header.owner = (&raw mut *context).cast();
         context
@@ -106,6 +123,7 @@ impl HostContext {
 /// # Safety
 /// Called by the exit routine with the callee's context of a slot, which is of a function of type `F`, and the cells of an
 /// exit stub for its type.
+#[inline]
 unsafe extern "C" fn invoke<F>(context: *mut HostContext, cells: *mut [u64; 2]) -> Returned
 where
     F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError>,
@@ -126,6 +144,29 @@ where
         Ok(None) => after(inner),
         Ok(Some(elsewhere)) => elsewhere,
         Err(panic) => failed(inner, panicked(panic)),
+    }
+}
+
+/// The same for a host function that no exit stub stands in front of.
+///
+/// # Safety
+/// Called as [`invoke`] is, with parameters of types `P` and, beyond them, anything. `F` needs no more cells than these and
+/// one result do.
+unsafe extern "C" fn invoke_with<P, F>(context: *mut HostContext, a: u64, b: u64, c: u64, d: u64, e: u64) -> Returned
+where
+    P: WasmTypes,
+    F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError>,
+{
+    let mut cells = [const { MaybeUninit::<[u64; 2]>::uninit() }; REGISTERS];
+    for (cell, parameter) in cells.iter_mut().zip([a, b, c, d, e]).take(P::COUNT.max(1)) {
+        // SAFETY: a cell has two words, of which integers are the first.
+        unsafe { cell.as_mut_ptr().cast::<u64>().write(parameter) };
+    }
+    let cells = cells.as_mut_ptr().cast::<[u64; 2]>();
+    // SAFETY: the caller's promise; the first word has been written at any rate.
+    unsafe {
+        let Returned { value, left } = invoke::<F>(context, cells);
+        Returned { value: if left == 0 { cells.cast::<u64>().read() } else { value }, left }
     }
 }
 
@@ -282,7 +323,7 @@ macro_rules! into_host_func {
                 let ty = FuncType::new(<($($ty,)*)>::types(), R::types().as_ref().iter().copied());
                 // SAFETY: it reads and writes the cells of its own type.
                 HostFuncDefinition(unsafe {
-                    HostFunc::raw(ty, move |caller, cells| {
+                    HostFunc::typed::<($($ty,)*), R, _>(ty, move |caller, cells| {
                         #[allow(non_snake_case, reason = "one name for a type and its value")]
                         let ($($ty,)*) = <($($ty,)*) as WasmTypes>::load(cells);
                         (self)(caller, $($ty),*)?.store(cells);
@@ -312,13 +353,32 @@ impl HostFunc {
     /// One over the cells of its type: `max(params, results)` of them, which begin with the parameters.
     ///
     /// # Safety
-    /// `f` reads no more of them than parameters of `ty`, and leaves its results there if it succeeds.
+    /// `f` reads no more of them than parameters of `ty`, which are `P`, and leaves its results, `R`, there if it succeeds.
+    #[inline]
+    unsafe fn typed<P: WasmTypes, R: WasmTypes, F>(ty: FuncType, f: F) -> HostFunc
+    where
+        F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError> + Send + Sync + 'static,
+    {
+        let entry = const {
+            if P::INTEGERS && P::COUNT <= REGISTERS && R::INTEGERS && R::COUNT <= 1 {
+                Entry::Registers(invoke_with::<P, F>)
+            } else {
+                Entry::Cells(invoke::<F>)
+            }
+        };
+        HostFunc { ty, function: Arc::new(f), entry, edge: None }
+    }
+
+    /// The same of a type that is known only now.
+    ///
+    /// # Safety
+    /// As for [`HostFunc::typed`].
     #[inline]
     unsafe fn raw<F>(ty: FuncType, f: F) -> HostFunc
     where
         F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError> + Send + Sync + 'static,
     {
-        HostFunc { ty, function: Arc::new(f), entry: invoke::<F>, edge: None }
+        HostFunc { ty, function: Arc::new(f), entry: Entry::Cells(invoke::<F>), edge: None }
     }
 
     /// A host function of any type, over values.

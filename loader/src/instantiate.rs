@@ -1,13 +1,14 @@
 //! Instantiation: a context is laid out, imports are granted into its slots, memories, tables and globals are made,
 //! segments applied, and the start function run (WebAssembly 2.0, section 4.5.4).
 
+use crate::arch;
 use crate::artifact::Artifact;
 use crate::edge::EdgeRecord;
 use crate::error::{Error, LinkError};
 use crate::func::Func;
 use crate::global::{GlobalData, GlobalType};
 use crate::group::{Group, Inner, inner};
-use crate::host::{HostContext, HostFunc};
+use crate::host::{Entry, HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
 use crate::memory::{MemoryDef, MemoryType};
@@ -275,8 +276,13 @@ impl Inner {
                         self.edges.push(edge);
                         words
                     } else {
-                        let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
-                        let code = artifact.tagged_code(stub, TextKind::Exit, function.type_index, &host.ty)?;
+                        let code = match host.entry {
+                            Entry::Registers(_) => arch::exit_registers as *const () as usize,
+                            Entry::Cells(_) => {
+                                let stub = view.record("types", view.types(), function.type_index)?.exit_stub;
+                                artifact.tagged_code(stub, TextKind::Exit, function.type_index, &host.ty)?
+                            }
+                        };
                         let host = HostContext::new(self, host, index);
                         let words = [code, (&raw const *host) as usize];
                         self.hosts.push(host);

@@ -27,6 +27,7 @@ mod builtins;
 mod cell;
 mod collect;
 mod consts;
+mod copies;
 pub mod cpu;
 mod edge;
 mod error;

@@ -2,7 +2,7 @@
 //! alternate stack for each thread that enters a guest. A fault that is not a guest's goes to whoever had the signal
 //! before.
 
-use crate::activation::{Cause, guest_fault};
+use crate::activation::{Cause, entered, guest_fault};
 use crate::arch;
 use crate::error::Error;
 use crate::sys::{Reservation, page_size};
@@ -149,6 +149,12 @@ unsafe extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, co
             libc::SIGSEGV | libc::SIGBUS => Cause::Access((*info).si_addr() as usize),
             _ => Cause::Instruction,
         };
+        if synchronous
+            && signal == libc::SIGFPE
+            && arch::mask_float_exceptions(&mut *context.cast::<libc::ucontext_t>(), entered(registers))
+        {
+            return;
+        }
         if synchronous && let Some(landing) = guest_fault(registers, cause) {
             arch::resume_at(&mut *context.cast::<libc::ucontext_t>(), landing);
             return;

@@ -218,6 +218,9 @@ impl fmt::Display for FuncType {
 pub trait WasmType: Copy + Send + sealed::Sealed + 'static {
     #[doc(hidden)]
     const TYPE: ValType;
+    /// Whether it goes in a register for integers.
+    #[doc(hidden)]
+    const INTEGER: bool;
     /// Writes it to a cell: as many bytes as it has, as stubs do.
     ///
     /// # Safety
@@ -239,6 +242,12 @@ pub trait WasmTypes: Sized + sealed::Sealed + 'static {
     type Types: AsRef<[ValType]>;
     #[doc(hidden)]
     type Cells: Copy;
+    /// How many there are.
+    #[doc(hidden)]
+    const COUNT: usize;
+    /// Whether all of them are integers.
+    #[doc(hidden)]
+    const INTEGERS: bool;
     #[doc(hidden)]
     fn types() -> Self::Types;
     /// # Safety
@@ -263,6 +272,7 @@ macro_rules! numbers {
         impl sealed::Sealed for $ty {}
         impl WasmType for $ty {
             const TYPE: ValType = ValType::$val;
+            const INTEGER: bool = matches!(ValType::$val, ValType::I32 | ValType::I64);
             #[inline]
             unsafe fn write(self, cell: *mut [u64; 2]) {
                 // SAFETY: the caller's promise; a cell is larger and aligned to more.
@@ -277,6 +287,8 @@ macro_rules! numbers {
         impl WasmTypes for $ty {
             type Types = [ValType; 1];
             type Cells = [[u64; 2]; 1];
+            const COUNT: usize = 1;
+            const INTEGERS: bool = <$ty as WasmType>::INTEGER;
             fn types() -> [ValType; 1] { [ValType::$val] }
             #[inline]
             unsafe fn store(self, cells: *mut [u64; 2]) {
@@ -307,6 +319,8 @@ macro_rules! tuples {
         impl<$($ty: WasmType),*> WasmTypes for ($($ty,)*) {
             type Types = [ValType; $n];
             type Cells = [[u64; 2]; $n];
+            const COUNT: usize = $n;
+            const INTEGERS: bool = true $(&& $ty::INTEGER)*;
             fn types() -> [ValType; $n] { [$($ty::TYPE),*] }
             #[inline]
             unsafe fn store(self, _cells: *mut [u64; 2]) {

@@ -24,6 +24,11 @@
 /// Bytes in a cell of the `values` array that stubs read and write.
 pub const VALUE_SIZE: usize = 16;
 
+/// How many parameters a function may have, all of them `i32` or `i64`, with at most one result that is one too, to be
+/// called without a stub: the `tail` convention passes them and the context in registers alone, in a sequence that the
+/// loader's assembly knows, and keeps what C keeps. So a slot may name the loader's code itself.
+pub const REGISTERS: usize = 5;
+
 /// Bytes of the tag in front of code that the loader may take the address of.
 pub const TAG_SIZE: usize = 8;
 

@@ -349,6 +349,47 @@ fn what_inlined_functions_hold_is_not_collected() {
     }
 }
 
+/// Functions that call themselves are inlined in themselves, a few times: who is stopped in one is told each call.
+#[test]
+fn a_recursion_has_as_many_frames_as_calls() {
+    let wat = r#"(module (memory 1)
+        (func $deep (param i32 i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (return (i32.load (local.get 1)))))
+            (i32.add (local.get 0) (call $deep (i32.sub (local.get 0) (i32.const 1)) (local.get 1))))
+        (func $sum (param i32) (result i32)
+            (if (i32.lt_u (local.get 0) (i32.const 2)) (then (return (local.get 0))))
+            (i32.add (call $sum (i32.sub (local.get 0) (i32.const 1))) (call $sum (i32.sub (local.get 0) (i32.const 2)))))
+        (func $endless (param i32) (result i32) (i32.add (call $endless (local.get 0)) (i32.const 1)))
+        (func (export "deep") (param i32 i32) (result i32) (call $deep (local.get 0) (local.get 1)))
+        (func (export "sum") (param i32 i32) (result i32) (call $sum (local.get 0)))
+        (func (export "endless") (param i32 i32) (result i32) (call $endless (local.get 0))))"#;
+    let with = |recursion| {
+        let optimisations = Optimisations::default().with(Optimisation::Recursion, recursion);
+        let settings =
+            Settings { optimisations, opt_level: bailiwick_compiler::OptLevel::Speed, ..Settings::default() };
+        compile_with(host(), &settings, &binary(wat)).unwrap()
+    };
+    let calls = |bytes: &[u8]| with_view(bytes, |view| view.inline_frames().len());
+    assert!(calls(&with(true)) > calls(&with(false)), "or all of this shows nothing");
+    let mut guests = [true, false].map(|on| Guest::new(&with(on), &Imports::new(), GroupConfig::default()));
+    for depth in 0..12 {
+        for address in [0, 65536] {
+            let arguments = [Val::I32(depth), Val::I32(address)];
+            let outcomes = guests.each_mut().map(|guest| guest.outcome("deep", &arguments));
+            assert_eq!(outcomes[0], outcomes[1], "{depth}");
+            let frames = outcomes[0].lines().filter(|line| line.contains(" - ")).count();
+            assert_eq!(frames, if address == 0 { 0 } else { depth as usize + 2 }, "{}", outcomes[0]);
+        }
+    }
+    for guest in &mut guests {
+        assert_eq!(guest.outcome("sum", &[Val::I32(20), Val::I32(0)]), "[I32(6765)]");
+        match guest.call("endless", &[Val::I32(0), Val::I32(0)]) {
+            Err(Error::Trap(trap)) => assert_eq!(trap.code(), TrapCode::StackOverflow),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// Loops of inlined functions, loops around them, and recursion by way of them, can be ended.
 #[test]
 fn what_never_ends_can_be_interrupted() {
@@ -359,6 +400,8 @@ fn what_never_ends_can_be_interrupted() {
         "(func $ping (param i32) (if (local.get 0) (then (call $pong (i32.sub (local.get 0) (i32.const 1))) (call $pong (i32.sub (local.get 0) (i32.const 1))))))
          (func $pong (param i32) (if (local.get 0) (then (call $ping (i32.sub (local.get 0) (i32.const 1))) (call $ping (i32.sub (local.get 0) (i32.const 1))))))
          (func (export \"run\") (call $ping (i32.const 60)))",
+        "(func $twice (param i32) (if (local.get 0) (then (call $twice (i32.sub (local.get 0) (i32.const 1))) (call $twice (i32.sub (local.get 0) (i32.const 1))))))
+         (func (export \"run\") (call $twice (i32.const 60)))",
         "(func $ping (return_call $pong)) (func $pong (call $nothing) (return_call $ping)) (func $nothing)
          (func (export \"run\") (call $ping))",
     ] {

@@ -346,7 +346,7 @@ impl Writer {
     }
 
     fn statement(&mut self, depth: usize) {
-        match self.random.below(if depth == 0 { 8 } else { 13 }) {
+        match self.random.below(if depth == 0 { 8 } else { 14 }) {
             0 => {
                 let name = self.random.of(&["$x", "$y"]);
                 self.push(&format!("(local.set {name}"));
@@ -408,7 +408,8 @@ impl Writer {
                 self.push("))");
             }
             9 | 10 => self.count(depth),
-            11 => {
+            11 => self.switch(depth),
+            12 => {
                 let label = 100 + self.text.len();
                 self.push(&format!("(block $l{label}"));
                 self.labels.push(label);
@@ -427,6 +428,28 @@ impl Writer {
             }
             _ => self.push("(nop)"),
         }
+    }
+
+    /// A branch by a number.
+    fn switch(&mut self, depth: usize) {
+        let first = 100 + self.text.len();
+        let labels = [first, first + 1, first + 2];
+        self.push(&format!("(block $l{first} (block $l{} (block $l{} (br_table", labels[1], labels[2]));
+        for _ in 0..2 + self.random.below(7) {
+            let label = self.random.of(&labels);
+            self.push(&format!("$l{label}"));
+        }
+        self.push("(i32.and (i32.const 15)");
+        self.int(1);
+        self.push(")))");
+        self.labels.push(labels[0]);
+        self.labels.push(labels[1]);
+        self.statement(depth - 1);
+        self.labels.pop();
+        self.push(")");
+        self.statement(depth - 1);
+        self.labels.pop();
+        self.push(")");
     }
 
     /// A loop that ends.

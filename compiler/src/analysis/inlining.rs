@@ -26,17 +26,21 @@ const TABLE_CALL: u32 = 8;
 /// Weight of a function that is inlined wherever it is called, beyond that of its call.
 const TINY: u32 = 3;
 /// The same where the code is not known to be cold.
-const SMALL: u32 = 10;
+const SMALL: u32 = 13;
 /// What a constant argument adds to that.
 const CONSTANT: u32 = 6;
 /// Weight of a function that is called at one place, and nowhere else.
 const ONCE: u32 = 40;
+/// Weight of a function that is inlined in itself.
+const RECURSIVE: u32 = 30;
 
 /// Bytes of bodies that a caller may take in, for each of its own, and besides: its share.
 const GROWTH: u64 = 1;
 /// The greatest share. Otherwise it is the mean size of the module's functions, so that all of them can't take in much
 /// more than there is, and their part of [`MODULE_SHARE`].
 const MAX_SHARE: u64 = 200;
+/// What a function may take in of itself: then it is small, so there are few of them.
+const RECURSIVE_SHARE: u64 = 400;
 /// Bytes that all functions may take in together, however small they are.
 const MODULE_SHARE: u64 = 64 << 10;
 
@@ -159,11 +163,13 @@ pub(crate) struct Inlining {
     share: u64,
     /// Whether only what makes the code no larger is inlined.
     for_size: bool,
+    /// Whether functions are inlined in themselves.
+    recursion: bool,
 }
 
 impl Inlining {
     /// `reached` are the functions that can be called other than by name, ascending.
-    pub(super) fn new(module: &Module<'_>, uses: &Uses, reached: &[u32], for_size: bool) -> Inlining {
+    pub(super) fn new(module: &Module<'_>, uses: &Uses, reached: &[u32], for_size: bool, recursion: bool) -> Inlining {
         let mut calls = vec![0u32; module.functions.len()];
         for &(_, callee) in &uses.calls {
             calls[callee as usize] = calls[callee as usize].saturating_add(1);
@@ -179,7 +185,7 @@ impl Inlining {
         }
         let functions = module.functions.len() as u64 - u64::from(module.imported_functions);
         let share = (uses.code_bytes + MODULE_SHARE).checked_div(functions).unwrap_or(0).min(MAX_SHARE);
-        Inlining { summaries, share, for_size }
+        Inlining { summaries, share, for_size, recursion }
     }
 
     /// What is known of a function that may be inlined.
@@ -188,10 +194,11 @@ impl Inlining {
         Some(&self.summaries[found].1)
     }
 
-    /// What is the same for all functions: [`Self::budget`] of an empty body, and whether code is to be small.
-    pub fn limits(&self) -> (u64, bool) {
-        let Inlining { summaries: _, share, for_size } = self;
-        (*share, *for_size)
+    /// What is the same for all functions: [`Self::budget`] of an empty body, whether code is to be small, and whether functions are
+    /// inlined in themselves.
+    pub fn limits(&self) -> (u64, bool, bool) {
+        let Inlining { summaries: _, share, for_size, recursion } = self;
+        (*share, *for_size, *recursion)
     }
 
     /// Whether it pays to inline a call with so many arguments, of which one may be constant, in code that may be cold and
@@ -209,8 +216,20 @@ impl Inlining {
         once || summary.weight <= most + params as u32
     }
 
+    /// Whether it pays to inline a call of a function in that function, in code that may be cold and may have handlers of
+    /// exceptions: one frame and one poll for several calls.
+    pub fn pays_again(&self, summary: &Summary, cold: bool, handlers: bool) -> bool {
+        let refused = cold || handlers && summary.calls || self.for_size || summary.diverges || !self.recursion;
+        !refused && summary.weight <= RECURSIVE
+    }
+
     /// What a caller whose body has so many bytes may take in, in units of [`Summary::cost`].
     pub fn budget(&self, bytes: usize) -> u64 {
         GROWTH * bytes as u64 + self.share
+    }
+
+    /// The same of what is open already.
+    pub fn budget_again(&self) -> u64 {
+        RECURSIVE_SHARE
     }
 }

@@ -66,8 +66,12 @@ pub(crate) struct Facts {
     pub loops: Vec<SteadyLoop>,
     /// Whether short loops are translated more than once.
     pub unrolling: bool,
+    /// Whether loops over arrays make several elements at once.
+    pub vectorisation: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
+    /// Whether branches to few targets by a number are comparisons.
+    pub switches: bool,
     /// Functions that can be called other than by name, ascending: those that escape, and elements of call tables.
     pub reached: Vec<u32>,
     /// What is inlined, if anything is.
@@ -117,7 +121,9 @@ impl Facts {
         let thunks = reached.iter().copied().filter(|&f| f < module.imported_functions).collect();
         // Without optimisation more code only takes longer.
         let inlines = made(Optimisation::Inlining) && options.opt_level != OptLevel::None;
-        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, options.opt_level == OptLevel::Size));
+        let for_size = options.opt_level == OptLevel::Size;
+        let recursion = made(Optimisation::Recursion);
+        let inlining = inlines.then(|| Inlining::new(module, uses, &reached, for_size, recursion));
         let counts = Counts {
             imported_functions: module.imported_functions,
             imported_memories: module.imported_memories,
@@ -147,7 +153,9 @@ impl Facts {
             reaches: reach::reach(module, uses, &canonical, &exported),
             loops,
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
+            vectorisation: made(Optimisation::Vectorisation) && options.opt_level == OptLevel::Speed,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
+            switches: made(Optimisation::Switches) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),
             reached,
             inlining,

@@ -62,7 +62,7 @@ impl Keys {
     pub fn key(&self, module: &Module<'_>, facts: &Facts, function: u32, body: &FunctionBody<'_>) -> [u8; 32] {
         let mut digest = Digester(Sha256::new());
         digest.0.update(self.environment);
-        // A function is not inlined in itself, so which one it is matters.
+        // A function is inlined in itself by other rules than in others, so which one it is matters.
         digest.write_u32(function);
         digest.0.update(self.own(module, facts, function, body));
         let mut found = BTreeSet::from([function]);
@@ -172,7 +172,9 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
         constants,
         escapes,
         unrolling,
+        vectorisation,
         strength,
+        switches,
         inlining,
         polls,
         layout,
@@ -192,7 +194,8 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
     digest.debug(&(types, definitions, tables, memories, globals, tags));
     digest.debug(&(imported_functions, imported_tables, imported_memories, imported_globals, imported_tags));
     digest.debug(&(canonical, call_tables, table_lengths, memory_lengths, constants, escapes));
-    digest.debug(&(unrolling, strength, polls, layout, inlining.as_ref().map(Inlining::limits)));
+    let limits = inlining.as_ref().map(Inlining::limits);
+    digest.debug(&(unrolling, vectorisation, strength, switches, polls, layout, limits));
     Ok(digest.0.finalize().into())
 }
 

@@ -4,14 +4,19 @@
 //! After an unconditional branch nothing can be reached up to the `else` or `end` of the block it is in: operators
 //! are then skipped, and only blocks are counted.
 
-use super::Translator;
 use super::env::{clif_type, trap_code};
 use super::exceptions::Clause;
+use super::{Effort, Translator};
 use bailiwick_runtime_abi::trap::TrapCode;
 use bailiwick_runtime_abi::types::ValType;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Operator};
+
+/// Into how many stretches of one target each the numbers of a `br_table` may fall, and which of them a number is in is found
+/// by comparing, one after another.
+const MAX_STRETCHES: usize = 4;
 
 /// An open block.
 pub(super) struct Frame {
@@ -282,8 +287,10 @@ impl Translator<'_, '_> {
             calls.push(BlockCall::new(target, [], &mut self.builder.func.dfg.value_lists));
         }
         let last = calls.pop().expect("the default was pushed");
-        let table = self.builder.create_jump_table(JumpTableData::new(last, &calls));
-        self.builder.ins().br_table(index, table);
+        if !self.compare_and_branch(index, &calls, last) {
+            let table = self.builder.create_jump_table(JumpTableData::new(last, &calls));
+            self.builder.ins().br_table(index, table);
+        }
         for (depth, carrier) in carriers {
             self.builder.seal_block(carrier);
             self.builder.switch_to_block(carrier);
@@ -292,6 +299,50 @@ impl Translator<'_, '_> {
         }
         self.reachable = false;
         Ok(())
+    }
+
+    /// Branches to one of `calls` by `index`, or to `last` if it is beyond them, by comparisons if these are few: a table costs
+    /// eight instructions, of which two are loads, and where it leads is harder to guess. None of `calls` takes values along.
+    fn compare_and_branch(&mut self, index: Value, calls: &[BlockCall], last: BlockCall) -> bool {
+        if !self.env.facts.switches || self.effort != Effort::Full {
+            return false;
+        }
+        // Stretches of the index with the same target: where each begins, and its target.
+        let mut stretches: Vec<(u32, Block)> = Vec::new();
+        for (i, call) in calls.iter().chain([&last]).enumerate() {
+            let target = call.block(&self.builder.func.dfg.value_lists);
+            if stretches.last().is_none_or(|&(_, before)| before != target) {
+                stretches.push((i as u32, target));
+            }
+            if stretches.len() > MAX_STRETCHES {
+                return false;
+            }
+        }
+        while let [.., (_, before), (from, single), (to, behind)] = stretches[..] {
+            if stretches.len() == 3 && before == behind && to - from == 1 {
+                // One number among others: one comparison.
+                let is_it = self.compare_const(IntCC::Equal, index, u64::from(from));
+                self.builder.ins().brif(is_it, single, &[], before, &[]);
+                return true;
+            }
+            // The upper ones first, as the last of them is what most programs have for whatever they don't expect.
+            let next = self.builder.create_block();
+            let beyond = self.compare_const(IntCC::UnsignedGreaterThanOrEqual, index, u64::from(to));
+            self.builder.ins().brif(beyond, behind, &[], next, &[]);
+            self.builder.seal_block(next);
+            self.builder.switch_to_block(next);
+            stretches.pop();
+        }
+        match stretches[..] {
+            [(_, first), (1, second)] => self.builder.ins().brif(index, second, &[], first, &[]),
+            [(_, first), (from, second)] => {
+                let beyond = self.compare_const(IntCC::UnsignedGreaterThanOrEqual, index, u64::from(from));
+                self.builder.ins().brif(beyond, second, &[], first, &[])
+            }
+            [(_, only)] => self.builder.ins().jump(only, &[]),
+            _ => unreachable!("the default was pushed, and all others were popped"),
+        };
+        true
     }
 
     pub(super) fn return_(&mut self) {

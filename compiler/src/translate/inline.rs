@@ -3,7 +3,8 @@
 //! The callee has a frame of control of its own, to which its `return`s branch, and locals of its own; context, memories
 //! and handlers of exceptions are the caller's anyway. Its body is read once more for each call that is inlined. How much
 //! that can be is bounded by what [`Inlining::budget`](crate::analysis::Inlining) gives each caller, how deep by
-//! [`MAX_INLINED_DEPTH`]; no function is inlined in itself.
+//! [`MAX_INLINED_DEPTH`]. A function is inlined in itself if it is small, and not often: what is left of a recursion makes its
+//! calls from there, and polls.
 //!
 //! Architecture invariant: whoever is stopped in inlined code is told the same functions as without. So the position of an
 //! instruction says which inlined call it belongs to: each call has a stretch of positions of its own, behind those of the
@@ -21,6 +22,9 @@ const FOLDED: u32 = 3;
 
 /// How many calls in one another are inlined. What can be read on the way is part of a function's key ([`crate::reuse`]).
 pub(crate) const MAX_INLINED_DEPTH: usize = 4;
+
+/// How often a function is inlined in itself, one call in another.
+const MAX_RECURSION: usize = 2;
 
 /// A call that was inlined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,8 @@ pub(super) struct Inliner {
     open: Vec<Open>,
     /// What may still be taken in.
     budget: u64,
+    /// The same of functions that are open already.
+    budget_again: u64,
     /// The next free position.
     next: u32,
 }
@@ -89,6 +95,7 @@ impl Inliner {
         let Some(inlining) = &env.facts.inlining else { return };
         let body = env.body(function);
         self.budget = inlining.budget(body.as_bytes().len());
+        self.budget_again = inlining.budget_again();
         self.next = body.range().end as u32;
         self.open = vec![Open { function, inlined: None, frame: 0, shift: 0 }];
     }
@@ -111,18 +118,27 @@ impl Inliner {
         self.open.last().map_or(0, |open| open.frame)
     }
 
-    /// Whether a function with such a body may be entered at all: it is none that is open, and there is room.
+    /// How often a function is open: the body being translated is in that of so many calls of it, or is that function's.
+    fn times_open(&self, function: u32) -> usize {
+        self.open.iter().filter(|open| open.function == function).count()
+    }
+
+    /// Whether a function with such a body may be entered at all: it is open no more than so often, and there is room.
     fn may_enter(&self, function: u32, body: &FunctionBody<'_>, summary: &Summary) -> bool {
+        let times_open = self.times_open(function);
+        let budget = if times_open == 0 { self.budget } else { self.budget_again };
         !self.open.is_empty()
             && self.open.len() <= MAX_INLINED_DEPTH
-            && self.open.iter().all(|open| open.function != function)
-            && summary.cost <= self.budget
+            && times_open <= MAX_RECURSION
+            && summary.cost <= budget
             // The last one stands for none.
             && self.next.checked_add(body.as_bytes().len() as u32).is_some_and(|end| end < u32::MAX)
     }
 
     /// `frame` is its place among the open blocks.
     fn enter(&mut self, function: u32, body: &FunctionBody<'_>, cost: u64, call_offset: u32, frame: usize) {
+        let budget = if self.times_open(function) == 0 { &mut self.budget } else { &mut self.budget_again };
+        *budget = budget.saturating_sub(cost);
         let start = body.range().start as u32;
         let outer = self.open.last().and_then(|open| open.inlined);
         let inlined = Some(self.positions.inlined.len() as u32);
@@ -131,7 +147,6 @@ impl Inliner {
         self.open.push(Open { function, inlined, frame, shift: self.next.wrapping_sub(start) });
         // `may_enter` has looked: neither wraps.
         self.next = self.next.saturating_add(body.as_bytes().len() as u32);
-        self.budget = self.budget.saturating_sub(cost);
     }
 }
 
@@ -156,7 +171,11 @@ impl Translator<'_, '_> {
         let cold = self.builder.func.layout.is_cold(block);
         let catches = |kind: &Kind| matches!(kind, Kind::Try(clauses) if !clauses.is_empty());
         let handlers = summary.calls && self.frames.iter().any(|frame| catches(&frame.kind));
-        (!large && inlining.pays(&summary, params, constant, cold, handlers)).then_some(summary)
+        let pays = match self.inliner.times_open(function) {
+            0 => inlining.pays(&summary, params, constant, cold, handlers),
+            _ => inlining.pays_again(&summary, cold, handlers),
+        };
+        (!large && pays).then_some(summary)
     }
 
     fn is_constant(&self, value: Value) -> bool {

@@ -160,6 +160,29 @@ impl Translator<'_, '_> {
         self.builder.ins().select_spectre_guard(beyond, base, address)
     }
 
+    /// Whether the `reach` bytes from `index`, of 32 bits, are all in the memory; with where they begin and end, as indices of 64
+    /// bits. `reach`, of 64 bits, is less than 2^62.
+    pub(super) fn heap_run(&mut self, memory: u32, index: Value, reach: Value) -> (Value, Value, Value) {
+        debug_assert_eq!(self.builder.func.dfg.value_type(index), I32);
+        let length = self.memory_length(memory);
+        let first = self.extend(index);
+        // Below 2^32 + 2^62: it does not wrap.
+        let end = self.builder.ins().iadd(first, reach);
+        (self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, length), first, end)
+    }
+
+    /// The address of `index`, where [`heap_run`](Self::heap_run) has found that all is in the memory: whoever comes here knows
+    /// that `inside` is not 0. Accesses may be made to as many bytes behind as were asked for there, with
+    /// [`heap_flags`](Self::heap_flags); on a mispredicted way past that check the address is B, and to bytes behind that are
+    /// less than [`MEMORY_RESERVATION`] then.
+    pub(super) fn heap_run_address(&mut self, memory: u32, index: Value, inside: Value) -> Value {
+        let base = self.memory_base(memory);
+        let index = self.extend(index);
+        // A length never falls, and nothing runs in between that could exchange the memory: its base never changes.
+        let address = self.builder.ins().iadd(base, index);
+        self.builder.ins().select_spectre_guard(inside, address, base)
+    }
+
     /// Whether the `reach` bytes from `index`, of 64 bits and at most `bound`, are not all in the memory:
     /// i + reach > L. `reach` is at most [`MAX_MEMORY_SIZE`].
     fn is_beyond(&mut self, memory: u32, index: Value, bound: u64, reach: u64) -> Value {

@@ -20,6 +20,7 @@
 //! | [`poll`] | interruption |
 //! | [`promotion`] | globals that variables hold |
 //! | [`unrolling`] | loops that are translated more than once |
+//! | [`mod@vectorise`] | loops of which several iterations are made at once |
 //! | [`simd`] | vectors |
 //! | [`wide`] | arithmetic of 128 bits |
 //!
@@ -49,6 +50,7 @@ mod simd;
 mod stack_maps;
 mod tables;
 mod unrolling;
+mod vectorise;
 mod wide;
 
 pub(crate) use env::{Env, clif_type, signature, trap_code};
@@ -259,6 +261,9 @@ impl<'a, 'f> Translator<'a, 'f> {
                 continue;
             }
             let reached = self.reachable;
+            if let Operator::Loop { blockty } = operator {
+                self.vectorise(offset as u32, blockty, &operators);
+            }
             self.operator(&operator)?;
             if reached && matches!(operator, Operator::Loop { .. }) {
                 self.unroll(offset as u32, &operators);

@@ -18,7 +18,7 @@ use wasmparser::OperatorsReader;
 /// Operators of a loop, at most, and how many copies of it there are then. The more, the longer compiling takes.
 const COPIES: [(u32, u32); 2] = [(10, 4), (40, 2)];
 /// Blocks that may be open around such a loop: a reader of operators that is kept keeps them all.
-const NESTING: usize = 100;
+pub(super) const NESTING: usize = 100;
 
 /// A loop that is being translated more than once.
 pub(super) struct Unrolled<'a> {

@@ -1,4 +1,5 @@
 ;;! clif x86_64
+;;! optimisations: default,-inlining,-switches
 ;; Blocks with parameters and results, `br_table`, and code behind an unconditional branch.
 (module
   (func $if_without_else (param i32 i32) (result i32)

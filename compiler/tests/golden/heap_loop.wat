@@ -1,5 +1,6 @@
 ;;! asm x86_64
 ;;! asm aarch64
+;;! optimisations: default,-inlining,-vectorisation
 ;; A tight loop over a 32-bit memory: no compare but the loop's own, and the base is loaded once, outside. A call, or
 ;; growing, does not make it be loaded again.
 (module

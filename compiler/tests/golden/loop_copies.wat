@@ -1,4 +1,5 @@
 ;;! functions: sum
+;;! optimisations: default,-inlining,-vectorisation
 ;;! clif x86_64 polls
 ;;! asm x86_64 polls
 ;;! asm aarch64 polls

@@ -2,87 +2,117 @@
 
 use super::Registers;
 use crate::activation::*;
+use crate::builtins::Returned;
 use crate::edge::RECORD_ACTIVATION;
 use crate::exception::{RESUME_EXCEPTION, RESUME_FP, RESUME_PC, RESUME_SP, RESUME_VALUES};
-use crate::func::Target;
+use crate::func::{ENTRY_REGISTERS, Target};
 use crate::host::HOST_ENTRY;
 use bailiwick_runtime_abi::context::GROUP;
 use bailiwick_runtime_abi::edge::{TARGET_CODE, TARGET_CONTEXT, TARGET_GROUP, TARGET_STUB};
 use std::arch::{is_aarch64_feature_detected, naked_asm};
 
-/// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
-/// [`leave_trapped`].
-///
-/// # Safety
-/// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
-/// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
-#[unsafe(naked)]
-pub(crate) unsafe extern "C" fn enter(
-    activation: *mut Activation,
-    target: *const Target,
-    values: *mut u8,
-    guest_sp: usize,
-) -> u32 {
-    naked_asm!(
-        ".cfi_startproc",
-        "stp x29, x30, [sp, #-176]!",
-        "mov x29, sp",
-        ".cfi_def_cfa x29, 176",
-        ".cfi_offset x29, -176",
-        ".cfi_offset x30, -168",
-        "stp x19, x20, [sp, #16]",
-        "stp x21, x22, [sp, #32]",
-        "stp x23, x24, [sp, #48]",
-        "stp x25, x26, [sp, #64]",
-        "stp x27, x28, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
-        ".cfi_offset x19, -160",
-        ".cfi_offset x20, -152",
-        ".cfi_offset x21, -144",
-        ".cfi_offset x22, -136",
-        ".cfi_offset x23, -128",
-        ".cfi_offset x24, -120",
-        ".cfi_offset x25, -112",
-        ".cfi_offset x26, -104",
-        ".cfi_offset x27, -96",
-        ".cfi_offset x28, -88",
-        // The host's floating-point control: a host that traps exceptions or flushes denormals must not change what a
-        // guest computes.
-        "mrs x9, fpcr",
-        "str x9, [sp, #160]",
-        "cbz x9, 2f",
-        "msr fpcr, xzr",
-        "2:",
-        "mov x9, sp",
-        "str x9, [x0, #{host_sp}]",
-        "str x9, [x0, #{leave_sp}]",
-        "mov sp, x3",
-        "ldr x9, [x1, #{target_stub}]",
-        "ldr x0, [x1, #{target_context}]",
-        "ldr x1, [x1, #{target_code}]",
-        "blr x9",
-        // The stub kept x29, as a C function must, and all that was saved besides.
-        "ldr x9, [x29, #160]",
-        "cbz x9, 3f",
-        "msr fpcr, x9",
-        "3:",
-        "mov w0, #0",
-        "mov sp, x29",
-        "ldp x29, x30, [sp], #176",
-        "ret",
-        ".cfi_endproc",
-        host_sp = const ACTIVATION_HOST_SP,
-        leave_sp = const ACTIVATION_LEAVE_SP,
-        target_stub = const TARGET_STUB,
-        target_context = const TARGET_CONTEXT,
-        target_code = const TARGET_CODE,
-    )
+/// Defines a way in: switches to the guest's stack, calls, and comes back, or is left by [`leave_trapped`]. `$call` has the
+/// target in x1, may use any register but x29, and leaves what is returned in x0 and x1.
+macro_rules! way_in {
+    (
+        $(#[$doc:meta])*
+        fn $name:ident($($parameter:ident: $ty:ty),*) -> $result:ty: $sp:literal; $($call:literal),*; $($argument:ident = const $value:expr),*
+    ) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name($($parameter: $ty),*) -> $result {
+            naked_asm!(
+                ".cfi_startproc",
+                "stp x29, x30, [sp, #-176]!",
+                "mov x29, sp",
+                ".cfi_def_cfa x29, 176",
+                ".cfi_offset x29, -176",
+                ".cfi_offset x30, -168",
+                "stp x19, x20, [sp, #16]",
+                "stp x21, x22, [sp, #32]",
+                "stp x23, x24, [sp, #48]",
+                "stp x25, x26, [sp, #64]",
+                "stp x27, x28, [sp, #80]",
+                "stp d8, d9, [sp, #96]",
+                "stp d10, d11, [sp, #112]",
+                "stp d12, d13, [sp, #128]",
+                "stp d14, d15, [sp, #144]",
+                ".cfi_offset x19, -160",
+                ".cfi_offset x20, -152",
+                ".cfi_offset x21, -144",
+                ".cfi_offset x22, -136",
+                ".cfi_offset x23, -128",
+                ".cfi_offset x24, -120",
+                ".cfi_offset x25, -112",
+                ".cfi_offset x26, -104",
+                ".cfi_offset x27, -96",
+                ".cfi_offset x28, -88",
+                // The host's floating-point control: a host that traps exceptions or flushes denormals must not change what a
+                // guest computes.
+                "mrs x9, fpcr",
+                "str x9, [sp, #160]",
+                "cbz x9, 2f",
+                "msr fpcr, xzr",
+                "2:",
+                "mov x9, sp",
+                "str x9, [x0, #{host_sp}]",
+                "str x9, [x0, #{leave_sp}]",
+                concat!("mov sp, ", $sp),
+                $($call,)*
+                // What was called kept x29, as a C function must, and all that was saved besides.
+                "ldr x9, [x29, #160]",
+                "cbz x9, 3f",
+                "msr fpcr, x9",
+                "3:",
+                "mov sp, x29",
+                "ldp x29, x30, [sp], #176",
+                "ret",
+                ".cfi_endproc",
+                host_sp = const ACTIVATION_HOST_SP,
+                leave_sp = const ACTIVATION_LEAVE_SP,
+                target_context = const TARGET_CONTEXT,
+                target_code = const TARGET_CODE,
+                $($argument = const $value,)*
+            )
+        }
+    };
 }
 
-/// The end of [`enter`] when it is left: restores what it saved, from the stack pointer that it had then.
+way_in! {
+    /// Calls a target's entry stub with `values` on the guest's stack. Returns 0, or 1 if the activation was left by
+    /// [`leave_trapped`].
+    ///
+    /// # Safety
+    /// `activation` is current for this thread and its group; `target` is of a function of the group, and `values` is what its
+    /// stub takes; `guest_sp` is aligned to 16 with accessible stack below it.
+    fn enter(activation: *mut Activation, target: *const Target, values: *mut u8, guest_sp: usize) -> u32:
+    "x3";
+    "ldr x9, [x1, #{target_stub}]",
+    "ldr x0, [x1, #{target_context}]",
+    "ldr x1, [x1, #{target_code}]",
+    "blr x9",
+    "mov w0, #0";
+    target_stub = const TARGET_STUB
+}
+
+way_in! {
+    /// Calls a target's code, without a stub, with integers in registers (as for [`exit_registers`]). Returns its result and 0, or anything and 1.
+    ///
+    /// # Safety
+    /// As for [`enter`]; the function takes no more than [`ENTRY_REGISTERS`](crate::func::ENTRY_REGISTERS) integers, and returns
+    /// one or nothing.
+    fn enter_registers(activation: *mut Activation, target: *const Target, values: *const [u64; ENTRY_REGISTERS], guest_sp: usize) -> Returned:
+    "x3";
+    "ldr x9, [x1, #{target_code}]",
+    "ldp x3, x4, [x2]",
+    "ldr x5, [x2, #16]",
+    "ldr x2, [x1, #{target_context}]",
+    "blr x9",
+    "mov x0, x2",
+    "mov x1, #0";
+}
+
+/// The end of a way in when it is left: restores what it saved, from the stack pointer that it had then.
 #[unsafe(naked)]
 unsafe extern "C" fn restore() {
     naked_asm!(
@@ -104,11 +134,11 @@ unsafe extern "C" fn restore() {
     )
 }
 
-/// Continues behind the call in [`enter`], which then returns 1. Reached with the activation in x9 and the stack pointer
+/// Continues behind the call in [`enter`] or [`enter_registers`], which then say so. Reached with the activation in x9 and the stack pointer
 /// at its `leave_sp`, by [`resume_at`] or from [`exit_common`].
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave_trapped() {
-    naked_asm!("mov w0, #1", "b {restore}", restore = sym restore)
+    naked_asm!("mov w0, #1", "mov x1, #1", "b {restore}", restore = sym restore)
 }
 
 /// `Routine::Enter`: called by an adapter on its caller's stack, with the edge's record in x0, the offset of a target in
@@ -304,6 +334,27 @@ way_out! {
     exit_host: "ldr x16, [x0, #{entry}]", "blr x16"; entry = const HOST_ENTRY
 }
 
+way_out! {
+    /// The rest of [`exit_registers`].
+    exit_in_order: "ldr x16, [x0, #{entry}]", "blr x16", "mov x2, x0"; entry = const HOST_ENTRY
+}
+
+/// What a slot names for a host function that takes its parameters in registers. Compiled code has the context and the
+/// parameters from x2 on, and wants its result there (Cranelift keeps x0 for results in memory, and x1 free).
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn exit_registers() {
+    naked_asm!(
+        "mov x0, x2",
+        "mov x1, x3",
+        "mov x2, x4",
+        "mov x3, x5",
+        "mov x4, x6",
+        "mov x5, x7",
+        "b {rest}",
+        rest = sym exit_in_order,
+    )
+}
+
 /// The end of a way out when the guest does not go on behind its call. Reached on the host's stack with the activation in
 /// x9, and in x0 and x1 what the function returned.
 #[unsafe(naked)]
@@ -339,8 +390,8 @@ unsafe extern "C" fn go_on_elsewhere() {
 ///
 /// # Safety
 /// The guest has called the host, or over an edge, in that activation, and its stack is there.
-pub(crate) unsafe fn return_address(_exit_sp: usize, exit_pc: usize) -> usize {
-    exit_pc
+pub(crate) unsafe fn return_address(_exit_sp: usize, exit_pc: impl FnOnce() -> usize) -> usize {
+    exit_pc()
 }
 
 /// Defines `$name`, which compiled code calls, as [`exit_common`] to `$target`.
@@ -381,6 +432,14 @@ pub(crate) fn resume_at(context: &mut libc::ucontext_t, landing: Landing) {
     // PSTATE.BTYPE: a fault on the first instruction behind an indirect branch would have a guarded host page expect a
     // landing pad.
     context.uc_mcontext.pstate &= !0xc00;
+}
+
+/// A floating-point exception: none that is not masked reaches a guest, since a way in looks at the control register.
+///
+/// # Safety
+/// None is needed here.
+pub(crate) unsafe fn mask_float_exceptions(_context: &mut libc::ucontext_t, _entered: Option<usize>) -> bool {
+    false
 }
 
 /// Whether the processor and its operating system support a feature, by its bit in
