@@ -32,7 +32,7 @@ const BITES: &[(&str, &str, &str)] = &[
     ),
     (
         "Cranelift 0.135: a comparison of floats takes in a load that is not aligned, as SSE wants it to be",
-        "vectorisation.rs",
+        "vectorisation/random.rs",
         "loops_leave_behind_what_they_leave_one_element_at_a_time",
     ),
     (

@@ -76,6 +76,8 @@ pub(super) struct Body {
     pub nodes: Vec<Node>,
     /// In program order.
     pub accesses: Vec<Access>,
+    /// The nodes of those that are loads, by their place there.
+    pub loads: HashMap<usize, Id>,
     /// The memory that all of them are to.
     pub memory: u32,
     /// What the locals that are assigned hold at the end.
@@ -144,7 +146,10 @@ impl Body {
                         }
                         body.accesses.push(Access { address: stack.pop()?, offset: memarg.offset, ty, stores });
                         if !store {
-                            stack.push(body.add(Node::Load(body.accesses.len() - 1))?);
+                            let access = body.accesses.len() - 1;
+                            let load = body.add(Node::Load(access))?;
+                            body.loads.insert(access, load);
+                            stack.push(load);
                         }
                     } else if let Some((opcode, ty)) = unary(other) {
                         let a = stack.pop()?;

@@ -292,9 +292,6 @@ impl<'a> Translator<'a, '_> {
     fn step(&mut self, plan: &Plan, step: u64, unchanging: &Unchanging, now: &mut Now) {
         let mut values = unchanging.vectors.clone();
         let flags = self.heap_flags(plan.body.memory);
-        let loads: HashMap<usize, Id> = (plan.body.nodes.iter().enumerate())
-            .filter_map(|(id, node)| if let Node::Load(access) = node { Some((*access, id)) } else { None })
-            .collect();
         for (&access, place) in &plan.places {
             if plan.streams[place.stream].stride == 0 {
                 continue;
@@ -311,7 +308,7 @@ impl<'a> Translator<'a, '_> {
                         Some(vector) => self.builder.ins().insertlane(vector, value, lane as u8),
                     });
                 }
-                values.extend(vector.map(|vector| (loads[&access], vector)));
+                values.extend(vector.map(|vector| (plan.body.loads[&access], vector)));
                 continue;
             }
             let address = self.builder.ins().iadd(now.pointers[place.stream], now.at);
@@ -325,7 +322,7 @@ impl<'a> Translator<'a, '_> {
             // one that wants it aligned, which the code generator does not know (x86_64 without AVX, Cranelift 0.135).
             let bytes = self.builder.ins().load(I8X16, flags, address, offset);
             let vector = self.builder.ins().bitcast(plan::vector_of(of.ty), LITTLE, bytes);
-            let id = loads[&access];
+            let id = plan.body.loads[&access];
             values.insert(id, vector);
             for (last, value) in plan.carried.iter().zip(&mut now.carried).filter(|(last, _)| last.load == id) {
                 // Each element finds what the one in front of it has loaded.
