@@ -68,9 +68,10 @@ fn without_waits(wasm: &[u8]) -> Vec<u8> {
     module.finish()
 }
 
-/// Whether a module uses what the engine does otherwise, as it may. The bits of NaNs of relaxed operators: wasm-smith makes
-/// those of the other operators canonical, and wasmi none. Rounding in between: the first of the specification's choices,
-/// which deterministic code makes, does; Wasmtime does not even when it is told to be deterministic.
+/// Whether a module uses what the engine does otherwise, as it may, if our code is deterministic. The bits of NaNs of relaxed
+/// operators and of conversions between floats: wasm-smith makes those of the other operators canonical, and wasmi none.
+/// Rounding in between: the first of the specification's choices, which deterministic code makes, does; Wasmtime does not
+/// even when it is told to be deterministic.
 fn is_left_open(wasm: &[u8], engine: Engine) -> bool {
     let bodies = Parser::new(0).parse_all(wasm).filter_map(|payload| match payload.expect("a valid module") {
         Payload::CodeSectionEntry(body) => Some(body),
@@ -82,7 +83,11 @@ fn is_left_open(wasm: &[u8], engine: Engine) -> bool {
         | Operator::F32x4RelaxedNmadd
         | Operator::F64x2RelaxedMadd
         | Operator::F64x2RelaxedNmadd => true,
-        Operator::F32x4RelaxedMin
+        Operator::F32DemoteF64
+        | Operator::F64PromoteF32
+        | Operator::F32x4DemoteF64x2Zero
+        | Operator::F64x2PromoteLowF32x4
+        | Operator::F32x4RelaxedMin
         | Operator::F32x4RelaxedMax
         | Operator::F64x2RelaxedMin
         | Operator::F64x2RelaxedMax => engine == Engine::Wasmi,
