@@ -103,6 +103,153 @@ const LOOPS: &[(&str, bool, &str)] = &[
           (br_if $out (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))",
     ),
     (
+        "an end that comes nearer",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.add (i32.load (local.get $a)) (local.get $v)))
+          (local.set $c (i32.add (local.get $c) (i32.const 4)))
+          (local.set $a (i32.add (local.get $a) (i32.const 4)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+          (br_if $l (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))",
+    ),
+    (
+        "a number that is the same at the end, though it is computed of one that is not",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.add (i32.load (local.get $a)) (local.get $v)))
+          (local.set $c (i32.add (local.get $c) (i32.const 4)))
+          (local.set $a (i32.add (local.get $a) (i32.const 4)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+          (br_if $l (i32.sub (local.get $n) (local.get $n))))",
+    ),
+    (
+        "three parts of a sum where there are two elements",
+        false,
+        "(loop $l
+          (local.set $s (i32.add (local.get $s) (i32.load (local.get $a))))
+          (local.set $s (i32.add (local.get $s) (i32.load offset=4 (local.get $a))))
+          (local.set $s (i32.add (local.get $s) (i32.load offset=8 (local.get $a))))
+          (local.set $a (i32.add (local.get $a) (i32.const 8)))
+          (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))",
+    ),
+    (
+        "three stores where there are two elements",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.add (i32.load (local.get $a)) (local.get $v)))
+          (i32.store offset=4 (local.get $c) (i32.add (i32.load offset=4 (local.get $a)) (local.get $v)))
+          (i32.store offset=8 (local.get $c) (i32.add (i32.load offset=8 (local.get $a)) (local.get $v)))
+          (local.set $a (i32.add (local.get $a) (i32.const 8)))
+          (local.set $c (i32.add (local.get $c) (i32.const 8)))
+          (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))",
+    ),
+    (
+        "what is there for the next element was loaded from where all are loaded from",
+        false,
+        "(loop $l
+          (local.set $i (i32.load (local.get $v)))
+          (i32.store (local.get $c) (i32.add (i32.add (local.get $i) (local.get $s)) (i32.load (local.get $a))))
+          (local.set $s (local.get $i))
+          <ON>)",
+    ),
+    (
+        "what is there for the next element lies apart from the others",
+        false,
+        "(loop $l
+          (local.set $i (i32.load (local.get $b)))
+          (i32.store (local.get $c) (i32.add (i32.add (local.get $i) (local.get $s)) (i32.load (local.get $a))))
+          (local.set $s (local.get $i))
+          (local.set $b (i32.add (local.get $b) (i32.const 8)))
+          <ON>)",
+    ),
+    (
+        "two elements of which other numbers are made",
+        false,
+        "(loop $l
+          (f32.store (local.get $c) (f32.neg (f32.load (local.get $a))))
+          (f32.store offset=4 (local.get $c) (f32.abs (f32.load offset=4 (local.get $a))))
+          (local.set $a (i32.add (local.get $a) (i32.const 4)))
+          (local.set $c (i32.add (local.get $c) (i32.const 4)))
+          <ON>)",
+    ),
+    (
+        "two elements of which the same is made",
+        true,
+        "(loop $l
+          (f32.store (local.get $c) (f32.neg (f32.load (local.get $a))))
+          (f32.store offset=4 (local.get $c) (f32.neg (f32.load offset=4 (local.get $a))))
+          (local.set $a (i32.add (local.get $a) (i32.const 4)))
+          (local.set $c (i32.add (local.get $c) (i32.const 4)))
+          <ON>)",
+    ),
+    (
+        "elements that lie so far apart that a round's are not within what an instruction can add",
+        false,
+        "(loop $l
+          (local.set $s (i32.add (local.get $s)
+            (i32.mul (local.get $v) (i32.sub (i32.load (local.get $a)) (i32.mul (i32.load (local.get $b)) (i32.load (local.get $b)))))))
+          (local.set $a (i32.add (local.get $a) (i32.const 0x8000000)))
+          <ON>)",
+    ),
+    (
+        "accesses of one array that are so far apart",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.add (i32.load (local.get $a)) (i32.load (i32.add (local.get $a) (i32.const 0x70000000)))))
+          <ON>)",
+    ),
+    (
+        "what an instruction can't add",
+        false,
+        "(loop $l (i32.store (local.get $c) (i32.add (i32.load offset=0xf0000000 (local.get $a)) (i32.load (local.get $b)))) <ON>)",
+    ),
+    (
+        "the truth about numbers, added to another",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.add (i32.lt_s (i32.load (local.get $a)) (local.get $v)) (i32.load (local.get $b))))
+          <ON>)",
+    ),
+    (
+        "the truth about numbers, taken from another",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.sub (i32.load (local.get $b)) (i32.lt_s (i32.load (local.get $a)) (local.get $v))))
+          <ON>)",
+    ),
+    (
+        "the truth about numbers, compared",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (select (i32.load (local.get $b)) (local.get $v)
+            (i32.gt_s (i32.lt_s (i32.load (local.get $a)) (local.get $v)) (i32.load (local.get $b)))))
+          <ON>)",
+    ),
+    (
+        "the truth about numbers, compared with",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (select (i32.load (local.get $b)) (local.get $v)
+            (i32.gt_s (i32.load (local.get $b)) (i32.lt_s (i32.load (local.get $a)) (local.get $v)))))
+          <ON>)",
+    ),
+    (
+        "the truth about numbers, if something else is not chosen",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.xor (local.get $v) (select
+            (i32.load (local.get $b)) (i32.lt_s (i32.load (local.get $a)) (local.get $v)) (i32.lt_u (i32.load (local.get $b)) (local.get $v)))))
+          <ON>)",
+    ),
+    (
+        "the truth about numbers, which is chosen",
+        false,
+        "(loop $l
+          (i32.store (local.get $c) (i32.xor (local.get $v) (select
+            (i32.lt_s (i32.load (local.get $a)) (local.get $v)) (i32.load (local.get $b)) (i32.lt_u (i32.load (local.get $b)) (local.get $v)))))
+          <ON>)",
+    ),
+    (
         "a constant in front of what it is multiplied by",
         true,
         "(loop $l
