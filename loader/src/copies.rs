@@ -10,7 +10,7 @@ use std::ops::Range;
 #[inline]
 pub(crate) fn copy_within(bytes: &mut [u8], source: Range<usize>, target: usize) {
     match source.len() {
-        0 if target <= bytes.len() => {}
+        0 if source.end <= bytes.len() && target <= bytes.len() => {}
         1 => bytes[target] = bytes[source.start],
         2..=3 => ends::<2>(bytes, source, target),
         4..=7 => ends::<4>(bytes, source, target),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_is_outside_is_refused() {
-        for (source, target) in [(0..8, 3), (3..11, 0), (0..0, 11), (0..1, 10), (9..12, 0), (0..64, 0)] {
+        for (source, target) in [(0..8, 3), (3..11, 0), (0..0, 11), (11..11, 0), (0..1, 10), (9..12, 0), (0..64, 0)] {
             let refused = std::panic::catch_unwind(|| copy_within(&mut [0; 10], source.clone(), target));
             assert!(refused.is_err(), "{source:?} to {target}");
         }

@@ -7,7 +7,6 @@ use super::wasmi::Wasmi;
 use crate::compile::{Settings, compile_with, host};
 use bailiwick_compiler::OptLevel;
 use bailiwick_loader::{Artifact, Extern, Group, GroupConfig, Imports, TrapCode, Val};
-use bailiwick_runtime_abi::types::WasmFeature;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,8 +63,7 @@ fn is_guarded_against(end: &Done) -> bool {
 
 /// How to compile a sample: the results of relaxed operators are another engine's only in the deterministic profile.
 pub fn settings(sample: &Sample, opt_level: OptLevel) -> Settings {
-    let deterministic = sample.features.contains(&WasmFeature::RelaxedSimd);
-    Settings { opt_level, deterministic, ..Settings::default() }
+    Settings { opt_level, deterministic: sample.relaxed, ..Settings::default() }
 }
 
 /// Runs a module in both, and says where they differ.

@@ -35,6 +35,8 @@ pub struct Sample {
     pub features: Vec<WasmFeature>,
     /// Whether it checks before every operator that could trap.
     pub guarded: bool,
+    /// Whether it uses relaxed operators.
+    pub relaxed: bool,
     /// The binary. It ends by itself, and exports everything.
     pub wasm: Vec<u8>,
 }
@@ -68,21 +70,58 @@ fn without_waits(wasm: &[u8]) -> Vec<u8> {
     module.finish()
 }
 
-/// Whether a module uses what the engine does otherwise, as it may. The bits of NaNs of relaxed operators: wasm-smith makes
-/// those of the other operators canonical, and wasmi none. Rounding in between: the first of the specification's choices,
-/// which deterministic code makes, does; Wasmtime does not even when it is told to be deterministic.
-fn is_left_open(wasm: &[u8], engine: Engine) -> bool {
+/// Whether one of a module's operators is such a one.
+fn any_operator(wasm: &[u8], is_one: impl Fn(&Operator<'_>) -> bool) -> bool {
     let bodies = Parser::new(0).parse_all(wasm).filter_map(|payload| match payload.expect("a valid module") {
         Payload::CodeSectionEntry(body) => Some(body),
         _ => None,
     });
     let mut operators = bodies.flat_map(|body| body.get_operators_reader().expect("a valid module"));
-    operators.any(|operator| match operator.expect("a valid module") {
+    operators.any(|operator| is_one(&operator.expect("a valid module")))
+}
+
+/// Whether an operator may have several results.
+fn is_relaxed(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::I8x16RelaxedSwizzle
+            | Operator::I32x4RelaxedTruncF32x4S
+            | Operator::I32x4RelaxedTruncF32x4U
+            | Operator::I32x4RelaxedTruncF64x2SZero
+            | Operator::I32x4RelaxedTruncF64x2UZero
+            | Operator::F32x4RelaxedMadd
+            | Operator::F32x4RelaxedNmadd
+            | Operator::F64x2RelaxedMadd
+            | Operator::F64x2RelaxedNmadd
+            | Operator::I8x16RelaxedLaneselect
+            | Operator::I16x8RelaxedLaneselect
+            | Operator::I32x4RelaxedLaneselect
+            | Operator::I64x2RelaxedLaneselect
+            | Operator::F32x4RelaxedMin
+            | Operator::F32x4RelaxedMax
+            | Operator::F64x2RelaxedMin
+            | Operator::F64x2RelaxedMax
+            | Operator::I16x8RelaxedQ15mulrS
+            | Operator::I16x8RelaxedDotI8x16I7x16S
+            | Operator::I32x4RelaxedDotI8x16I7x16AddS
+    )
+}
+
+/// Whether a module uses what the engine does otherwise, as it may, if our code is deterministic. The bits of NaNs of relaxed
+/// operators and of conversions between floats: wasm-smith makes those of the other operators canonical, and wasmi none.
+/// Rounding in between: the first of the specification's choices, which deterministic code makes, does; Wasmtime does not
+/// even when it is told to be deterministic.
+fn is_left_open(wasm: &[u8], engine: Engine) -> bool {
+    any_operator(wasm, |operator| match operator {
         Operator::F32x4RelaxedMadd
         | Operator::F32x4RelaxedNmadd
         | Operator::F64x2RelaxedMadd
         | Operator::F64x2RelaxedNmadd => true,
-        Operator::F32x4RelaxedMin
+        Operator::F32DemoteF64
+        | Operator::F64PromoteF32
+        | Operator::F32x4DemoteF64x2Zero
+        | Operator::F64x2PromoteLowF32x4
+        | Operator::F32x4RelaxedMin
         | Operator::F32x4RelaxedMax
         | Operator::F64x2RelaxedMin
         | Operator::F64x2RelaxedMax => engine == Engine::Wasmi,
@@ -135,9 +174,10 @@ pub fn sample(seed: u64, instructions: usize, engine: Engine) -> Option<Sample> 
     let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
     module.ensure_termination(20_000).ok()?;
     let wasm = module.to_bytes();
-    if has(WasmFeature::RelaxedSimd) && is_left_open(&wasm, engine) {
+    let relaxed = has(WasmFeature::RelaxedSimd) && any_operator(&wasm, is_relaxed);
+    if relaxed && is_left_open(&wasm, engine) {
         return None;
     }
     let wasm = if has(WasmFeature::Threads) { without_waits(&wasm) } else { wasm };
-    Some(Sample { seed, engine, features, guarded, wasm })
+    Some(Sample { seed, engine, features, relaxed, guarded, wasm })
 }
