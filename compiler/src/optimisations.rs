@@ -20,6 +20,8 @@ pub enum Optimisation {
     Promotion,
     /// Small functions that call themselves are translated there, too, if `Inlining` is made.
     Recursion,
+    /// Variables of large functions that live long and are rarely used are kept on the stack.
+    Spilling,
     /// Multiplications by some constants are additions and shifts.
     Strength,
     /// Branches to few targets by a number are comparisons.
@@ -39,6 +41,7 @@ impl Optimisation {
         Optimisation::Placement,
         Optimisation::Promotion,
         Optimisation::Recursion,
+        Optimisation::Spilling,
         Optimisation::Strength,
         Optimisation::Switches,
         Optimisation::Unrolling,
@@ -54,6 +57,7 @@ impl Optimisation {
             Optimisation::Placement => "placement",
             Optimisation::Promotion => "promotion",
             Optimisation::Recursion => "recursion",
+            Optimisation::Spilling => "spilling",
             Optimisation::Strength => "strength",
             Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",

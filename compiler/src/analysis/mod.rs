@@ -23,6 +23,7 @@ mod memories;
 mod reach;
 mod scan;
 mod tables;
+pub(crate) mod webs;
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub(crate) struct Facts {
     pub unrolling: bool,
     /// Whether loops over arrays make several elements at once.
     pub vectorisation: bool,
+    /// Whether variables of large functions that are rarely used are kept on the stack.
+    pub spilling: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
     /// Whether branches to few targets by a number are comparisons.
@@ -154,6 +157,7 @@ impl Facts {
             loops,
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
             vectorisation: made(Optimisation::Vectorisation) && options.opt_level == OptLevel::Speed,
+            spilling: made(Optimisation::Spilling) && options.opt_level != OptLevel::None,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
             switches: made(Optimisation::Switches) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),

@@ -1,6 +1,7 @@
 //! Facts of small modules.
 
 use super::images::Run;
+use super::webs::webs;
 use super::{Facts, Uses, scan};
 use crate::module::Module;
 use crate::options::Options;
@@ -290,4 +291,72 @@ fn what_all_functions_may_take_in_is_bounded_by_what_there_is() {
     };
     assert_eq!(budget(10), 2 + 200);
     assert_eq!(budget(1 << 15), 2 + 2 + 2);
+}
+
+/// The webs of a local `$x` in a function of a parameter `$p`, one letter for each access in the order of the text.
+fn webs_of_x(body: &str) -> String {
+    let wat = format!("(module (func (param $p i32) (local $x i32) {body}))");
+    let wasm = wat::parse_str(wat).unwrap();
+    let (_, bodies) = parse::parse(&wasm, crate::parse::WasmFeatures::ALL).unwrap();
+    let webs = webs(&bodies[0].body, 2, |_| false).unwrap().unwrap();
+    let of_x = webs.accesses.iter().map(|&(_, web)| web).filter(|&web| webs.webs[web as usize].local == 1);
+    let mut seen = Vec::new();
+    let letter = |web| {
+        let known = seen.iter().position(|&other| other == web);
+        (b'a' + known.unwrap_or_else(|| (seen.len(), seen.push(web)).0) as u8) as char
+    };
+    of_x.map(letter).collect()
+}
+
+#[test]
+fn a_local_that_is_written_anew_is_another_variable() {
+    let (set, get) = ("(local.set $x (i32.const 1))", "(drop (local.get $x))");
+    assert_eq!(webs_of_x(&format!("{set} {get} {get} {set} {get}")), "aaabb");
+    // What nobody reads is one of its own.
+    assert_eq!(webs_of_x(&format!("{set} {set} {set} {get}")), "abcc");
+    // What can't be reached is none.
+    assert_eq!(webs_of_x(&format!("{set} {get} return {get} {set}")), "aa");
+}
+
+#[test]
+fn what_comes_together_and_is_read_is_one_variable() {
+    let (set, get) = ("(local.set $x (i32.const 1))", "(drop (local.get $x))");
+    let p = "(local.get $p)";
+    for (body, expected) in [
+        // Of both ways of an `if`, or of one and from before it.
+        (format!("(if {p} (then {set}) (else {set})) {get}"), "aaa"),
+        (format!("{set} (if {p} (then {set})) {get}"), "aaa"),
+        (format!("{set} (if {p} (then {set} {get}) (else {get})) {set} {get}"), "abbacc"),
+        (format!("{set} (if {p} (then {set} {get} return)) {get}"), "abba"),
+        // By branches of each kind.
+        (format!("(block {set} (br_if 0 {p}) {set} {get}) {get}"), "aaaa"),
+        (format!("(block {set} (br_if 0 {p}) {set} {get} return) {get}"), "abba"),
+        (format!("(block (block {set} (br_table 0 1 {p})) {set} {get}) {get}"), "aaaa"),
+        (format!("(block (block {set} (br_table 1 0 {p})) {set} {get} return) {get}"), "abba"),
+        (format!("(block {set} (if {p} (then {set} (br 1))) {get} {set}) {get}"), "ababb"),
+        (format!("(block {set} (drop (br_on_null 0 (ref.null func))) {set}) {get}"), "aaa"),
+        (
+            format!(
+                "(block (result funcref) {set} (br_on_non_null 0 (ref.null func)) {set} (ref.null func)) drop {get}"
+            ),
+            "aaa",
+        ),
+        // Around a loop, and behind one.
+        (format!("{set} (loop {get} {set} (br_if 0 {p}))"), "aaa"),
+        (format!("{set} (loop {set} {get} (br_if 0 {p})) {get}"), "abbb"),
+        (format!("{set} (loop {get} (if {p} (then {set} (br 1))))"), "aaa"),
+        (format!("{set} {get} (loop {set} {get} (br_if 0 {p}))"), "aabb"),
+        // The first value.
+        (format!("(if {p} (then {set})) {get} {set} {get}"), "aabb"),
+    ] {
+        assert_eq!(webs_of_x(&body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_function_that_catches_has_no_webs() {
+    let wat = "(module (func (local i32) (block (try_table (catch_all 0)))))";
+    let wasm = wat::parse_str(wat).unwrap();
+    let (_, bodies) = parse::parse(&wasm, crate::parse::WasmFeatures::ALL).unwrap();
+    assert!(webs(&bodies[0].body, 1, |_| false).unwrap().is_none());
 }

@@ -173,6 +173,7 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
         escapes,
         unrolling,
         vectorisation,
+        spilling,
         strength,
         switches,
         inlining,
@@ -195,7 +196,7 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
     digest.debug(&(imported_functions, imported_tables, imported_memories, imported_globals, imported_tags));
     digest.debug(&(canonical, call_tables, table_lengths, memory_lengths, constants, escapes));
     let limits = inlining.as_ref().map(Inlining::limits);
-    digest.debug(&(unrolling, vectorisation, strength, switches, polls, layout, limits));
+    digest.debug(&(unrolling, vectorisation, spilling, strength, switches, polls, layout, limits));
     Ok(digest.0.finalize().into())
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Locals {
     free: HashMap<(Type, bool), Vec<Variable>>,
     /// Bytes of the slot that are taken.
     bytes: u32,
+    /// Where accesses are to that are to no variable, by their offset in the binary: see [`super::spilling`].
+    spilled: HashMap<u32, Local>,
 }
 
 impl Locals {
@@ -125,6 +127,11 @@ impl Translator<'_, '_> {
             let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, CELL.trailing_zeros() as u8);
             self.locals.slot = Some(self.builder.create_sized_stack_slot(slot));
         }
+        if self.effort == Effort::Full && written.is_none() && self.env.facts.spilling {
+            let locals = declared.iter().flat_map(|&(ty, count)| repeat_n(ty, count));
+            let types: Vec<ValType> = ty.params.iter().copied().chain(locals).collect();
+            self.spill(body, &types, &params)?;
+        }
         for ((&ty, value), &used) in ty.params.iter().zip(params).zip(&used) {
             self.declare_local(ty, used.then_some(value), written);
         }
@@ -179,6 +186,16 @@ impl Translator<'_, '_> {
         self.locals.list.push(local);
     }
 
+    /// Has accesses of a variable that begins as `first`, if that is ever read, be to a cell of its own.
+    pub(super) fn spill_web(&mut self, ty: ValType, first: Option<Value>, accesses: impl Iterator<Item = u32>) {
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, CELL, CELL.trailing_zeros() as u8);
+        let cell = Local::Cell(self.builder.create_sized_stack_slot(slot), clif_type(ty), 0);
+        if let Some(value) = first {
+            self.set(cell, value);
+        }
+        self.locals.spilled.extend(accesses.map(|offset| (offset, cell)));
+    }
+
     /// Where exceptions lie that are locals on the stack: a slot, and how many cells of it are in use, in bytes.
     pub(super) fn exception_cells(&self) -> impl Iterator<Item = (StackSlot, u32)> + use<> {
         let used = self.locals.exceptions_used;
@@ -196,12 +213,28 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// What an operator reads.
+    pub(super) fn local_read(&mut self, index: u32) -> Value {
+        match self.locals.spilled.get(&self.offset) {
+            Some(&cell) => self.get(cell),
+            None => self.local_get(index),
+        }
+    }
+
+    /// What an operator writes.
+    pub(super) fn local_write(&mut self, index: u32, value: Value) {
+        match self.locals.spilled.get(&self.offset) {
+            Some(&cell) => self.set(cell, value),
+            None => self.local_set(index, value),
+        }
+    }
+
     pub(super) fn local_set(&mut self, index: u32, value: Value) {
         self.set(self.locals.list[index as usize], value);
     }
 
-    pub(super) fn local_get(&mut self, index: u32) -> Value {
-        let value = match self.locals.list[index as usize] {
+    fn get(&mut self, local: Local) -> Value {
+        match local {
             Local::Value(value) => value,
             Local::Variable(variable, _) => self.builder.use_var(variable),
             Local::Cell(slot, ty, offset) => {
@@ -209,7 +242,11 @@ impl Translator<'_, '_> {
                 self.builder.ins().load(ty, cell_flags(), address, 0)
             }
             Local::Unused => unreachable!("declared: operators name no others"),
-        };
+        }
+    }
+
+    pub(super) fn local_get(&mut self, index: u32) -> Value {
+        let value = self.get(self.locals.list[index as usize]);
         if self.locals.exception[index as usize] {
             self.note_exception(value);
         }

@@ -10,6 +10,7 @@
 //! | [`lengths`] | where a loop's checks find the length of a memory |
 //! | [`hints`] | which way a branch is likely to go |
 //! | [`mod@locals`] | locals, and what to do about too many |
+//! | [`spilling`] | variables that are kept on the stack from the start |
 //! | [`globals`], [`tables`], [`refs`] | what their names say |
 //! | [`calls`] | direct calls, slot calls, calls through tables and by reference; tail calls |
 //! | [`inline`] | functions whose bodies are translated where they are called |
@@ -47,6 +48,7 @@ mod poll;
 mod promotion;
 mod refs;
 mod simd;
+mod spilling;
 mod stack_maps;
 mod tables;
 mod unrolling;
@@ -370,16 +372,16 @@ impl<'a, 'f> Translator<'a, 'f> {
                 self.push_typed(&[value], &[self.env.module.val_type(*ty)]);
             }
             Operator::LocalGet { local_index } => {
-                let value = self.local_get(*local_index);
+                let value = self.local_read(*local_index);
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.local_set(*local_index, value);
+                self.local_write(*local_index, value);
             }
             Operator::LocalTee { local_index } => {
                 let value = self.pop();
-                self.local_set(*local_index, value);
+                self.local_write(*local_index, value);
                 self.push(value);
             }
             Operator::GlobalGet { global_index } => self.global_get(*global_index),
