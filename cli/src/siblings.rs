@@ -22,8 +22,13 @@ pub fn compiler() -> std::io::Result<PathBuf> {
 /// All of them: what a guest must not replace, since they run outside of any confinement.
 pub fn all() -> impl Iterator<Item = PathBuf> {
     let programs = [std::env::current_exe(), beside("bailiwick"), beside(TOOLS), compiler()];
-    let programs: std::collections::BTreeSet<PathBuf> = programs.into_iter().flatten().collect();
-    programs.into_iter()
+    let mut all: Vec<PathBuf> = Vec::new();
+    for program in programs.into_iter().flatten() {
+        if !all.contains(&program) {
+            all.push(program);
+        }
+    }
+    all.into_iter()
 }
 
 /// Becomes the program that knows the command: its status, signals and streams are this process's.
