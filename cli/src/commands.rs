@@ -52,8 +52,10 @@ pub fn main(arguments: &[OsString], others: fn(&[OsString]) -> Result<ExitCode, 
         ["-h" | "--help", ..] | ["help"] | ["help", "help" | "-h" | "--help"] => print_raw(help().as_bytes()),
         ["-V" | "--version", ..] => print_raw(concat!("bailiwick ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
         [] => usage(&help()),
-        ["help", word] | [word, ..] if COMMANDS.iter().any(|(name, _)| name == word) => others(arguments),
-        ["help", word] | [word, ..] => usage(&unknown(word)),
+        ["help", word] | [word, ..] => match COMMANDS.iter().any(|(name, _)| name == word) {
+            true => others(arguments),
+            false => usage(&unknown(word)),
+        },
     };
     result.unwrap_or_else(|failure| failure.report())
 }

@@ -73,7 +73,9 @@ fn cache(what: &CacheCommand) -> Result<ExitCode, Failure> {
 
 /// Does what the arguments say, of which the first is the program's own name.
 pub fn main(arguments: &[OsString]) -> Result<ExitCode, Failure> {
-    let parsed = described().try_get_matches_from(arguments);
+    // By whichever name it was started: people type that of the other.
+    let name = std::iter::once(OsString::from("bailiwick"));
+    let parsed = described().try_get_matches_from(name.chain(arguments.iter().skip(1).cloned()));
     match parsed.and_then(|matches| clap::FromArgMatches::from_arg_matches(&matches)) {
         Ok(Arguments { command }) => execute(command),
         Err(error) if error.use_stderr() => usage(&inert(&error.render().to_string())),

@@ -415,13 +415,13 @@ impl HostFunc {
         })
     }
 
-    /// One of up to [`MOST_INTEGERS`] integers, which it is given as words, and that returns a number of 32 bits. There is one
-    /// routine for all types of functions that the same `F` stands for.
-    pub(crate) fn integers<F>(types: &'static [ValType], f: F) -> HostFunc
+    /// One of up to [`MOST_INTEGERS`] integers, which it is given as words, and that returns a number of 32 bits, or, if `results`
+    /// is empty, nothing. There is one routine for all types of functions that the same `F` stands for.
+    pub(crate) fn integers<F>(types: &'static [ValType], results: &'static [ValType], f: F) -> HostFunc
     where
         F: Fn(&mut Caller<'_>, &[u64]) -> Result<i32, HostError> + Send + Sync + 'static,
     {
-        let ty = FuncType::new(types.iter().copied(), [ValType::I32]);
+        let ty = FuncType::new(types.iter().copied(), results.iter().copied());
         let narrow: Vec<bool> = types.iter().map(|ty| *ty == ValType::I32).collect();
         let function = move |caller: &mut Caller<'_>, cells: *mut [u64; 2]| {
             let mut words = [0; MOST_INTEGERS];
@@ -433,8 +433,10 @@ impl HostFunc {
                 };
             }
             let result = f(caller, words.get(..types.len()).unwrap_or_default())?;
-            // SAFETY: there is a cell for the result.
-            unsafe { cells.cast::<u64>().write(result.cast_unsigned().into()) };
+            if !results.is_empty() {
+                // SAFETY: there is a cell for the result.
+                unsafe { cells.cast::<u64>().write(result.cast_unsigned().into()) };
+            }
             Ok(())
         };
         if types.len() > REGISTERS {

@@ -6,6 +6,9 @@ use super::manifest::{ManifestError, key_of};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+/// The most characters of a line that an error shows.
+const MAX_SHOWN: usize = 100;
+
 /// A manifest's text, parsed.
 pub(super) struct Document<'a> {
     text: &'a str,
@@ -35,9 +38,13 @@ impl<'a> Document<'a> {
         match error {
             ManifestError::Value { key, mut message } => {
                 if let Some(at) = place(self.table.get_ref(), "", &key) {
-                    let before = self.text.as_bytes().iter().take(at);
-                    let line = 1 + before.filter(|&&byte| byte == b'\n').count();
-                    message.push_str(&format!(" (line {line})"));
+                    let begin =
+                        self.text.as_bytes()[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+                    let line = self.text[begin..].lines().next().unwrap_or_default().trim();
+                    let number = 1 + self.text.as_bytes()[..begin].iter().filter(|&&byte| byte == b'\n').count();
+                    let shown: String = line.chars().take(MAX_SHOWN).collect();
+                    let more = if shown.len() < line.len() { "…" } else { "" };
+                    message.push_str(&format!(" (line {number}: {}{more})", shown.replace(char::is_control, " ")));
                 }
                 ManifestError::Value { key, message }
             }

@@ -161,7 +161,7 @@ fn register(
         if (layout == Layout::Preview1 || function.name != unstable::MISSING) && wanted(function.name) {
             let granted = Granted { function, module, layout, ctx: Arc::clone(ctx), virt: virt.cloned() };
             let called = move |caller: &mut Caller<'_>, words: &[u64]| granted.call(caller, words);
-            imports.host(module, function.name, HostFunc::integers(function.types, called));
+            imports.host(module, function.name, HostFunc::integers(function.types, &[ValType::I32], called));
         }
     }
 }
