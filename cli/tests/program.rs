@@ -26,6 +26,13 @@ fn runner() -> Option<OsString> {
     std::env::var_os("BAILIWICK_RUNNER").filter(|runner| !runner.is_empty())
 }
 
+/// Puts a program somewhere. Another process does it: what is open for writing here, and so in a child that another test starts
+/// meanwhile, can't be started.
+fn install(program: &str, to: &Path) {
+    let status = Command::new("install").args(["-m", "755", program]).arg(to).status();
+    assert!(status.expect("install(1)").success());
+}
+
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
@@ -108,7 +115,7 @@ fn the_other_commands_are_those_of_the_program_beside_it() {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let alone = folder.join("bailiwick");
-    std::fs::copy(env!("CARGO_BIN_EXE_bailiwick"), &alone).unwrap();
+    install(env!("CARGO_BIN_EXE_bailiwick"), &alone);
 
     let help = started(&alone, &["--help"]);
     assert_eq!((help.status.code(), text(&help.stdout)), (Some(0), text(&bailiwick(&["--help"]).stdout)));
@@ -122,14 +129,14 @@ fn the_other_commands_are_those_of_the_program_beside_it() {
     }
 
     // What lies there is what it becomes, with the same arguments, streams and status: whatever PATH says.
-    let script = "#!/bin/sh\necho \"$@\"; echo wrong >&2; exit 3\n";
-    let tools = folder.join("bailiwick-tools");
-    std::fs::write(&tools, script).unwrap();
-    std::fs::set_permissions(&tools, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let (script, tools) = (folder.join("script"), folder.join("bailiwick-tools"));
+    std::fs::write(&script, "#!/bin/sh\necho \"$@\"; echo wrong >&2; exit 3\n").unwrap();
+    install(script.to_str().unwrap(), &tools);
     let output = started(&alone, &["check", "--json", "a b"]);
     let said = (output.status.code(), text(&output.stdout), text(&output.stderr));
     assert_eq!(said, (Some(3), "check --json a b\n", "wrong\n"));
-    std::fs::write(&tools, "#!/bin/sh\nkill -INT $$\n").unwrap();
+    std::fs::write(&script, "#!/bin/sh\nkill -INT $$\n").unwrap();
+    install(script.to_str().unwrap(), &tools);
     let output = started(&alone, &["check"]);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(2));
 }
