@@ -1,8 +1,8 @@
 //! The command line, which two programs share: `bailiwick`, which runs guests and is small, and `bailiwick-tools`, which
 //! knows all commands. Whoever types `bailiwick check` need not know: the first becomes the second, which lies beside it.
 //!
-//! Of this crate each program has what it can reach: [`main`] reads the options of `run` by [`options`] and describes
-//! nothing else, [`tools`] has a parser for the rest.
+//! Of this crate each program has what it can reach: [`main`] reads the options of `run` by `options` and describes
+//! nothing else, `tools` has a parser for the rest.
 
 mod app;
 mod audit;
