@@ -1,4 +1,4 @@
-//! Keeps the names of GDB's JIT interface (`src/cli/gdb.rs`) in the programs when all others are stripped from them.
+//! Keeps the names of GDB's JIT interface (`src/gdb.rs`) in the programs when all others are stripped from them.
 
 fn main() {
     // A linker that is called by itself, as for what is distributed, takes what a C compiler would pass on.
