@@ -8,7 +8,7 @@ use crate::group::Inner;
 use crate::instance::{ContextHeader, Instance};
 use crate::interrupt::{InterruptHandle, InterruptSignal};
 use crate::memory::Memory;
-use crate::value::{ExnRef, FuncType, RawValue, Val, WasmType, WasmTypes};
+use crate::value::{ExnRef, FuncType, RawValue, Val, ValType, WasmType, WasmTypes};
 use bailiwick_runtime_abi::context::HEADER_SIZE;
 use bailiwick_runtime_abi::convention::REGISTERS;
 use bailiwick_runtime_abi::format::Kind;
@@ -158,11 +158,18 @@ where
     F: Fn(&mut Caller<'_>, *mut [u64; 2]) -> Result<(), HostError>,
 {
     let mut cells = [const { MaybeUninit::<[u64; 2]>::uninit() }; REGISTERS];
-    for (cell, parameter) in cells.iter_mut().zip([a, b, c, d, e]).take(P::COUNT.max(1)) {
-        // SAFETY: a cell has two words, of which integers are the first.
-        unsafe { cell.as_mut_ptr().cast::<u64>().write(parameter) };
-    }
     let cells = cells.as_mut_ptr().cast::<[u64; 2]>();
+    let write = |i: usize, parameter: u64| {
+        if i < P::COUNT.max(1) {
+            // SAFETY: there are as many cells, each of two words, of which integers are the first.
+            unsafe { cells.add(i).cast::<u64>().write(parameter) };
+        }
+    };
+    write(0, a);
+    write(1, b);
+    write(2, c);
+    write(3, d);
+    write(4, e);
     // SAFETY: the caller's promise; the first word has been written at any rate.
     unsafe {
         let Returned { value, left } = invoke::<F>(context, cells);
@@ -349,11 +356,15 @@ into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9);
 into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10);
 into_host_func!(A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, K 9, L 10, M 11);
 
+/// The most parameters of [`HostFunc::integers`].
+pub(crate) const MOST_INTEGERS: usize = 12;
+
 impl HostFunc {
     /// One over the cells of its type: `max(params, results)` of them, which begin with the parameters.
     ///
     /// # Safety
-    /// `f` reads no more of them than parameters of `ty`, which are `P`, and leaves its results, `R`, there if it succeeds.
+    /// `f` reads no more of them than parameters of `ty`, which are `P` or the first of `P`, and leaves its results, `R`, there if
+    /// it succeeds.
     #[inline]
     unsafe fn typed<P: WasmTypes, R: WasmTypes, F>(ty: FuncType, f: F) -> HostFunc
     where
@@ -402,6 +413,38 @@ impl HostFunc {
             }
             Ok(())
         })
+    }
+
+    /// One of up to [`MOST_INTEGERS`] integers, which it is given as words, and that returns a number of 32 bits, or, if `results`
+    /// is empty, nothing. There is one routine for all types of functions that the same `F` stands for.
+    pub(crate) fn integers<F>(types: &'static [ValType], results: &'static [ValType], f: F) -> HostFunc
+    where
+        F: Fn(&mut Caller<'_>, &[u64]) -> Result<i32, HostError> + Send + Sync + 'static,
+    {
+        let ty = FuncType::new(types.iter().copied(), results.iter().copied());
+        let narrow: Vec<bool> = types.iter().map(|ty| *ty == ValType::I32).collect();
+        let function = move |caller: &mut Caller<'_>, cells: *mut [u64; 2]| {
+            let mut words = [0; MOST_INTEGERS];
+            for (i, (word, &narrow)) in words.iter_mut().zip(&*narrow).enumerate() {
+                // SAFETY: there is a cell for each parameter, as wide as its type.
+                *word = unsafe {
+                    let cell = cells.add(i);
+                    if narrow { cell.cast::<u32>().read().into() } else { cell.cast::<u64>().read() }
+                };
+            }
+            let result = f(caller, words.get(..types.len()).unwrap_or_default())?;
+            if !results.is_empty() {
+                // SAFETY: there is a cell for the result.
+                unsafe { cells.cast::<u64>().write(result.cast_unsigned().into()) };
+            }
+            Ok(())
+        };
+        if types.len() > REGISTERS {
+            // SAFETY: it reads and writes the cells of its type.
+            return unsafe { HostFunc::raw(ty, function) };
+        }
+        // SAFETY: the same; what is in registers that are no parameters is not looked at.
+        unsafe { HostFunc::typed::<(i64, i64, i64, i64, i64), i32, _>(ty, function) }
     }
 
     /// One that ends whoever calls it.

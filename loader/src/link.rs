@@ -117,6 +117,11 @@ impl Imports {
         self.insert(module, name, Definition::Refused)
     }
 
+    /// Grants a host function as it is.
+    pub(crate) fn host(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
+        self.insert(module, name, Definition::Host(func))
+    }
+
     /// Grants a function of another group.
     pub(crate) fn edge(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
         self.insert(module, name, Definition::Host(func))

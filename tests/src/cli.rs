@@ -59,9 +59,16 @@ fn sources(program: &Path) -> Vec<PathBuf> {
     files.split(' ').filter(|f| !f.is_empty()).map(|f| PathBuf::from(f.replace('\0', " "))).collect()
 }
 
+/// `bailiwick`. In the emulator no program can become another of the same architecture, as `bailiwick` does for all commands
+/// but `run`: there it is `bailiwick-tools`, which knows all of them by itself.
+pub fn loader() -> PathBuf {
+    let emulated = std::env::var_os("BAILIWICK_RUNNER").is_some_and(|runner| !runner.is_empty());
+    program(if emulated { "bailiwick-tools" } else { "bailiwick" }, "BAILIWICK")
+}
+
 /// A command that starts `bailiwick`, with the compiler of this build, and `cache` as the folder of its cache.
 pub fn bailiwick(cache: &Path) -> Command {
-    let mut command = emulated(&program("bailiwick", "BAILIWICK"));
+    let mut command = emulated(&loader());
     command.env("BAILIWICKC", program("bailiwickc", "BAILIWICKC")).env("XDG_CACHE_HOME", cache);
     command
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use bailiwick_runtime_abi::format::{HEADER_OFFSET, Header, Table};
-use bailiwick_tests::cli::{emulated, program};
+use bailiwick_tests::cli::{emulated, loader, program};
 use common::{Ended, Place, Random, ended, text, times, told};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -147,7 +147,7 @@ fn mounted(place: &Place, options: &str, script: &str, arguments: &[&Path]) -> O
 
 /// `bailiwick`, as a shell calls it.
 fn bailiwick() -> String {
-    let command = emulated(&program("bailiwick", "BAILIWICK"));
+    let command = emulated(&loader());
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| format!("'{}'", word.to_str().unwrap())).collect::<Vec<_>>().join(" ")
 }

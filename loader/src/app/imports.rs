@@ -6,16 +6,18 @@
 
 use super::cap::list;
 use super::check::face;
+use super::document::{self, Fields};
 use super::files::shown;
 use super::manifest::ManifestError;
 use super::plan::{Node, NodeId, Plan};
 use super::problem::{Code, Problem};
 use super::shipped;
 use super::virt::Virt;
+use crate::app::gathered;
 use bailiwick_runtime_abi::wit::Function;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use toml::Table;
 
 /// The most characters of an interface's name.
 const MAX_INTERFACE: usize = 200;
@@ -40,25 +42,21 @@ pub struct Named {
     pub interface: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table, as { module = \"memfs\" }")]
-pub(super) struct NamedText {
-    module: String,
-    interface: Option<String>,
-}
-
 impl Imports {
     /// Reads the table at `key`.
     ///
     /// # Errors
     /// [`ManifestError::Value`]
-    pub(super) fn read(key: &str, texts: BTreeMap<String, NamedText>) -> Result<Imports, ManifestError> {
+    pub(super) fn read(key: &str, table: Table) -> Result<Imports, ManifestError> {
         let mut imports = Imports::default();
-        for (name, text) in texts {
+        for (name, value) in table {
             let at = format!("{key}.{}", quoted(&name));
             interface(&at, &name)?;
             let virt = Virt::from_name(&name);
-            if let Some(interface) = &text.interface {
+            let table = document::table(&at, value, "a table, as { module = \"memfs\" }")?;
+            let mut fields = Fields::new(&at, table, &["module", "interface"])?;
+            let (module, said) = (fields.needed("module")?, fields.text("interface")?);
+            if let Some(interface) = &said {
                 self::interface(&format!("{at}.interface"), interface)?;
                 if let Some(virt) = virt.filter(|virt| virt.interface() != interface) {
                     let message = format!(
@@ -70,15 +68,15 @@ impl Imports {
             }
             match virt {
                 Some(virt) => {
-                    let named = Named { key: name, module: text.module, interface: virt.interface().to_owned() };
+                    let named = Named { key: name, module, interface: virt.interface().to_owned() };
                     if let Some(other) = imports.virtuals.insert(virt, named) {
                         let message = format!("{} is the same interface: remove one of them", quoted(&other.key));
                         return Err(ManifestError::value(at, message));
                     }
                 }
                 None => {
-                    let interface = text.interface.unwrap_or_else(|| name.clone());
-                    imports.answers.insert(name.clone(), Named { key: name, module: text.module, interface });
+                    let interface = said.unwrap_or_else(|| name.clone());
+                    imports.answers.insert(name.clone(), Named { key: name, module, interface });
                 }
             }
         }
@@ -193,7 +191,7 @@ impl Said<'_> {
             if let Some(face) = face(callee) {
                 let world = face.world.as_deref();
                 let exported: BTreeSet<&str> =
-                    world.into_iter().flat_map(|world| world.exports()).map(Function::import_module).collect();
+                    gathered(world.into_iter().flat_map(|world| world.exports()).map(Function::import_module));
                 if !exported.contains(named.interface.as_str()) {
                     let exported: Vec<&str> = exported.into_iter().collect();
                     return Err(format!(
@@ -211,7 +209,7 @@ impl Said<'_> {
 /// The interfaces of functions of an instance's worlds.
 fn interfaces(node: &Node, of: fn(&bailiwick_runtime_abi::wit::World) -> &[Function]) -> BTreeSet<&str> {
     let worlds = node.members.iter().filter_map(|member| member.world.as_deref());
-    worlds.flat_map(of).map(Function::import_module).collect()
+    gathered(worlds.flat_map(of).map(Function::import_module))
 }
 
 /// Refuses circles: a call of one that waits for itself would never return, and none is entered twice.
@@ -221,7 +219,7 @@ fn interfaces(node: &Node, of: fn(&bailiwick_runtime_abi::wit::World) -> &[Funct
 pub(super) fn circle(plan: &Plan) -> Option<Problem> {
     // Those are done that call only such as are done. What is left has a circle.
     let mut waits: Vec<BTreeSet<usize>> =
-        plan.nodes.iter().map(|node| node.called().map(|callee| callee.0).collect()).collect();
+        plan.nodes.iter().map(|node| gathered(node.called().map(|callee| callee.0))).collect();
     let mut callers: Vec<Vec<usize>> = vec![Vec::new(); plan.nodes.len()];
     for (caller, callees) in waits.iter().enumerate() {
         for &callee in callees {
@@ -273,7 +271,7 @@ pub(super) fn share(plan: &mut Plan) {
     for (&callee, callers) in &mut callers {
         let Some(world) = face(plan.node(callee)).and_then(|member| member.world.as_deref()) else { continue };
         let name = |function: &Function| (function.import_module().to_owned(), function.name.clone());
-        let exported: BTreeSet<(String, String)> = world.exports().iter().map(name).collect();
+        let exported: BTreeSet<(String, String)> = gathered(world.exports().iter().map(name));
         for (id, node) in plan.iter().filter(|(_, node)| node.callees.values().any(|&c| c == callee)) {
             let worlds = node.members.iter().filter_map(|member| member.world.as_deref());
             if worlds.flat_map(|world| world.imports()).any(|import| exported.contains(&name(import))) {
@@ -289,10 +287,11 @@ pub(super) fn share(plan: &mut Plan) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::document::Document;
 
     fn read(text: &str) -> Result<Imports, String> {
-        let texts = toml::from_str(text).map_err(|e: toml::de::Error| e.to_string())?;
-        Imports::read("deps.a.imports", texts).map_err(|e| e.to_string())
+        let table = Document::parse(text).and_then(|document| document.values());
+        table.and_then(|table| Imports::read("deps.a.imports", table)).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -314,7 +313,7 @@ mod tests {
     fn what_is_wrong_is_said_with_its_key() {
         for (text, said) in [
             ("fs = { }", "missing field `module`"),
-            ("fs = { module = 1 }", "expected a string"),
+            ("fs = { module = 1 }", "deps.a.imports.fs.module: invalid type: integer `1`, expected a text in quotes"),
             ("\"\" = { module = \"a\" }", "deps.a.imports.\"\": it wants the name of an interface"),
             ("\"a\\u001b\" = { module = \"a\" }", "deps.a.imports.\"a\\u{1b}\": it wants the name"),
             ("a = { module = \"a\", interface = \"b c\" }", "deps.a.imports.a.interface: it wants the name"),

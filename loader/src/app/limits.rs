@@ -1,10 +1,11 @@
 //! What a module may use up.
 
 use super::cap::Widening;
+use super::document::Fields;
 use super::manifest::{ManifestError, bytes};
 use bailiwick_runtime_abi::limits::{MAX_STACK_SIZE, MIN_STACK_SIZE};
-use serde::Deserialize;
 use std::time::Duration;
+use toml::Table;
 
 /// Limits of one instance; `None` is the loader's own default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,66 +30,59 @@ pub struct Limits {
     pub fuel: Option<u64>,
 }
 
-/// Limits as they are written.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LimitsText {
-    memory: Option<String>,
-    stack: Option<String>,
-    table: Option<u64>,
-    exceptions: Option<u64>,
-    descriptors: Option<u64>,
-    handles: Option<u64>,
-    values: Option<String>,
-    time: Option<String>,
-    fuel: Option<String>,
-}
-
-impl LimitsText {
-    pub(super) fn checked(self, key: &str) -> Result<Limits, ManifestError> {
-        let size =
-            |field: &str, text: Option<String>| text.map(|text| bytes(&format!("{key}.{field}"), &text)).transpose();
-        let stack_text = self.stack.clone();
-        let time = self.time.map(|text| {
-            let bare = text.strip_suffix("/call").unwrap_or(&text);
-            humantime::parse_duration(bare)
-                .map_err(|e| ManifestError::value(format!("{key}.time"), format!("{text:?}: {e}; as \"2s/call\"")))
-        });
-        let time = match time.transpose()? {
-            Some(Duration::ZERO) => {
-                return Err(ManifestError::value(
-                    format!("{key}.time"),
-                    "\"0s\": no call could do anything in no time",
-                ));
-            }
-            time => time,
+impl Limits {
+    /// Reads the table at `key`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`]
+    pub(super) fn read(key: &str, table: Table) -> Result<Limits, ManifestError> {
+        let known = ["memory", "stack", "table", "exceptions", "descriptors", "handles", "values", "time", "fuel"];
+        let mut fields = Fields::new(key, table, &known)?;
+        let mut size = |field: &str| match fields.text(field)? {
+            Some(text) => Ok(Some((bytes(&fields.key(field), &text)?, text))),
+            None => Ok::<_, ManifestError>(None),
         };
-        let stack = size("stack", self.stack)?;
-        if let Some(bytes) = stack.filter(|bytes| !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(bytes)) {
+        let (memory, stack, values) = (size("memory")?, size("stack")?, size("values")?);
+        if let Some((_, text)) = stack.as_ref().filter(|(bytes, _)| !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(bytes))
+        {
             let size = |bytes| bytesize::ByteSize(bytes).to_string();
-            let message = format!(
-                "{:?}: a stack has {} to {}",
-                stack_text.unwrap_or_else(|| size(bytes)),
-                size(MIN_STACK_SIZE),
-                size(MAX_STACK_SIZE)
-            );
-            return Err(ManifestError::value(format!("{key}.stack"), message));
+            let message = format!("{text:?}: a stack has {} to {}", size(MIN_STACK_SIZE), size(MAX_STACK_SIZE));
+            return Err(ManifestError::value(fields.key("stack"), message));
         }
-        let fuel = self.fuel.map(|text| {
-            fuel(&text).ok_or_else(|| {
-                ManifestError::value(format!("{key}.fuel"), format!("{text:?} is no amount, as \"200M/call\""))
-            })
-        });
+        let time = match fields.text("time")? {
+            None => None,
+            Some(text) => match humantime::parse_duration(text.strip_suffix("/call").unwrap_or(&text)) {
+                Ok(Duration::ZERO) => {
+                    let message = "\"0s\": no call could do anything in no time";
+                    return Err(ManifestError::value(fields.key("time"), message));
+                }
+                Ok(time) => Some(time),
+                Err(e) => {
+                    let message = format!("{text:?}: {e}; as \"2s/call\"");
+                    return Err(ManifestError::value(fields.key("time"), message));
+                }
+            },
+        };
+        let fuel = match fields.text("fuel")? {
+            None => None,
+            Some(text) => match fuel(&text) {
+                Some(fuel) => Some(fuel),
+                None => {
+                    let message = format!("{text:?} is no amount, as \"200M/call\"");
+                    return Err(ManifestError::value(fields.key("fuel"), message));
+                }
+            },
+        };
         Ok(Limits {
-            memory: size("memory", self.memory)?,
-            stack,
-            table: self.table,
-            exceptions: self.exceptions,
-            descriptors: self.descriptors,
-            handles: self.handles,
-            values: size("values", self.values)?,
+            memory: memory.map(|(bytes, _)| bytes),
+            stack: stack.map(|(bytes, _)| bytes),
+            table: fields.number("table")?,
+            exceptions: fields.number("exceptions")?,
+            descriptors: fields.number("descriptors")?,
+            handles: fields.number("handles")?,
+            values: values.map(|(bytes, _)| bytes),
             time,
-            fuel: fuel.transpose()?,
+            fuel,
         })
     }
 }

@@ -4,15 +4,16 @@
 //! an edge narrows, is for [`plan`](super::plan) and [`check`](super::check) to say. Every value is checked here once.
 
 use super::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
-use super::imports::{Imports, NamedText};
-use super::limits::{Limits, LimitsText};
+use super::document::{self, Document, Fields};
+use super::imports::Imports;
+use super::limits::Limits;
 use super::net::{Deny, Dns, Endpoint, HostPattern, Net, NetAttenuation};
+use crate::app::gathered;
 use crate::wasi::{DirGrant, DirLimits, DirRights};
 use bytesize::ByteSize;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use toml::Table;
+use toml::{Table, Value};
 
 /// The most characters of a name, and of a version.
 const MAX_NAME: usize = 64;
@@ -24,8 +25,7 @@ const MAX_WHY: usize = 500;
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// What the callee's death does to its caller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFault {
     /// The caller traps too.
     #[default]
@@ -56,18 +56,15 @@ pub struct Manifest {
 }
 
 /// `[package]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table, as { name = \"app\", module = \"app.wasm\" }")]
+#[derive(Clone, Debug)]
 pub struct Package {
     /// A label; identity is the hash of what it is made of.
     pub name: String,
     /// A label too.
-    #[serde(default)]
     pub version: String,
     /// The module: .bwk, .wasm or .wat, relative to the manifest.
     pub module: Option<PathBuf>,
     /// Several modules joined by core-WebAssembly linking, in the order written: the first is the face.
-    #[serde(default)]
     pub group: Table,
     /// WIT text of what the module imports and exports, relative to the manifest.
     pub wit: Option<PathBuf>,
@@ -139,62 +136,11 @@ pub struct Dep {
     pub provides: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-struct ManifestText {
-    package: Package,
-    #[serde(default)]
-    host: BTreeMap<String, Table>,
-    #[serde(default)]
-    grants: BTreeMap<String, GrantText>,
-    #[serde(default)]
-    needs: BTreeMap<String, Table>,
-    #[serde(default)]
-    imports: BTreeMap<String, NamedText>,
-    #[serde(default)]
-    limits: LimitsText,
-    #[serde(default)]
-    deps: BTreeMap<String, DepText>,
-    #[serde(default)]
-    shared: BTreeMap<String, DepText>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "it wants the name of what is handed over, or a table { from = \"…\", … }")]
-enum GrantText {
-    Name(String),
-    Table(Table),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table, as { module = \"lib/bailiwick.toml\" }")]
-struct DepText {
-    module: Option<PathBuf>,
-    #[serde(default)]
-    group: Table,
-    wit: Option<PathBuf>,
-    world: Option<String>,
-    #[serde(default)]
-    grants: BTreeMap<String, GrantText>,
-    #[serde(default)]
-    imports: BTreeMap<String, NamedText>,
-    #[serde(default)]
-    limits: LimitsText,
-    #[serde(default)]
-    on_fault: OnFault,
-    #[serde(default)]
-    shared: Vec<String>,
-    #[serde(default)]
-    call: BTreeMap<String, BTreeMap<String, Table>>,
-    #[serde(default)]
-    provides: Vec<String>,
-}
-
 /// Why a manifest can't be read: what, and at which key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// It is no TOML, or has a key or a type that a manifest has not.
+    /// It is no TOML.
     #[error("{0}")]
     Toml(String),
     /// A value is wrong.
@@ -219,63 +165,68 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], with the line and column for what is no TOML, else with the key.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
-        let text: ManifestText =
-            toml::from_str(text).map_err(|e| ManifestError::Toml(in_plain_words(e.to_string().trim_end())))?;
-        name("package.name", &text.package.name)?;
-        plain("package.version", &text.package.version, MAX_NAME)?;
-        let mut host = BTreeMap::new();
-        for (slot, table) in text.host {
-            let key = key_of("host", &slot);
-            name(&key, &slot)?;
-            host.insert(slot, host_resource(&key, table)?);
-        }
-        let mut needs = BTreeMap::new();
-        for (slot, table) in text.needs {
-            let key = key_of("needs", &slot);
-            name(&key, &slot)?;
-            needs.insert(slot, need(&key, table)?);
-        }
-        Ok(Manifest {
-            host,
-            grants: grants("grants", text.grants)?,
-            needs,
-            imports: Imports::read("imports", text.imports)?,
-            limits: text.limits.checked("limits")?,
-            deps: deps("deps", text.deps)?,
-            shared: deps("shared", text.shared)?,
-            package: text.package,
-        })
+        let document = Document::parse(text)?;
+        document.values().and_then(manifest).map_err(|error| document.place(error))
     }
 }
 
-/// What the reader of TOML says, in a manifest's words rather than those of the program.
-fn in_plain_words(message: &str) -> String {
-    let mut message = message.to_owned();
-    for (theirs, plain) in [
-        ("expected path string", "expected a path in quotes"),
-        ("expected a sequence", "expected a list, as [\"…\"]"),
-        ("expected a map", "expected a table"),
-        ("expected a string", "expected a text in quotes"),
-        ("expected u64", "expected a whole number, not negative"),
-        ("expected u32", "expected a whole number from 0 to 4294967295"),
-        ("invalid type: sequence", "invalid type: a list"),
-        ("invalid type: map", "invalid type: a table"),
-        (" as i128", ""),
-    ] {
-        message = message.replace(theirs, plain);
+fn manifest(table: Table) -> Result<Manifest, ManifestError> {
+    let known = ["package", "host", "grants", "needs", "imports", "limits", "deps", "shared"];
+    let mut fields = Fields::new("", table, &known)?;
+    let package = match fields.value("package") {
+        Some(value) => package(value)?,
+        None => return Err(ManifestError::value("package", "missing field `package`")),
+    };
+    let mut host = BTreeMap::new();
+    for (slot, value) in fields.table("host")? {
+        let key = key_of("host", &slot);
+        name(&key, &slot)?;
+        host.insert(slot, host_resource(&key, document::table(&key, value, "a table")?)?);
     }
-    message
+    let mut needs = BTreeMap::new();
+    for (slot, value) in fields.table("needs")? {
+        let key = key_of("needs", &slot);
+        name(&key, &slot)?;
+        needs.insert(slot, need(&key, document::table(&key, value, "a table")?)?);
+    }
+    Ok(Manifest {
+        package,
+        host,
+        grants: grants("grants", fields.table("grants")?)?,
+        needs,
+        imports: Imports::read("imports", fields.table("imports")?)?,
+        limits: Limits::read("limits", fields.table("limits")?)?,
+        deps: deps("deps", fields.table("deps")?)?,
+        shared: deps("shared", fields.table("shared")?)?,
+    })
+}
+
+fn package(value: Value) -> Result<Package, ManifestError> {
+    let table = document::table("package", value, "a table, as { name = \"app\", module = \"app.wasm\" }")?;
+    let mut fields = Fields::new("package", table, &["name", "version", "module", "group", "wit", "world"])?;
+    let package = Package {
+        name: fields.needed("name")?,
+        version: fields.text("version")?.unwrap_or_default(),
+        module: fields.text("module")?.map(PathBuf::from),
+        group: fields.table("group")?,
+        wit: fields.text("wit")?.map(PathBuf::from),
+        world: fields.text("world")?,
+    };
+    name("package.name", &package.name)?;
+    plain("package.version", &package.version, MAX_NAME)?;
+    Ok(package)
 }
 
 /// A key with a name in it that somebody wrote, which may be anything.
-fn key_of(table: &str, name: &str) -> String {
+pub(super) fn key_of(table: &str, name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut shown: String = name.chars().take(MAX_NAME).collect();
     if shown.len() < name.len() {
         shown.push('…');
     }
     let bare = !shown.is_empty() && shown.chars().all(|c| plain(c) || c == '…');
-    if bare { format!("{table}.{shown}") } else { format!("{table}.\"{}\"", shown.escape_debug()) }
+    let dot = if table.is_empty() { "" } else { "." };
+    if bare { format!("{table}{dot}{shown}") } else { format!("{table}{dot}\"{}\"", shown.escape_debug()) }
 }
 
 /// A name that appears in paths of edges, in messages and in pictures.
@@ -301,45 +252,75 @@ fn plain(key: &str, text: &str, most: usize) -> Result<(), ManifestError> {
     Ok(())
 }
 
-fn deps(key: &str, texts: BTreeMap<String, DepText>) -> Result<BTreeMap<String, Dep>, ManifestError> {
+fn deps(key: &str, table: Table) -> Result<BTreeMap<String, Dep>, ManifestError> {
     let mut deps = BTreeMap::new();
-    for (dep, text) in texts {
-        let key = key_of(key, &dep);
-        name(&key, &dep)?;
-        if text.module.is_some() != text.group.is_empty() {
-            return Err(ManifestError::value(key, "it wants `module` or `group`, one of them"));
-        }
-        let parsed = Dep {
-            grants: grants(&format!("{key}.grants"), text.grants)?,
-            imports: Imports::read(&format!("{key}.imports"), text.imports)?,
-            limits: text.limits.checked(&format!("{key}.limits"))?,
-            module: text.module,
-            group: text.group,
-            wit: text.wit,
-            world: text.world,
-            on_fault: text.on_fault,
-            shared: text.shared,
-            call: text.call,
-            provides: text.provides,
-        };
-        deps.insert(dep, parsed);
+    for (name, value) in table {
+        let key = key_of(key, &name);
+        self::name(&key, &name)?;
+        let table = document::table(&key, value, "a table, as { module = \"lib/bailiwick.toml\" }")?;
+        deps.insert(name, dep(&key, table)?);
     }
     Ok(deps)
 }
 
-fn grants(key: &str, texts: BTreeMap<String, GrantText>) -> Result<BTreeMap<String, Grant>, ManifestError> {
+fn dep(key: &str, table: Table) -> Result<Dep, ManifestError> {
+    let known =
+        ["module", "group", "wit", "world", "grants", "imports", "limits", "on_fault", "shared", "call", "provides"];
+    let mut fields = Fields::new(key, table, &known)?;
+    let (module, group) = (fields.text("module")?.map(PathBuf::from), fields.table("group")?);
+    if module.is_some() != group.is_empty() {
+        return Err(ManifestError::value(key, "it wants `module` or `group`, one of them"));
+    }
+    let mut call: BTreeMap<String, BTreeMap<String, Table>> = BTreeMap::new();
+    for (function, parameters) in fields.table("call")? {
+        let key = key_of(&fields.key("call"), &function);
+        let mut narrowed = BTreeMap::new();
+        for (parameter, value) in document::table(&key, parameters, "a table")? {
+            let table = document::table(&key_of(&key, &parameter), value, "a table")?;
+            narrowed.insert(parameter, table);
+        }
+        call.insert(function, narrowed);
+    }
+    let on_fault = match fields.text("on_fault")?.as_deref() {
+        None | Some("trap") => OnFault::Trap,
+        Some("error") => OnFault::Error,
+        Some(other) => {
+            let message = format!("unknown variant {other:?}, expected \"trap\" or \"error\"");
+            return Err(ManifestError::value(fields.key("on_fault"), message));
+        }
+    };
+    Ok(Dep {
+        grants: grants(&fields.key("grants"), fields.table("grants")?)?,
+        imports: Imports::read(&fields.key("imports"), fields.table("imports")?)?,
+        limits: Limits::read(&fields.key("limits"), fields.table("limits")?)?,
+        module,
+        group,
+        wit: fields.text("wit")?.map(PathBuf::from),
+        world: fields.text("world")?,
+        on_fault,
+        shared: fields.texts("shared")?.unwrap_or_default(),
+        call,
+        provides: fields.texts("provides")?.unwrap_or_default(),
+    })
+}
+
+fn grants(key: &str, table: Table) -> Result<BTreeMap<String, Grant>, ManifestError> {
     let mut grants = BTreeMap::new();
-    for (slot, text) in texts {
+    for (slot, value) in table {
         let key = key_of(key, &slot);
         name(&key, &slot)?;
-        let grant = match text {
-            GrantText::Name(from) => Grant { from, narrowed: Table::new(), at: None },
-            GrantText::Table(mut table) => {
+        let grant = match value {
+            Value::String(from) => Grant { from, narrowed: Table::new(), at: None },
+            Value::Table(mut table) => {
                 let from = match table.remove("from") {
-                    Some(toml::Value::String(from)) => from,
+                    Some(Value::String(from)) => from,
                     _ => return Err(ManifestError::value(key, "it wants `from`, the name of what it comes from")),
                 };
                 Grant { from, at: at(&key, &mut table)?, narrowed: table }
+            }
+            _ => {
+                let message = "it wants the name of what is handed over, or a table { from = \"…\", … }";
+                return Err(ManifestError::value(key, message));
             }
         };
         grants.insert(slot, grant);
@@ -350,9 +331,7 @@ fn grants(key: &str, texts: BTreeMap<String, GrantText>) -> Result<BTreeMap<Stri
 fn at(key: &str, table: &mut Table) -> Result<Option<String>, ManifestError> {
     match table.remove("at") {
         None => Ok(None),
-        Some(toml::Value::String(at)) if !at.is_empty() && !at.contains(char::is_control) && at.len() <= 1024 => {
-            Ok(Some(at))
-        }
+        Some(Value::String(at)) if !at.is_empty() && !at.contains(char::is_control) && at.len() <= 1024 => Ok(Some(at)),
         Some(_) => Err(ManifestError::value(format!("{key}.at"), "it wants the name of a folder for the module")),
     }
 }
@@ -361,7 +340,7 @@ fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
     let kind = kind(key, &mut table)?;
     let why = match table.remove("why") {
         None => None,
-        Some(toml::Value::String(why)) => {
+        Some(Value::String(why)) => {
             plain(&format!("{key}.why"), &why, MAX_WHY)?;
             Some(why)
         }
@@ -369,7 +348,7 @@ fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
     };
     let optional = match table.remove("optional") {
         None => false,
-        Some(toml::Value::Boolean(optional)) => optional,
+        Some(Value::Boolean(optional)) => optional,
         Some(_) => return Err(ManifestError::value(format!("{key}.optional"), "it wants true or false")),
     };
     let at = at(key, &mut table)?;
@@ -383,7 +362,7 @@ fn need(key: &str, mut table: Table) -> Result<Need, ManifestError> {
 fn kind(key: &str, table: &mut Table) -> Result<CapKind, ManifestError> {
     let known = || CapKind::ALL.map(CapKind::name).join(", ");
     match table.remove("kind") {
-        Some(toml::Value::String(text)) => CapKind::from_name(&text).ok_or_else(|| {
+        Some(Value::String(text)) => CapKind::from_name(&text).ok_or_else(|| {
             ManifestError::value(format!("{key}.kind"), format!("there is no kind {text:?}; there are: {}", known()))
         }),
         _ => Err(ManifestError::value(key, format!("it wants `kind`, one of: {}", known()))),
@@ -394,8 +373,6 @@ fn kind(key: &str, table: &mut Table) -> Result<CapKind, ManifestError> {
 mod keys {
     use super::*;
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
     pub struct Dir {
         pub path: Option<PathBuf>,
         pub sub: Option<String>,
@@ -405,83 +382,149 @@ mod keys {
         pub cross_mounts: Option<bool>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(
-        untagged,
-        expecting = "a stream is one of \"none\", \"null\", \"capture\", \"inherit\", or { file = \"out.txt\" }"
-    )]
+    impl Dir {
+        pub fn read(key: &str, table: Table) -> Result<Dir, ManifestError> {
+            let known = ["path", "sub", "rights", "max_bytes", "max_open", "cross_mounts"];
+            let mut fields = Fields::new(key, table, &known)?;
+            Ok(Dir {
+                path: fields.text("path")?.map(PathBuf::from),
+                sub: fields.text("sub")?,
+                rights: fields.texts("rights")?,
+                max_bytes: fields.text("max_bytes")?,
+                max_open: fields.count("max_open")?,
+                cross_mounts: fields.flag("cross_mounts")?,
+            })
+        }
+    }
+
     pub enum StreamText {
         Mode(String),
-        File(FileText),
+        File(PathBuf),
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub struct FileText {
-        pub file: PathBuf,
+    /// Input, output and error.
+    pub fn streams(key: &str, table: Table) -> Result<[(&'static str, Option<StreamText>); 3], ManifestError> {
+        let names = ["stdin", "stdout", "stderr"];
+        let mut fields = Fields::new(key, table, &names)?;
+        let mut streams = names.map(|name| (name, None));
+        for (name, stream) in &mut streams {
+            *stream = match fields.value(name) {
+                None => None,
+                Some(Value::String(mode)) => Some(StreamText::Mode(mode)),
+                Some(Value::Table(table)) => {
+                    Some(StreamText::File(Fields::new(&fields.key(name), table, &["file"])?.needed("file")?.into()))
+                }
+                Some(_) => {
+                    let message =
+                        "a stream is one of \"none\", \"null\", \"capture\", \"inherit\", or { file = \"out.txt\" }";
+                    return Err(ManifestError::value(fields.key(name), message));
+                }
+            };
+        }
+        Ok(streams)
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub struct Stdio {
-        pub stdin: Option<StreamText>,
-        pub stdout: Option<StreamText>,
-        pub stderr: Option<StreamText>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
     pub struct Env {
         pub allow: Option<Vec<String>>,
-        #[serde(default)]
         pub set: BTreeMap<String, String>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    impl Env {
+        pub fn read(key: &str, table: Table) -> Result<Env, ManifestError> {
+            let mut fields = Fields::new(key, table, &["allow", "set"])?;
+            let mut set = BTreeMap::new();
+            let table = fields.table("set")?;
+            let names: Vec<String> = table.keys().cloned().collect();
+            let known: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut values = Fields::new(&fields.key("set"), table, &known)?;
+            for name in &names {
+                set.insert(name.clone(), values.needed(name)?);
+            }
+            Ok(Env { allow: fields.texts("allow")?, set })
+        }
+    }
+
     pub struct Args {
         pub command_line: Option<bool>,
-        #[serde(default)]
         pub fixed: Vec<String>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    impl Args {
+        pub fn read(key: &str, table: Table) -> Result<Args, ManifestError> {
+            let mut fields = Fields::new(key, table, &["command_line", "fixed"])?;
+            let fixed = fields.texts("fixed")?.unwrap_or_default();
+            Ok(Args { command_line: fields.flag("command_line")?, fixed })
+        }
+    }
+
     pub struct Clock {
         pub resolution: Option<String>,
         pub fixed: Option<String>,
         pub r#virtual: Option<bool>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    impl Clock {
+        pub fn read(key: &str, table: Table) -> Result<Clock, ManifestError> {
+            let mut fields = Fields::new(key, table, &["resolution", "fixed", "virtual"])?;
+            Ok(Clock {
+                resolution: fields.text("resolution")?,
+                fixed: fields.text("fixed")?,
+                r#virtual: fields.flag("virtual")?,
+            })
+        }
+    }
+
     pub struct Random {
         pub source: Option<String>,
         pub seed: Option<String>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    impl Random {
+        pub fn read(key: &str, table: Table) -> Result<Random, ManifestError> {
+            let mut fields = Fields::new(key, table, &["source", "seed"])?;
+            Ok(Random { source: fields.text("source")?, seed: fields.text("seed")? })
+        }
+    }
+
     pub struct Net {
         pub connect: Option<Vec<String>>,
         pub listen: Option<Vec<String>>,
         pub deny_cidr: Option<Vec<String>>,
-        #[serde(alias = "max_conns")]
         pub max_connections: Option<u32>,
         pub max_bytes: Option<String>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    impl Net {
+        pub fn read(key: &str, table: Table) -> Result<Net, ManifestError> {
+            // An older name of the number of connections is understood too.
+            let known = ["connect", "listen", "deny_cidr", "max_connections", "max_conns", "max_bytes"];
+            let mut fields = Fields::new(key, table, &known)?;
+            let (new, old) = (fields.count("max_connections")?, fields.count("max_conns")?);
+            if new.is_some() && old.is_some() {
+                return Err(ManifestError::value(fields.key("max_conns"), "duplicate field `max_connections`"));
+            }
+            Ok(Net {
+                connect: fields.texts("connect")?,
+                listen: fields.texts("listen")?,
+                deny_cidr: fields.texts("deny_cidr")?,
+                max_connections: new.or(old),
+                max_bytes: fields.text("max_bytes")?,
+            })
+        }
+    }
+
     pub struct Dns {
         pub allow: Option<Vec<String>>,
         /// At `[host]` of the root only.
         pub servers: Option<Vec<String>>,
     }
-}
 
-fn read<T: serde::de::DeserializeOwned>(key: &str, table: Table) -> Result<T, ManifestError> {
-    table.try_into().map_err(|e: toml::de::Error| ManifestError::value(key, in_plain_words(e.message())))
+    impl Dns {
+        pub fn read(key: &str, table: Table) -> Result<Dns, ManifestError> {
+            let mut fields = Fields::new(key, table, &["allow", "servers"])?;
+            Ok(Dns { allow: fields.texts("allow")?, servers: fields.texts("servers")? })
+        }
+    }
 }
 
 /// Reads what is at `key` by `parse`, for each of several texts.
@@ -523,7 +566,7 @@ pub fn attenuation(key: &str, kind: CapKind, table: Table) -> Result<Attenuation
     let sub_key = |field: &str| format!("{key}.{field}");
     Ok(match kind {
         CapKind::Dir => {
-            let text: keys::Dir = read(key, table)?;
+            let text = keys::Dir::read(key, table)?;
             if text.path.is_some() {
                 let message = "only `[host]` of the root names a path of the host; `sub` names one below";
                 return Err(ManifestError::value(sub_key("path"), message));
@@ -538,48 +581,44 @@ pub fn attenuation(key: &str, kind: CapKind, table: Table) -> Result<Attenuation
             }
         }
         CapKind::Stdio => {
-            let text: keys::Stdio = read(key, table)?;
-            let mode = |field: &str, stream: Option<keys::StreamText>| match stream {
+            let [stdin, stdout, stderr] = keys::streams(key, table)?;
+            let mode = |(field, stream): (&str, _)| match stream {
                 None => Ok(None),
                 Some(keys::StreamText::Mode(text)) => mode(&sub_key(field), &text).map(Some),
                 Some(keys::StreamText::File(_)) => {
                     Err(ManifestError::value(sub_key(field), "only `[host]` of the root names a file of the host"))
                 }
             };
-            Attenuation::Stdio {
-                stdin: mode("stdin", text.stdin)?,
-                stdout: mode("stdout", text.stdout)?,
-                stderr: mode("stderr", text.stderr)?,
-            }
+            Attenuation::Stdio { stdin: mode(stdin)?, stdout: mode(stdout)?, stderr: mode(stderr)? }
         }
         CapKind::Env => {
-            let text: keys::Env = read(key, table)?;
+            let text = keys::Env::read(key, table)?;
             if !text.set.is_empty() {
                 return Err(ManifestError::value(sub_key("set"), "only `[host]` of the root sets variables"));
             }
             Attenuation::Env { allow: text.allow }
         }
         CapKind::Args => {
-            let text: keys::Args = read(key, table)?;
+            let text = keys::Args::read(key, table)?;
             if !text.fixed.is_empty() {
                 return Err(ManifestError::value(sub_key("fixed"), "only `[host]` of the root gives arguments"));
             }
             Attenuation::Args { command_line: text.command_line }
         }
         CapKind::Clock => {
-            let text: keys::Clock = read(key, table)?;
+            let text = keys::Clock::read(key, table)?;
             let any = text.resolution.is_some() || text.fixed.is_some() || text.r#virtual.is_some();
             Attenuation::Clock(if any { Some(clock(key, &text)?) } else { None })
         }
         CapKind::Random => {
-            let text: keys::Random = read(key, table)?;
+            let text = keys::Random::read(key, table)?;
             let any = text.source.is_some() || text.seed.is_some();
             Attenuation::Random(if any { Some(random(key, text)?) } else { None })
         }
-        CapKind::Tcp => Attenuation::Tcp(net(key, read(key, table)?)?),
-        CapKind::Udp => Attenuation::Udp(net(key, read(key, table)?)?),
+        CapKind::Tcp => Attenuation::Tcp(net(key, keys::Net::read(key, table)?)?),
+        CapKind::Udp => Attenuation::Udp(net(key, keys::Net::read(key, table)?)?),
         CapKind::Dns => {
-            let text: keys::Dns = read(key, table)?;
+            let text = keys::Dns::read(key, table)?;
             if text.servers.is_some() {
                 return Err(ManifestError::value(sub_key("servers"), "only `[host]` of the root says who is asked"));
             }
@@ -595,7 +634,7 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
     let mut resource = HostResource { cap: Cap::Clock(Clock::Virtual), path: None, files: [None, None, None] };
     resource.cap = match kind {
         CapKind::Dir => {
-            let text: keys::Dir = read(key, table)?;
+            let text = keys::Dir::read(key, table)?;
             let Some(path) = text.path else {
                 return Err(ManifestError::value(key, "it wants `path`, a folder, relative to the manifest"));
             };
@@ -615,14 +654,12 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             Cap::Dir { path: SubPath::default(), grant: DirGrant { rights, limits, cross_mounts } }
         }
         CapKind::Stdio => {
-            let text: keys::Stdio = read(key, table)?;
             let mut streams = [Stream::None; 3];
-            let texts = [("stdin", text.stdin), ("stdout", text.stdout), ("stderr", text.stderr)];
-            for (i, (field, stream)) in texts.into_iter().enumerate() {
+            for (i, (field, stream)) in keys::streams(key, table)?.into_iter().enumerate() {
                 streams[i] = match stream {
                     None => Stream::None,
                     Some(keys::StreamText::File(file)) => {
-                        resource.files[i] = Some(file.file);
+                        resource.files[i] = Some(file);
                         Stream::File
                     }
                     Some(keys::StreamText::Mode(text)) => match mode(&sub_key(field), &text)? {
@@ -638,9 +675,10 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             Cap::Stdio { stdin, stdout, stderr }
         }
         CapKind::Env => {
-            let text: keys::Env = read(key, table)?;
+            let text = keys::Env::read(key, table)?;
+            let allowed = text.allow.unwrap_or_default();
             let mut variables: BTreeMap<String, Option<String>> =
-                text.allow.unwrap_or_default().into_iter().map(|name| (name, None)).collect();
+                gathered(allowed.into_iter().map(|name| (name, None)));
             variables.extend(text.set.into_iter().map(|(name, value)| (name, Some(value))));
             if let Some(bad) =
                 variables.keys().find(|name| name.is_empty() || name.contains(|c: char| c == '=' || c.is_control()))
@@ -653,17 +691,17 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             Cap::Env(variables)
         }
         CapKind::Args => {
-            let text: keys::Args = read(key, table)?;
+            let text = keys::Args::read(key, table)?;
             if text.fixed.iter().any(|argument| argument.contains('\0')) {
                 return Err(ManifestError::value(sub_key("fixed"), "an argument has no NUL byte"));
             }
             Cap::Args { command_line: text.command_line.unwrap_or(false), fixed: text.fixed }
         }
-        CapKind::Clock => Cap::Clock(clock(key, &read(key, table)?)?),
-        CapKind::Random => Cap::Random(random(key, read(key, table)?)?),
+        CapKind::Clock => Cap::Clock(clock(key, &keys::Clock::read(key, table)?)?),
+        CapKind::Random => Cap::Random(random(key, keys::Random::read(key, table)?)?),
         CapKind::Tcp | CapKind::Udp => {
             let defaults = !table.contains_key("deny_cidr");
-            let asked = net(key, read(key, table)?)?;
+            let asked = net(key, keys::Net::read(key, table)?)?;
             let net = Net {
                 connect: asked.connect.unwrap_or_default(),
                 listen: asked.listen.unwrap_or_default(),
@@ -674,7 +712,7 @@ fn host_resource(key: &str, mut table: Table) -> Result<HostResource, ManifestEr
             if kind == CapKind::Tcp { Cap::Tcp(net) } else { Cap::Udp(net) }
         }
         CapKind::Dns => {
-            let text: keys::Dns = read(key, table)?;
+            let text = keys::Dns::read(key, table)?;
             let allow = each(&sub_key("allow"), &text.allow.unwrap_or_default(), HostPattern::parse)?;
             let server = |text: &str| text.parse().map_err(|_| "it wants ADDRESS:PORT, as 192.0.2.53:53");
             Cap::Dns(Dns { allow, servers: each(&sub_key("servers"), &text.servers.unwrap_or_default(), server)? })
@@ -784,7 +822,10 @@ mod tests {
                 "[host]\nd = { kind = \"dir\", path = \"x\", max_bytes = \"many\" }",
                 "host.d.max_bytes: \"many\" is no size",
             ),
-            ("[host]\nd = { kind = \"dir\", path = \"x\", mode = 1 }", "host.d: unknown field `mode`"),
+            (
+                "[host]\nd = { kind = \"dir\", path = \"x\", mode = 1 }",
+                "host.d.mode: unknown field `mode`, expected one of `path`, `sub`",
+            ),
             ("[host]\nt = { kind = \"tcp\", connect = [\"a\"] }", "host.t.connect: \"a\": it wants HOST:PORT"),
             ("[host]\nc = { kind = \"clock\", fixed = \"noon\" }", "host.c.fixed"),
             ("[grants]\nd = { rights = [] }", "grants.d: it wants `from`"),
@@ -802,7 +843,7 @@ mod tests {
             ("[limits]\nmemory = 64", "expected a text in quotes"),
             ("[limits]\ntable = -1", "expected a whole number, not negative"),
             ("[host]\nd = \"data\"", "invalid type: string \"data\", expected a table"),
-            ("[host]\ns = { kind = \"stdio\", stdout = true }", "host.s: a stream is one of"),
+            ("[host]\ns = { kind = \"stdio\", stdout = true }", "host.s.stdout: a stream is one of"),
             ("[grants]\nd = 1", "it wants the name of what is handed over, or a table"),
             ("[deps]\na = \"l.toml\"", "expected a table, as { module = \"lib/bailiwick.toml\" }"),
             ("[deps.\"a\\nb\"]\nmodule = \"x\"", "deps.\"a\\nb\": a name has"),

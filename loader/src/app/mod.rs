@@ -22,7 +22,8 @@
 
 pub mod cap;
 pub mod check;
-pub mod fault;
+mod document;
+mod fault;
 pub mod files;
 pub mod imports;
 pub mod learn;
@@ -44,3 +45,11 @@ pub mod view;
 pub mod virt;
 mod virtualizer;
 mod warnings;
+
+/// Collects into a map or a set, one after another: to make one of a whole iterator has code of its own, a sort, for each
+/// type of what is in it.
+pub(crate) fn gathered<C: Default + Extend<T>, T>(items: impl IntoIterator<Item = T>) -> C {
+    let mut all = C::default();
+    all.extend(items);
+    all
+}

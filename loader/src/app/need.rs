@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::manifest::{Need, attenuation};
 use super::plan::{Slot, default_at};
 use super::problem::{Code, Problem};
+use crate::app::gathered;
 use crate::wasi::{DirGrant, DirLimits};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn needs(edge: &str, needs: &BTreeMap<String, Need>, slots: &mut BTreeMap<String, Slot>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut problem = |code, edge, message: String| problems.push(Problem::new(code, edge, message));
-    let declared: BTreeSet<&String> = needs.keys().collect();
+    let declared: BTreeSet<&String> = gathered(needs.keys());
     for slot in slots.keys().filter(|slot| !declared.contains(slot)).cloned().collect::<Vec<_>>() {
         let names: Vec<&str> = needs.keys().map(String::as_str).collect();
         problem(Code::Need, edge, format!("slot {slot}: it declares no such need; its needs are: {}", list(&names)));
@@ -73,9 +74,9 @@ pub(super) fn meet(held: &Cap, asked: &Attenuation) -> Cap {
             };
             Cap::Stdio { stdin: least(*stdin, *i), stdout: least(*stdout, *o), stderr: least(*stderr, *e) }
         }
-        (Cap::Env(variables), Attenuation::Env { allow: Some(names) }) => Cap::Env(
-            variables.iter().filter(|(name, _)| names.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
-        ),
+        (Cap::Env(variables), Attenuation::Env { allow: Some(names) }) => Cap::Env(gathered(
+            variables.iter().filter(|(name, _)| names.contains(name)).map(|(n, v)| (n.clone(), v.clone())),
+        )),
         // A need that is more than there is changes nothing; one that is less, does.
         _ => derive(held, asked).unwrap_or_else(|_| held.clone()),
     };

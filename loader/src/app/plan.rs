@@ -7,7 +7,7 @@ use super::cap::{Cap, CapKind, derive};
 use super::files::{canonical, read_text, shown};
 use super::imports::{self, Said};
 use super::limits::Limits;
-use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, OnFault, attenuation};
+use super::manifest::{Dep, Grant, HostResource, MAX_MANIFEST_BYTES, Manifest, ManifestError, OnFault, attenuation};
 use super::need::{least, needs};
 use super::problem::{Code, Problem};
 use super::shipped::Shipped;
@@ -15,6 +15,7 @@ use super::sources::{Author, Named};
 use super::surroundings;
 use super::virt::Virt;
 use crate::Artifact;
+use crate::app::gathered;
 use bailiwick_runtime_abi::format::EXTENSION;
 use bailiwick_runtime_abi::wit::World;
 use std::cell::RefCell;
@@ -295,8 +296,8 @@ impl Builder<'_> {
     fn read(&mut self, edge: &str, file: &Path, named: Option<(&Author, &str)>) -> Option<Manifest> {
         let parsed = match read_text(file, MAX_MANIFEST_BYTES) {
             Ok(text) => Manifest::parse(&text).map_err(|e| {
-                let toml = text.parse::<toml::Table>().is_ok();
-                (if toml { Code::Manifest } else { Code::Unreadable }, format!("{}: {e}", shown(file)))
+                let code = if matches!(e, ManifestError::Toml(_)) { Code::Unreadable } else { Code::Manifest };
+                (code, format!("{}: {e}", shown(file)))
             }),
             Err(e) => {
                 let message = format!("{}: {e}", shown(file));
@@ -323,11 +324,10 @@ impl Builder<'_> {
         }
         self.plan.host.clone_from(&manifest.host);
         self.plan.folder.clone_from(&author.folder);
-        let host: BTreeMap<String, Slot> = manifest
-            .host
-            .iter()
-            .map(|(name, resource)| (name.clone(), Slot::new(name, resource.cap.clone(), Origin::Host(name.clone()))))
-            .collect();
+        let host: BTreeMap<String, Slot> =
+            gathered(manifest.host.iter().map(|(name, resource)| {
+                (name.clone(), Slot::new(name, resource.cap.clone(), Origin::Host(name.clone())))
+            }));
         let slots = self.hand(&path, &manifest.grants, &host, None);
         let handed = Handed { slots, limits: manifest.limits, on_fault: OnFault::Trap, shared: BTreeMap::new() };
         let mut ancestors = vec![canonical(&author.file)];
@@ -476,7 +476,7 @@ impl Builder<'_> {
     /// Resolves whom a manifest names by `imports`, once all that it can name is there: in whichever order it is written.
     fn imports(&mut self, id: NodeId, author: &Author, manifest: &Manifest) {
         let names = self.plan.node(id).callees.clone();
-        let declared = || manifest.deps.keys().chain(manifest.shared.keys()).map(String::as_str).collect();
+        let declared = || gathered(manifest.deps.keys().chain(manifest.shared.keys()).map(String::as_str));
         let said = |key: String, edge, imports| {
             let file = author.file.as_path();
             Said { file, key, edge, imports, declared: declared(), names: &names }

@@ -7,6 +7,7 @@
 use super::check::{FS_INTERFACE, MAX_CALLS, face};
 use super::plan::{NodeId, Plan};
 use super::virtualizer::answerer;
+use crate::app::gathered;
 use bailiwick_runtime_abi::wit::{Function, Kind as TypeKind, ResourceId, Type, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -136,7 +137,7 @@ impl<'a> Identities<'a> {
                 Identity::Folder => false,
                 Identity::Defined(it) => plan.node(it.definer).provides.contains(&wanted.interface),
             };
-            let chosen: BTreeSet<Identity> = found.iter().copied().filter(provides).collect();
+            let chosen: BTreeSet<Identity> = gathered(found.iter().copied().filter(provides));
             if chosen.len() == 1 {
                 found = chosen;
             }

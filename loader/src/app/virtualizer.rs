@@ -4,6 +4,7 @@ use super::check::face;
 use super::plan::{Node, NodeId, Plan};
 use super::problem::{Code, Problem};
 use super::virt::Virt;
+use crate::app::gathered;
 use bailiwick_runtime_abi::wit::{Comparison, Function, World, builtin};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,14 +53,10 @@ pub(super) fn check(plan: &Plan, host: &World) -> Vec<Problem> {
 /// else may answer in its place.
 fn exports(host: &World, world: &World, comparison: &Comparison<'_>, virt: Virt) -> Result<(), (Code, String)> {
     let interface = virt.interface();
-    let exported: BTreeMap<&str, &Function> = world
-        .exports()
-        .iter()
-        .filter(|function| function.interface.as_deref() == Some(interface))
-        .map(|function| (function.name.as_str(), function))
-        .collect();
+    let exported = world.exports().iter().filter(|function| function.interface.as_deref() == Some(interface));
+    let exported: BTreeMap<&str, &Function> = gathered(exported.map(|function| (function.name.as_str(), function)));
     if exported.is_empty() {
-        let others: BTreeSet<&str> = world.exports().iter().map(Function::import_module).collect();
+        let others: BTreeSet<&str> = gathered(world.exports().iter().map(Function::import_module));
         let others: Vec<&str> = others.into_iter().collect();
         return Err(lacks(virt, &format!("it exports {}", super::cap::list(&others))));
     }

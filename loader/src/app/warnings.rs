@@ -8,6 +8,7 @@ use super::net::{Endpoint, HostPattern};
 use super::plan::{Node, NodeId, Origin, Plan};
 use super::problem::{Code, Problem};
 use super::virt::Virt;
+use crate::app::gathered;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything.
@@ -147,7 +148,7 @@ fn numbers(plan: &Plan, wiring: &Wiring) -> Vec<Problem> {
     }
     let mut warnings = Vec::new();
     for (id, node) in plan.iter() {
-        for callee in direct(id).collect::<BTreeSet<_>>() {
+        for callee in gathered::<BTreeSet<_>, _>(direct(id)) {
             let other = users.get(&callee).and_then(|users| users.iter().find(|user| **user != id));
             if let Some(other) = other {
                 let message = format!(

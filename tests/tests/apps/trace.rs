@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::common::EMULATED;
-use bailiwick_tests::cli::{bailiwickc, program};
+use bailiwick_tests::cli::{bailiwickc, loader};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -157,7 +157,7 @@ fn between(app: &App) -> (Vec<(String, String)>, Option<i32>) {
     let run = app.command();
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--quiet=all", "--string-limit=64", "--output", "trace"]);
-    strace.arg(program("bailiwick", "BAILIWICK")).args(["run", "bailiwick.toml"]);
+    strace.arg(loader()).args(["run", "bailiwick.toml"]);
     strace.current_dir(app.folder.path()).stdin(Stdio::null());
     for (name, value) in run.get_envs() {
         match value {

@@ -17,7 +17,7 @@ mod streams;
 
 use bailiwick_runtime_abi::format::HEADER_OFFSET;
 use bailiwick_runtime_abi::types::Arch;
-use bailiwick_tests::cli::{bailiwick, bailiwickc, built_guests, emulated, guests, program};
+use bailiwick_tests::cli::{bailiwick, bailiwickc, built_guests, emulated, guests, loader, program};
 use bailiwick_tests::compile::{compile_for, host};
 use std::fs;
 use std::io::Write;
@@ -185,7 +185,7 @@ fn on_tmpfs(place: &Place, options: &str, script: &str, arguments: &[&Path]) -> 
 
 /// The program, for a shell script.
 fn runner() -> String {
-    let command = emulated(&program("bailiwick", "BAILIWICK"));
+    let command = emulated(&loader());
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|w| format!("'{}'", w.to_str().unwrap())).collect::<Vec<_>>().join(" ")
 }

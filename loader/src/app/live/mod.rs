@@ -15,9 +15,10 @@ mod resources;
 mod scratch;
 mod r#virtual;
 
-use super::check::{Outcome, Wiring};
+use super::check::{Import, Outcome, Wiring};
 use super::learn::Learning;
 use super::plan::{NodeId, Plan};
+use crate::app::gathered;
 use crate::app::virt;
 use crate::edge::Gate;
 use crate::wasi::net::{Answers, Closing};
@@ -247,19 +248,16 @@ impl App {
             let member = &planned.members[index];
             let mut imports = Imports::new();
             let mut worlds: BTreeMap<NodeId, Worlds<'_>> = BTreeMap::new();
-            let system: BTreeSet<(&str, &str)> = wiring
-                .imports(id, index)
-                .iter()
-                .filter(|import| matches!(import.outcome, Outcome::System { .. }) && !import.is_denied())
-                .map(|import| (&*import.module, &*import.name))
-                .collect();
+            let system = |import: &&Import| matches!(import.outcome, Outcome::System { .. }) && !import.is_denied();
+            let system = wiring.imports(id, index).iter().filter(system);
+            let system: BTreeSet<(&str, &str)> = gathered(system.map(|import| (&*import.module, &*import.name)));
             if !system.is_empty() {
                 let wanted = |module: &str, name: &str| system.contains(&(module, name));
                 wasi::add_virtual_to_imports(&mut imports, &node.ctx, virtuals.as_ref(), wanted);
             }
             for import in wiring.imports(id, index) {
                 // Two imports may have one name, and one of them be of use.
-                let same = |other: &&crate::app::check::Import| {
+                let same = |other: &&Import| {
                     (&other.module, &other.name) == (&import.module, &import.name) && !other.is_denied()
                 };
                 if import.is_denied() && wiring.imports(id, index).iter().find(same).is_none() {

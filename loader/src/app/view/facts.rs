@@ -2,6 +2,7 @@
 
 use crate::GroupConfig;
 use crate::app::cap::{Attenuation, Cap, CapKind, Clock, Random, Stream, SubPath};
+use crate::app::gathered;
 use crate::app::limits::Limits;
 use crate::app::manifest::{HostResource, attenuation};
 use crate::app::net::{Deny, Dns, Endpoint, HostPattern, Net};
@@ -121,7 +122,7 @@ fn each<T>(of: &Value, key: &str, parse: fn(&str) -> Result<T, &'static str>) ->
 pub(super) fn files(resource: &HostResource) -> Value {
     let names = ["stdin", "stdout", "stderr"].into_iter().zip(&resource.files);
     let named = names.filter_map(|(name, file)| Some((name.to_owned(), json!(file.as_ref()?.display().to_string()))));
-    Value::Object(named.collect::<Map<_, _>>())
+    Value::Object(gathered(named))
 }
 
 /// What an edge takes off a handle.
@@ -185,18 +186,13 @@ pub(super) fn limits(limits: &Limits) -> Value {
 /// What the edge to an instance takes off handles, by function and parameter.
 pub(super) fn taken_off(node: &Node) -> Value {
     let parameters = |parameters: &BTreeMap<String, toml::Table>| -> Map<String, Value> {
-        parameters
-            .iter()
+        gathered(parameters.iter().filter_map(|(name, table)| {
             // That it can be read was checked.
-            .filter_map(|(name, table)| Some((name, attenuation("", CapKind::Dir, table.clone()).ok()?)))
-            .map(|(name, attenuation)| (name.clone(), taken(&attenuation)))
-            .collect()
+            Some((name.clone(), taken(&attenuation("", CapKind::Dir, table.clone()).ok()?)))
+        }))
     };
-    node.call
-        .iter()
-        .map(|(function, of)| (function.clone(), Value::Object(parameters(of))))
-        .collect::<Map<_, _>>()
-        .into()
+    let all = node.call.iter().map(|(function, of)| (function.clone(), Value::Object(parameters(of))));
+    Value::Object(gathered(all))
 }
 
 /// Limits as they are in force: with the loader's own where none is named.

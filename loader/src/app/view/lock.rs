@@ -5,6 +5,7 @@ use super::facts::{self, hex};
 use crate::app::cap::{Cap, Stream};
 use crate::app::check::{Outcome, Wiring};
 use crate::app::files::shown;
+use crate::app::gathered;
 use crate::app::manifest::OnFault;
 use crate::app::plan::{Node, NodeId, Origin, Plan};
 use crate::app::problem::{Code, Problem};
@@ -44,7 +45,7 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
                 "native_sha256": member.is_native().then(|| hex(&Sha256::digest(member.artifact.bytes()))),
             }));
         }
-        let holds: Map<String, Value> = node.slots.keys().map(|name| (name.clone(), held(plan, id, name))).collect();
+        let holds: Map<String, Value> = gathered(node.slots.keys().map(|name| (name.clone(), held(plan, id, name))));
         let mut calls: Vec<String> = wiring
             .all(id)
             .filter(|import| import.reachable)
@@ -78,20 +79,17 @@ pub fn lock(plan: &Plan, wiring: &Wiring) -> Value {
         instances.insert(node.path.clone(), instance);
     }
     let root = plan.nodes.first().map(|root| root.name.clone());
-    let host: Map<String, Value> = plan
-        .host
-        .iter()
-        .map(|(name, resource)| {
-            let place = resource.path.as_deref().map(super::words::written);
-            let value = json!({
-                "kind": resource.cap.kind().name(),
-                "grant": facts::grant(&resource.cap),
-                "place": place.unwrap_or_default(),
-                "files": facts::files(resource),
-            });
-            (name.clone(), value)
-        })
-        .collect();
+    let mut host = Map::new();
+    for (name, resource) in &plan.host {
+        let place = resource.path.as_deref().map(super::words::written);
+        let value = json!({
+            "kind": resource.cap.kind().name(),
+            "grant": facts::grant(&resource.cap),
+            "place": place.unwrap_or_default(),
+            "files": facts::files(resource),
+        });
+        host.insert(name.clone(), value);
+    }
     json!({"bailiwick_lock": VERSION, "application": root, "host": host, "instances": instances})
 }
 

@@ -14,7 +14,8 @@
 use super::super::errno::Errno;
 use super::super::wait::Stop;
 use super::calls::{Answers, Progress, Ready, Reply, Request};
-use crate::{Caller, HostError, Imports, TrapCode, Val};
+use crate::host::HostFunc;
+use crate::{Caller, HostError, Imports, TrapCode, Val, ValType};
 use rustix::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -241,77 +242,103 @@ fn interrupted() -> HostError {
     HostError::Trap(TrapCode::Interrupt, None)
 }
 
-/// Defines [`add_to_imports`]: a row is the function, its parameters as WebAssembly passes them, how they are lifted, and
-/// the result's shape, whose place is the last parameter.
-macro_rules! functions {
-    ($($name:literal ($($param:ident: $type:ident),*) $(-> $shape:ident)? |$memory:ident| $request:expr;)*) => {
-        /// Every function of the interface.
-        #[cfg(test)]
-        const NAMES: &[&str] = &[$($name),*];
+/// A function of the interface. What it is made of is data, so that one routine calls all of them.
+struct Function {
+    name: &'static str,
+    /// Its parameters as WebAssembly passes them, of which the last is the place of the result, if there is one.
+    types: &'static [ValType],
+    result: Option<Shape>,
+    /// Lifts the parameters, which are words.
+    lift: fn(&[u8], &[u64]) -> Result<Request, HostError>,
+}
 
-        /// Hands the network to the loader, under the name by which a module imports the interface, as far as it is wanted.
-        /// Calls are answered by `answers`.
-        pub(crate) fn add_to_imports(
-            imports: &mut Imports,
-            module: &str,
-            answers: &Arc<dyn Answers>,
-            closing: &Closing,
-            wanted: impl Fn(&str) -> bool,
-        ) {
-            let (answers, closing) = (Arc::clone(answers), Arc::clone(closing));
-            let side = Arc::new(Side { answers, closing, allocating: AtomicBool::new(false) });
-            $(if wanted($name) {
-                let side = Arc::clone(&side);
-                functions!(@define imports, module, $name, side, ($($param: $type),*), ($($shape)?), $memory, $request);
-            })*
-        }
+macro_rules! value_type {
+    (u32) => {
+        ValType::I32
     };
-    (@define $imports:ident, $module:ident, $name:literal, $side:ident, ($($param:ident: $type:ident),*), ($shape:ident), $memory:ident, $request:expr) => {
-        $imports.func($module, $name, move |caller: &mut Caller<'_>, $($param: $type,)* at: i32| {
-            let result = Some((Shape::$shape, at.cast_unsigned()));
-            $side.call(caller, $name, result, |$memory| { $(let $param = $param.cast_unsigned();)* Ok($request) })
-        });
-    };
-    (@define $imports:ident, $module:ident, $name:literal, $side:ident, ($($param:ident: $type:ident),*), (), $memory:ident, $request:expr) => {
-        $imports.func($module, $name, move |caller: &mut Caller<'_>, $($param: $type),*| {
-            $side.call(caller, $name, None, |$memory| { $(let $param = $param.cast_unsigned();)* Ok($request) })
-        });
+    (u64) => {
+        ValType::I64
     };
 }
 
+/// Defines [`FUNCTIONS`]: a row is the function, its parameters, the result's shape, and how it is lifted.
+macro_rules! functions {
+    ($($name:literal ($($param:ident: $type:ident),*) $(-> $shape:ident)? |$memory:ident| $request:expr;)*) => {
+        const FUNCTIONS: &[Function] = &[$(Function {
+            name: $name,
+            types: functions!(@types ($($type),*) $($shape)?),
+            result: functions!(@result $($shape)?),
+            lift: |$memory, words| {
+                // There are as many as types.
+                let &[$($param),*] = words else { return Err(trap($name)) };
+                $(let $param = $param as $type;)*
+                Ok($request)
+            },
+        }),*];
+    };
+    (@types ($($type:ident),*)) => { &[$(value_type!($type)),*] };
+    (@types ($($type:ident),*) $shape:ident) => { &[$(value_type!($type),)* ValType::I32] };
+    (@result) => { None };
+    (@result $shape:ident) => { Some(Shape::$shape) };
+}
+
+/// Hands the network to the loader, under the name by which a module imports the interface, as far as it is wanted. Calls are
+/// answered by `answers`.
+pub(crate) fn add_to_imports(
+    imports: &mut Imports,
+    module: &str,
+    answers: &Arc<dyn Answers>,
+    closing: &Closing,
+    wanted: impl Fn(&str) -> bool,
+) {
+    let (answers, closing) = (Arc::clone(answers), Arc::clone(closing));
+    let side = Arc::new(Side { answers, closing, allocating: AtomicBool::new(false) });
+    for function in FUNCTIONS.iter().filter(|function| wanted(function.name)) {
+        let side = Arc::clone(&side);
+        let called = move |caller: &mut Caller<'_>, words: &[u64]| {
+            let (result, words) = match (function.result, words) {
+                (Some(shape), [words @ .., at]) => (Some((shape, *at as u32)), words),
+                _ => (None, words),
+            };
+            side.call(caller, function.name, result, |memory| (function.lift)(memory, words)).map(|()| 0)
+        };
+        imports.host(module, function.name, HostFunc::integers(function.types, &[], called));
+    }
+}
+
 functions! {
-    "resolve" (at: i32, len: i32) -> List |memory| Request::Resolve { name: text(memory, at, len)? };
-    "connect" (at: i32, len: i32, port: i32, wait: i32) -> Number |memory| {
+    "resolve" (at: u32, len: u32) -> List |memory| Request::Resolve { name: text(memory, at, len)? };
+    "connect" (at: u32, len: u32, port: u32, wait: u32) -> Number |memory| {
         Request::Connect { host: text(memory, at, len)?, port: port as u16, wait: wait != 0 }
     };
     "listeners" () -> Bare |_memory| Request::Listeners;
-    "listen" (at: i32, len: i32, port: i32) -> Number |memory| {
+    "listen" (at: u32, len: u32, port: u32) -> Number |memory| {
         Request::Listen { address: text(memory, at, len)?, port: port as u16 }
     };
-    "accept" (listener: i32, wait: i32) -> Number |_memory| Request::Accept { listener, wait: wait != 0 };
-    "send" (socket: i32, at: i32, len: i32, wait: i32) -> Number |memory| {
+    "accept" (listener: u32, wait: u32) -> Number |_memory| Request::Accept { listener, wait: wait != 0 };
+    "send" (socket: u32, at: u32, len: u32, wait: u32) -> Number |memory| {
         Request::Send { socket, data: data(memory, at, len)?, wait: wait != 0 }
     };
-    "receive" (socket: i32, len: i32, peek: i32, wait: i32) -> List |_memory| {
+    "receive" (socket: u32, len: u32, peek: u32, wait: u32) -> List |_memory| {
         Request::Receive { socket, len: len.min(MAX_DATA), peek: peek != 0, wait: wait != 0 }
     };
-    "bind" (at: i32, len: i32, port: i32) -> Number |memory| {
+    "bind" (at: u32, len: u32, port: u32) -> Number |memory| {
         Request::Bind { address: text(memory, at, len)?, port: port as u16 }
     };
-    "send-to" (socket: i32, at: i32, len: i32, host: i32, host_len: i32, port: i32) -> Number |memory| {
+    "send-to" (socket: u32, at: u32, len: u32, host: u32, host_len: u32, port: u32) -> Number |memory| {
         let (data, host) = (data(memory, at, len)?, text(memory, host, host_len)?);
         Request::SendTo { socket, data, host, port: port as u16 }
     };
-    "receive-from" (socket: i32, len: i32, wait: i32) -> Datagram |_memory| {
+    "receive-from" (socket: u32, len: u32, wait: u32) -> Datagram |_memory| {
         Request::ReceiveFrom { socket, len: len.min(MAX_DATA), wait: wait != 0 }
     };
-    "local" (socket: i32) -> Endpoint |_memory| Request::Local { socket };
-    "peer" (socket: i32) -> Endpoint |_memory| Request::Peer { socket };
-    "shutdown" (socket: i32, receiving: i32, sending: i32) -> Nothing |_memory| {
+    "local" (socket: u32) -> Endpoint |_memory| Request::Local { socket };
+    "peer" (socket: u32) -> Endpoint |_memory| Request::Peer { socket };
+    "shutdown" (socket: u32, receiving: u32, sending: u32) -> Nothing |_memory| {
         Request::Shutdown { socket, receiving: receiving != 0, sending: sending != 0 }
     };
-    "close" (socket: i32) |_memory| Request::Close { socket };
-    "poll" (at: i32, count: i32, timed: i32, timeout: i64) -> List |memory| {
+    "close" (socket: u32) |_memory| Request::Close { socket };
+    "poll" (at: u32, count: u32, timed: u32, timeout: u64) -> List |memory| {
         if count > MAX_SUBSCRIPTIONS || !at.is_multiple_of(4) {
             return Err(trap(format!("poll: {count} subscriptions at {at}")));
         }
@@ -338,7 +365,7 @@ mod tests {
         let world = host_world().expect("the loader's world");
         let functions: Vec<_> =
             world.imports().iter().filter(|function| function.interface.as_deref() == Some(INTERFACE)).collect();
-        assert_eq!(functions.len(), NAMES.len());
+        assert_eq!(functions.len(), FUNCTIONS.len());
         let answers: Arc<dyn Answers> = Arc::new(std::sync::Mutex::new(super::super::super::WasiCtx::inert()));
         let closing: Closing = Arc::new(|_| false);
         let mut imports = Imports::new();

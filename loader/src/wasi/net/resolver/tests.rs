@@ -213,3 +213,54 @@ fn hostile_messages_do_no_harm() {
     bytes.extend([0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]);
     assert_eq!(answer(&bytes, 7, "a.example", Family::V4), Answer::Useless);
 }
+
+#[test]
+fn names_are_read_as_somebody_else_writes_them() {
+    for (name, is) in [("a", true), ("example.com", true), ("", false), ("a..b", false), (".a", false), ("a.", false)] {
+        assert_eq!(question(1, name, Family::V4).is_some(), is, "{name:?}");
+    }
+    let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
+    assert!(
+        question(1, &"a".repeat(64), Family::V4).is_none() && question(1, &format!("{long}d"), Family::V4).is_none()
+    );
+    for name in ["a", "example.com", &long] {
+        let bytes = question(7, name, Family::V6).unwrap();
+        let packet = Packet::parse(&bytes).unwrap();
+        assert_eq!((packet.id(), packet.questions[0].qname.to_string()), (7, name.to_owned()));
+        assert!(packet.has_flags(PacketFlag::RECURSION_DESIRED));
+        let reply = reply(&bytes, &[(name, RData::AAAA(AAAA { address: 1 }))]);
+        assert_eq!(answer(&reply, 7, name, Family::V6), Answer::Addresses(vec![Ipv6Addr::LOCALHOST.into()]));
+    }
+}
+
+#[test]
+fn names_that_lead_forward_in_circles_or_outside_are_useless() {
+    let asked = question(7, "a.example", Family::V4).unwrap();
+    let whole = reply(&asked, &[("a.example", a("192.0.2.1"))]);
+    let behind = asked.len();
+    let with = |name: &[u8], data: &[u8]| {
+        let mut message = whole[..behind].to_vec();
+        message.extend(name);
+        message.extend([0, 1, 0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
+        message.extend(data);
+        answer(&message, 7, "a.example", Family::V4)
+    };
+    let address = Answer::Addresses(vec!["192.0.2.1".parse().unwrap()]);
+    assert_eq!(with(&[0xc0, 12], &[192, 0, 2, 1]), address);
+    assert_eq!(with(&[1, b'A', 0xc0, 14], &[192, 0, 2, 1]), address, "a part of the name, and letters of any size");
+    let here = behind as u8;
+    let chain: Vec<u8> = (0..130).flat_map(|_| [1, b'a']).chain([0]).collect();
+    for (name, data) in [
+        (&[0xc0, here][..], &[192, 0, 2, 1][..]),
+        (&[0xc0, here + 2], &[192, 0, 2, 1]),
+        (&[1, b'a', 0xc0, here], &[192, 0, 2, 1]),
+        (&[0xff, 0xff], &[192, 0, 2, 1]),
+        (&[0x40, b'a', 0], &[192, 0, 2, 1]),
+        (&[0x80, 12], &[192, 0, 2, 1]),
+        (&[0xc0, 12], &[192, 0, 2]),
+        (&[0xc0, 12], &[192, 0, 2, 1, 0]),
+        (&chain, &[192, 0, 2, 1]),
+    ] {
+        assert_eq!(with(name, data), Answer::Useless, "{name:?}");
+    }
+}

@@ -193,16 +193,9 @@ struct Compiler {
     carried: bool,
 }
 
-/// `bailiwickc`, beside this executable, or as the environment variable names it. Never by PATH.
-pub fn compiler_path() -> std::io::Result<PathBuf> {
-    match std::env::var_os("BAILIWICKC") {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Ok(std::env::current_exe()?.with_file_name("bailiwickc")),
-    }
-}
-
 fn compiler(carried: bool) -> Result<Compiler, Failure> {
-    let path = compiler_path().map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
+    let path =
+        super::siblings::compiler().map_err(|e| Failure::new(format!("can't find this executable's folder: {e}")))?;
     let metadata = std::fs::metadata(&path).map_err(|e| {
         Failure::new(format!(
             "{}: no compiler: {e}; put bailiwickc beside bailiwick, name it in BAILIWICKC, or run an artifact that was compiled before",

@@ -1,42 +1,51 @@
 //! The options that bound a guest.
 
 use super::exit::Failure;
-use super::values::{Check, checked, parse_count, parse_duration, parse_size};
+use super::options::{Choice, Given};
+use super::values::{parse_count, parse_duration, parse_size};
 use bailiwick_loader::{Error, Group, GroupConfig, Refused, TrapCode};
 use bytesize::ByteSize;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
 
-/// Bounds of time, memory and descriptors.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Limits")]
-#[group(skip)]
+/// Bounds of time, memory and descriptors, as text that was found to be right when it was read.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// End the guest after this time, as 500ms, 2s or 1m 30s; compiling does not count
-    #[arg(long, value_name = "DURATION", value_parser = DURATION)]
     timeout: Option<String>,
-    /// Most bytes of each of the guest's memories, as 64MiB
-    #[arg(long, value_name = "SIZE", value_parser = SIZE)]
     max_memory: Option<String>,
-    /// Bytes of the guest's stack, 64KiB to 24MiB
-    #[arg(long, value_name = "SIZE", value_parser = SIZE)]
     max_stack: Option<String>,
-    /// Most elements of all the guest's tables
-    #[arg(long, value_name = "N", value_parser = COUNT)]
     max_table: Option<String>,
-    /// Most exceptions at once that the guest can still reach [default: 1000000]
-    #[arg(long, value_name = "N", value_parser = EXCEPTIONS)]
     max_exceptions: Option<String>,
-    /// Most descriptors at once, standard streams and folders among them [default: 1024]
-    #[arg(long, value_name = "N", value_parser = DESCRIPTORS)]
     max_descriptors: Option<String>,
 }
 
-const DURATION: Check = |text| checked(text, parse_duration);
-const SIZE: Check = |text| checked(text, parse_size);
-const COUNT: Check = |text| checked(text, parse_count::<u64>);
-const EXCEPTIONS: Check = |text| checked(text, parse_count::<usize>);
-const DESCRIPTORS: Check = |text| checked(text, parse_descriptors);
+/// How these options are told.
+pub const OPTIONS: [Choice; 6] = [
+    Choice::taking(
+        "timeout",
+        &["DURATION"],
+        "End the guest after this time, as 500ms, 2s or 1m 30s; compiling does not count",
+    )
+    .of(|text| parse_duration(text).map(drop)),
+    Choice::taking("max-memory", &["SIZE"], "Most bytes of each of the guest's memories, as 64MiB")
+        .of(|text| parse_size(text).map(drop)),
+    Choice::taking("max-stack", &["SIZE"], "Bytes of the guest's stack, 64KiB to 24MiB")
+        .of(|text| parse_size(text).map(drop)),
+    Choice::taking("max-table", &["N"], "Most elements of all the guest's tables")
+        .of(|text| parse_count::<u64>(text).map(drop)),
+    Choice::taking(
+        "max-exceptions",
+        &["N"],
+        "Most exceptions at once that the guest can still reach [default: 1000000]",
+    )
+    .of(|text| parse_count::<usize>(text).map(drop)),
+    Choice::taking(
+        "max-descriptors",
+        &["N"],
+        "Most descriptors at once, standard streams and folders among them [default: 1024]",
+    )
+    .of(|text| parse_descriptors(text).map(drop)),
+];
 
 /// What the options say.
 pub struct Bounds {
@@ -49,6 +58,18 @@ pub struct Bounds {
 }
 
 impl Limits {
+    /// What was given.
+    pub fn new(given: &mut Given) -> Limits {
+        Limits {
+            timeout: given.text("timeout"),
+            max_memory: given.text("max-memory"),
+            max_stack: given.text("max-stack"),
+            max_table: given.text("max-table"),
+            max_exceptions: given.text("max-exceptions"),
+            max_descriptors: given.text("max-descriptors"),
+        }
+    }
+
     /// Whether any of them was given but the time.
     pub fn given_but_timeout(&self) -> bool {
         [&self.max_memory, &self.max_stack, &self.max_table, &self.max_exceptions, &self.max_descriptors]

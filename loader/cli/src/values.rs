@@ -1,15 +1,7 @@
-//! How values of options are read: as text that is checked when it is read, so that clap says what is wrong with it, and
-//! parsed when it is used. clap's machinery is compiled anew for each type of value; with one type it stays small.
+//! How values of options are read: as text, of which it is said at once what is wrong with it, and which is parsed where it
+//! is used.
 
 use bytesize::ByteSize;
-
-/// A check, for clap: the text itself, or what is wrong with it.
-pub type Check = fn(&str) -> Result<String, String>;
-
-/// The text, if it can be parsed.
-pub fn checked<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<String, String> {
-    parse(text).map(|_| text.to_owned())
-}
 
 /// A number.
 pub fn parse_count<N: std::str::FromStr<Err = std::num::ParseIntError>>(text: &str) -> Result<N, String> {

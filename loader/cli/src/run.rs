@@ -5,20 +5,19 @@ use super::cache::Sharing;
 use super::compile::artifact;
 use super::deadline::{Deadline, interruptible};
 use super::exit::{ExitCode, Failure};
-use super::folders::{Folders, Granted};
+use super::folders::{self, Folders, Granted};
 use super::grants::{Preload, environment, parse_preload};
-use super::help;
 use super::invoke::{functions, invoke};
 use super::learn::Lesson;
-use super::limits::{Bounds, Limits, raise_descriptor_limit};
-use super::listen::{Listeners, Passed};
+use super::limits::{self, Bounds, Limits, raise_descriptor_limit};
+use super::listen::{self, Listeners, Passed};
+use super::options::{Choice, Description, Ended, Names, Section};
 use super::run_app;
-use super::sources::Sources;
-use super::streams::Streams;
-use super::values::{Check, checked};
+use super::sources::{self, Sources};
+use super::streams::{self, Streams};
+use super::{commands, help};
 use bailiwick_loader::wasi::{self, WasiCtx, WasiCtxBuilder};
 use bailiwick_loader::{Artifact, Error, Func, Group, Imports, Instance, Kind, LinkError};
-use clap::ValueHint;
 use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -27,46 +26,49 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Arguments of `bailiwick run`.
-#[derive(Debug, Default, clap::Args)]
-#[command(after_help = help::RUN, override_usage = "bailiwick run [OPTIONS] FILE [ARGS]...")]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    /// The module (.bwk, .wasm or .wat), then the guest's arguments: all that follows FILE is the guest's
-    #[arg(value_name = "FILE", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The module, then the guest's arguments.
     command: Vec<OsString>,
-    /// Call this exported function with ARGS as numbers, and print its results
-    #[arg(long, value_name = "EXPORT")]
     invoke: Option<String>,
-    /// What the guest sees as its own name, instead of FILE's last component
-    #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
-    /// Compile anew, and do not keep the result
-    #[arg(long)]
     no_cache: bool,
-    /// Parts of the language that modules may use: all or mvp, and names with - or + in front
-    #[arg(long, value_name = "FEATURES", allow_hyphen_values = true)]
     wasm_features: Option<String>,
-    /// Append a line of JSON to this file for each denial (- for standard error)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     audit: Option<OsString>,
-    #[command(flatten)]
     folders: Folders,
-    /// Set an environment variable of the guest, or pass the host's on
-    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Grants")]
     env: Vec<OsString>,
-    /// Let another module provide the imports from NAME
-    #[arg(long, value_name = "NAME=FILE", value_parser = PRELOAD, help_heading = "Grants")]
     preload: Vec<String>,
-    #[command(flatten)]
     listeners: Listeners,
-    #[command(flatten)]
     streams: Streams,
-    #[command(flatten)]
     sources: Sources,
-    #[command(flatten)]
     limits: Limits,
 }
 
-const PRELOAD: Check = |text| checked(text, parse_preload);
+/// How its own options are told.
+const OPTIONS: [Choice; 5] = [
+    Choice::taking("invoke", &["EXPORT"], "Call this exported function with ARGS as numbers, and print its results")
+        .text(),
+    Choice::taking("argv0", &["NAME"], "What the guest sees as its own name, instead of FILE's last component"),
+    Choice::flag("no-cache", "Compile anew, and do not keep the result"),
+    Choice::taking(
+        "wasm-features",
+        &["FEATURES"],
+        "Parts of the language that modules may use: all or mvp, and names with - or + in front",
+    )
+    .text()
+    .with_hyphens(),
+    Choice::taking("audit", &["FILE"], "Append a line of JSON to this file for each denial (- for standard error)")
+        .naming(Names::File),
+];
+
+/// And those of what is granted besides folders.
+const GRANTS: [Choice; 2] = [
+    Choice::taking("env", &["NAME[=VALUE]"], "Set an environment variable of the guest, or pass the host's on")
+        .repeated(),
+    Choice::taking("preload", &["NAME=FILE"], "Let another module provide the imports from NAME")
+        .of(|text| parse_preload(text).map(drop))
+        .repeated(),
+];
 
 /// A module of the group, and how it was named.
 struct Module {
@@ -98,10 +100,50 @@ impl From<Failure> for Stopped<'_> {
 }
 
 impl Run {
-    /// `words` are what follows `run`. If there are no options, they are the module and the guest's arguments.
-    pub fn without_options(words: &[OsString]) -> Option<Run> {
-        let file = words.first()?;
-        (!file.as_bytes().starts_with(b"-")).then(|| Run { command: words.to_vec(), ..Run::default() })
+    /// What can be said behind `run`.
+    pub const DESCRIPTION: Description = Description {
+        about: commands::COMMANDS[0].1,
+        usage: "bailiwick run [OPTIONS] FILE [ARGS]...",
+        words: "<FILE>...",
+        words_help: "The module (.bwk, .wasm or .wat), then the guest's arguments: all that follows FILE is the guest's",
+        sections: &[
+            Section { heading: "Options", options: &[&OPTIONS] },
+            Section { heading: "Grants", options: &[&folders::OPTIONS, &GRANTS] },
+            Section { heading: "Sockets", options: &[&listen::OPTIONS] },
+            Section {
+                heading: "Standard streams (a file that is called null is ./null)",
+                options: &[&streams::OPTIONS],
+            },
+            Section {
+                heading: "Time and randomness (TIME is 2026-01-31T12:00:00Z, or @ and seconds since 1970)",
+                options: &[&sources::OPTIONS],
+            },
+            Section { heading: "Limits", options: &[&limits::OPTIONS] },
+        ],
+        after: help::RUN,
+    };
+
+    /// Reads what follows `run`.
+    ///
+    /// # Errors
+    /// [`Ended`], if it asks for help or is wrong.
+    pub fn read(words: &[OsString]) -> Result<Run, Ended> {
+        let mut given = Run::DESCRIPTION.read(words)?;
+        Ok(Run {
+            command: given.words(),
+            invoke: given.text("invoke"),
+            argv0: given.one("argv0"),
+            no_cache: given.has("no-cache"),
+            wasm_features: given.text("wasm-features"),
+            audit: given.one("audit"),
+            folders: Folders::new(&mut given),
+            env: given.all("env"),
+            preload: given.texts("preload"),
+            listeners: Listeners::new(&mut given),
+            streams: Streams::new(&mut given),
+            sources: Sources::new(&mut given),
+            limits: Limits::new(&mut given),
+        })
     }
 
     /// Runs the module. The status is the guest's.
@@ -334,4 +376,85 @@ fn start(group: &mut Group, artifact: &Artifact, imports: &Imports, entries: &[&
 fn exit_code(status: i32) -> ExitCode {
     // The system keeps the low eight bits, for native programs too.
     ExitCode::from(status as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn read(line: &str) -> Result<Run, Ended> {
+        let words: Vec<OsString> = line.split(' ').map(|word| word.replace('_', "").into()).collect();
+        Run::read(if line.is_empty() { &[] } else { &words })
+    }
+
+    #[test]
+    fn options_come_before_the_file_and_all_behind_it_is_the_guests() {
+        for (line, command) in [
+            ("a.bwk", &["a.bwk"][..]),
+            ("a.bwk b c", &["a.bwk", "b", "c"]),
+            ("a.bwk --help -x -- --dir . -", &["a.bwk", "--help", "-x", "--", "--dir", ".", "-"]),
+            ("run run", &["run", "run"]),
+            ("_", &[""]),
+            ("- x", &["-", "x"]),
+            ("-- a.bwk -x", &["a.bwk", "-x"]),
+            ("-- --", &["--"]),
+            ("--no-cache -- --dir", &["--dir"]),
+            // What is no option is for whoever runs it to speak of.
+            ("--unknown a.bwk", &["--unknown", "a.bwk"]),
+            ("-x a.bwk", &["-x", "a.bwk"]),
+            ("--invoke add --no-cache a.bwk 2 -3", &["a.bwk", "2", "-3"]),
+        ] {
+            assert_eq!(read(line).map(|run| run.command), Ok(command.iter().map(OsString::from).collect()), "{line:?}");
+        }
+        let odd = OsString::from_vec(vec![0xff, b'-']);
+        assert_eq!(Run::read(std::slice::from_ref(&odd)).map(|run| run.command), Ok(vec![odd]));
+    }
+
+    #[test]
+    fn values_are_behind_their_options_or_attached() {
+        let run = read(
+            "--dir . --dir=b::c --dir-with rights=read . --env A=1 --env B --timeout=2s --audit - --deterministic a",
+        )
+        .unwrap();
+        let granted = (run.folders.read().map(|folders| folders.count()), run.env, run.audit);
+        assert!(matches!(granted.0, Ok(3)));
+        assert_eq!((granted.1, granted.2), (vec!["A=1".into(), "B".into()], Some("-".into())));
+        assert_eq!(read("--wasm-features -simd a").unwrap().wasm_features.as_deref(), Some("-simd"));
+        assert_eq!(read("--env= a").unwrap().env, [OsString::new()]);
+    }
+
+    #[test]
+    fn wrong_usage_says_what_of_which_option() {
+        for (line, said) in [
+            ("", "the following required arguments were not provided:\n  <FILE>...\n\nUsage: bailiwick run"),
+            ("--", "<FILE>"),
+            ("--no-cache", "<FILE>"),
+            ("--dir", "a value is required for '--dir <HOST[::GUEST]>' but none was supplied"),
+            ("--audit --dir x", "a value is required for '--audit <FILE>'"),
+            ("--dir-with a", "2 values required for '--dir-with <KEYS> <HOST[::GUEST]>' but 1 was provided"),
+            ("--dir-with=a b c", "2 values required"),
+            ("--dir-with --dir x", "2 values required for '--dir-with <KEYS> <HOST[::GUEST]>' but 0 were provided"),
+            ("--no-cache=x c", "unexpected value 'x' for '--no-cache' found; no more were expected"),
+            ("--timeout 2s --timeout 1s x", "the argument '--timeout <DURATION>' cannot be used multiple times"),
+            ("--no-cache --no-cache x", "'--no-cache' cannot be used multiple times"),
+            ("--timeout soon x", "invalid value 'soon' for '--timeout <DURATION>': expected number at 0"),
+            ("--max-descriptors 2 x", "2 is less than the three standard streams"),
+            ("--escapes some x", "invalid value 'some' for '--escapes <raw|inert>': it wants raw or inert"),
+            ("--preload a x", "invalid value 'a' for '--preload <NAME=FILE>': it wants NAME=FILE"),
+        ] {
+            match read(line) {
+                Err(Ended::Usage(message)) => {
+                    assert!(message.starts_with("error: ") && message.contains(said), "{line:?}: {message}");
+                    assert!(message.ends_with("\n\nFor more information, try '--help'.\n"), "{message}");
+                }
+                other => panic!("{line:?}: {other:?}"),
+            }
+        }
+        let odd = ["--invoke".into(), OsString::from_vec(vec![0xff]), "x".into()];
+        assert!(matches!(Run::read(&odd), Err(Ended::Usage(message)) if message.contains("UTF-8")));
+        for line in ["--help", "-h", "--no-cache --help", "--dir . -h x"] {
+            assert_eq!(read(line), Err(Ended::Help), "{line:?}");
+        }
+    }
 }

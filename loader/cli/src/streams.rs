@@ -2,8 +2,8 @@
 
 use super::audit::Identity;
 use super::exit::Failure;
+use super::options::{Choice, Given, Names};
 use bailiwick_loader::wasi::{Input, Output, WasiCtxBuilder};
-use clap::ValueHint;
 use rustix::fs::{FileType, Mode, OFlags};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,25 +32,45 @@ impl Stream {
 }
 
 /// The options of the standard streams.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Standard streams (a file that is called null is ./null)")]
-#[group(skip)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Streams {
-    /// What the guest reads: the host's, nothing, or a file
-    #[arg(long, value_name = "inherit|null|FILE", value_hint = ValueHint::FilePath)]
     stdin: Option<OsString>,
-    /// Where its output goes: to the host's, nowhere, or into a file, which is made or emptied
-    #[arg(long, value_name = "inherit|null|FILE", value_hint = ValueHint::FilePath)]
     stdout: Option<OsString>,
-    /// The same for standard error
-    #[arg(long, value_name = "inherit|null|FILE", value_hint = ValueHint::FilePath)]
     stderr: Option<OsString>,
-    /// Whether escape sequences in its output pass as they are, or are shown instead [default: raw]
-    #[arg(long, value_name = "raw|inert", value_parser = ["raw", "inert"], hide_possible_values = true)]
     escapes: Option<String>,
 }
 
+/// How these options are told.
+pub const OPTIONS: [Choice; 4] = [
+    Choice::taking("stdin", &["inherit|null|FILE"], "What the guest reads: the host's, nothing, or a file")
+        .naming(Names::File),
+    Choice::taking(
+        "stdout",
+        &["inherit|null|FILE"],
+        "Where its output goes: to the host's, nowhere, or into a file, which is made or emptied",
+    )
+    .naming(Names::File),
+    Choice::taking("stderr", &["inherit|null|FILE"], "The same for standard error").naming(Names::File),
+    Choice::taking(
+        "escapes",
+        &["raw|inert"],
+        "Whether escape sequences in its output pass as they are, or are shown instead [default: raw]",
+    )
+    .text()
+    .naming(Names::OneOf(&["raw", "inert"])),
+];
+
 impl Streams {
+    /// What was given.
+    pub fn new(given: &mut Given) -> Streams {
+        Streams {
+            stdin: given.one("stdin"),
+            stdout: given.one("stdout"),
+            stderr: given.one("stderr"),
+            escapes: given.text("escapes"),
+        }
+    }
+
     /// Whether any of them was given.
     pub fn given(&self) -> bool {
         [&self.stdin, &self.stdout, &self.stderr].into_iter().any(Option::is_some) || self.escapes.is_some()

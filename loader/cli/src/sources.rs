@@ -1,7 +1,7 @@
 //! `--clock`, `--random` and `--deterministic`: where a guest's time and randomness come from.
 
 use super::exit::Failure;
-use super::values::{Check, checked};
+use super::options::{Choice, Given};
 use bailiwick_loader::wasi::{ClockSource, RandomSource, WasiCtxBuilder};
 use sha2::{Digest, Sha256};
 use std::time::UNIX_EPOCH;
@@ -27,25 +27,39 @@ enum Random {
 }
 
 /// The options of time and randomness.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Time and randomness (TIME is 2026-01-31T12:00:00Z, or @ and seconds since 1970)")]
-#[group(skip)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// What its clocks show: the host's time, one that passes only by sleeping, or always the same
-    #[arg(long, value_name = "host|virtual[:TIME]|fixed:TIME", value_parser = CLOCK)]
     clock: Option<String>,
-    /// Where its random numbers come from: the host, or TEXT, the same in every run
-    #[arg(long, value_name = "host|seed:TEXT", value_parser = RANDOM)]
     random: Option<String>,
-    /// The same as --clock virtual --random seed: unless one of them says otherwise, but not host
-    #[arg(long)]
     deterministic: bool,
 }
 
-const CLOCK: Check = |text| checked(text, parse_clock);
-const RANDOM: Check = |text| checked(text, parse_random);
+/// How these options are told.
+pub const OPTIONS: [Choice; 3] = [
+    Choice::taking(
+        "clock",
+        &["host|virtual[:TIME]|fixed:TIME"],
+        "What its clocks show: the host's time, one that passes only by sleeping, or always the same",
+    )
+    .of(|text| parse_clock(text).map(drop)),
+    Choice::taking(
+        "random",
+        &["host|seed:TEXT"],
+        "Where its random numbers come from: the host, or TEXT, the same in every run",
+    )
+    .of(|text| parse_random(text).map(drop)),
+    Choice::flag(
+        "deterministic",
+        "The same as --clock virtual --random seed: unless one of them says otherwise, but not host",
+    ),
+];
 
 impl Sources {
+    /// What was given.
+    pub fn new(given: &mut Given) -> Sources {
+        Sources { clock: given.text("clock"), random: given.text("random"), deterministic: given.has("deterministic") }
+    }
+
     /// Whether any of them was given.
     pub fn given(&self) -> bool {
         self.clock.is_some() || self.random.is_some() || self.deterministic

@@ -139,9 +139,13 @@ pub fn run_checked(manifest: &Path, checked: &Checked, settings: &Settings<'_>) 
 
 /// The host's environment, of which instances see what they hold.
 fn environment() -> BTreeMap<String, Vec<u8>> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| name.into_string().ok().map(|name| (name, value.into_vec())))
-        .collect()
+    let mut variables = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        if let Ok(name) = name.into_string() {
+            variables.insert(name, value.into_vec());
+        }
+    }
+    variables
 }
 
 /// Whether a capability allows for more than looking.
@@ -171,14 +175,11 @@ fn auditor(
     audit: &Audit,
     interrupt: &Arc<OnceLock<AppInterrupt>>,
 ) -> bailiwick_loader::app::live::Auditor {
-    let subjects: BTreeMap<String, Subject> = plan
-        .nodes
-        .iter()
-        .map(|node| {
-            let subject = Subject::of_instance(node.path.clone(), node.members.first().map(|member| &member.artifact));
-            (node.path.clone(), subject)
-        })
-        .collect();
+    let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
+    for node in &plan.nodes {
+        let subject = Subject::of_instance(node.path.clone(), node.members.first().map(|member| &member.artifact));
+        subjects.insert(node.path.clone(), subject);
+    }
     let (audit, interrupt) = (audit.clone(), Arc::clone(interrupt));
     Arc::new(move |path: &str, denial: &bailiwick_loader::wasi::Denial<'_>| {
         let Some(subject) = subjects.get(path) else { return };

@@ -1,7 +1,7 @@
 //! `--tcp-listen` and `--listen-fds`: sockets on which a guest accepts connections. It can make none itself.
 
 use super::exit::Failure;
-use super::values::{Check, checked};
+use super::options::{Choice, Given};
 use bailiwick_loader::wasi::WasiCtxBuilder;
 use rustix::io::FdFlags;
 use std::net::{SocketAddr, TcpListener};
@@ -14,24 +14,33 @@ const FIRST_PASSED: RawFd = 3;
 const MAX_PASSED: RawFd = 1000;
 
 /// The options of listening sockets.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Sockets")]
-#[group(skip)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listeners {
-    /// Grant a socket that listens here, as 127.0.0.1:8080; port 0 is any, told on standard error
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = ADDRESS)]
     tcp_listen: Vec<String>,
-    /// Grant the sockets that a service manager passed (LISTEN_FDS)
-    #[arg(long)]
     listen_fds: bool,
 }
 
-const ADDRESS: Check = |text| checked(text, parse_address);
+/// How these options are told.
+pub const OPTIONS: [Choice; 2] = [
+    Choice::taking(
+        "tcp-listen",
+        &["ADDRESS:PORT"],
+        "Grant a socket that listens here, as 127.0.0.1:8080; port 0 is any, told on standard error",
+    )
+    .of(|text| parse_address(text).map(drop))
+    .repeated(),
+    Choice::flag("listen-fds", "Grant the sockets that a service manager passed (LISTEN_FDS)"),
+];
 
 /// Sockets that were passed to this process.
 pub struct Passed(Vec<OwnedFd>);
 
 impl Listeners {
+    /// What was given.
+    pub fn new(given: &mut Given) -> Listeners {
+        Listeners { tcp_listen: given.texts("tcp-listen"), listen_fds: given.has("listen-fds") }
+    }
+
     /// Whether any of them was given.
     pub fn given(&self) -> bool {
         !self.tcp_listen.is_empty() || self.listen_fds

@@ -32,7 +32,7 @@ pub fn print_raw(bytes: &[u8]) -> Result<ExitCode, Failure> {
 }
 
 /// What becomes of writing to standard output.
-fn printed(result: std::io::Result<()>) -> Result<ExitCode, Failure> {
+pub fn printed(result: std::io::Result<()>) -> Result<ExitCode, Failure> {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -51,14 +51,10 @@ pub fn say_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", inert(text));
 }
 
-/// Ends what parsing the arguments ended: help and version on standard output, or wrong usage, in which the user's own words
-/// are quoted, on standard error with status 2.
-pub fn usage(error: &clap::Error) -> Result<ExitCode, Failure> {
-    if error.use_stderr() {
-        let _ = std::io::stderr().write_all(inert(&error.render().to_string()).as_bytes());
-        return Ok(ExitCode::from(2));
-    }
-    printed(error.print().and_then(|()| std::io::stdout().flush()))
+/// Says on standard error that the usage is wrong, in which the user's own words are quoted.
+pub fn usage(said: &str) -> Result<ExitCode, Failure> {
+    let _ = std::io::stderr().write_all(inert(said).as_bytes());
+    Ok(ExitCode::from(2))
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use super::app::{self, Checked, load_text, refused};
 use super::cache::Sharing;
+use super::commands;
 use super::exit::{ExitCode, Failure};
 use super::interrupted;
 use super::output::write_file;
+use super::run::Run;
 use super::run_app::{Learner, Settings, run_checked};
 use super::text::{inert, say, say_line};
-use super::{Arguments, Command};
 use bailiwick_loader::app::files::{folder_of, read_text, shown};
 use bailiwick_loader::app::learn::{Change, LearnError, Learned, narrow, unexercised};
 use bailiwick_loader::app::manifest::MAX_MANIFEST_BYTES;
-use clap::{Parser, ValueHint};
+use clap::ValueHint;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -61,11 +62,9 @@ impl Learn {
         if self.command.first().is_none_or(|first| first != "run") {
             return Err(Failure::usage("what is learned from is a run: bailiwick learn -- run APP.toml [ARGS]"));
         }
-        let command = [OsString::from("bailiwick")].into_iter().chain(self.command.iter().cloned());
-        let run = match Arguments::try_parse_from(command) {
-            Ok(Arguments { command: Command::Run(run) }) => run,
-            Ok(_) => return Err(Failure::usage("what is learned from is a run")),
-            Err(error) => return super::text::usage(&error),
+        let run = match Run::read(&self.command[1..]) {
+            Ok(run) => run,
+            Err(ended) => return commands::end(&ended),
         };
         let lesson = Lesson { learn: &self, learner: Learner::default(), said: Cell::new(false) };
         run.learn(&lesson).unwrap_or_else(|| {

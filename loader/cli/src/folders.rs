@@ -3,10 +3,10 @@
 use super::cache::Cache;
 use super::exit::Failure;
 use super::guard;
-use super::values::{Check, checked, parse_count, parse_size};
+use super::options::{Choice, Given, Names};
+use super::values::{parse_count, parse_size};
 use bailiwick_loader::app::files::{canonical, folder_of, shown};
 use bailiwick_loader::wasi::{Dir, DirGrant, DirRights, WasiCtxBuilder};
-use clap::ValueHint;
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -22,27 +22,43 @@ struct Folder {
 }
 
 /// The options of folders.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Grants")]
-#[group(skip)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Folders {
-    /// Grant a folder and all below it, for reading and writing
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = FOLDER, value_hint = ValueHint::DirPath)]
     dir: Vec<String>,
-    /// Grant a folder and all below it, for reading
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = FOLDER, value_hint = ValueHint::DirPath)]
     dir_ro: Vec<String>,
-    /// Grant a folder with these rights and limits, as rights=list+read,max-open=64: see below
-    #[arg(long, num_args = 2, value_names = ["KEYS", "HOST[::GUEST]"], value_hint = ValueHint::DirPath)]
+    /// Two for each.
     dir_with: Vec<String>,
 }
 
-const FOLDER: Check = |text| checked(text, parse_folder);
+/// How these options are told.
+pub const OPTIONS: [Choice; 3] = [
+    Choice::taking("dir", &["HOST[::GUEST]"], "Grant a folder and all below it, for reading and writing")
+        .of(|text| parse_folder(text).map(drop))
+        .naming(Names::Folder)
+        .repeated(),
+    Choice::taking("dir-ro", &["HOST[::GUEST]"], "Grant a folder and all below it, for reading")
+        .of(|text| parse_folder(text).map(drop))
+        .naming(Names::Folder)
+        .repeated(),
+    Choice::taking(
+        "dir-with",
+        &["KEYS", "HOST[::GUEST]"],
+        "Grant a folder with these rights and limits, as rights=list+read,max-open=64: see below",
+    )
+    .text()
+    .naming(Names::Folder)
+    .repeated(),
+];
 
 /// The folders to be granted, with the option that says so.
 pub struct Granted(Vec<(&'static str, Folder, DirGrant)>);
 
 impl Folders {
+    /// What was given.
+    pub fn new(given: &mut Given) -> Folders {
+        Folders { dir: given.texts("dir"), dir_ro: given.texts("dir-ro"), dir_with: given.texts("dir-with") }
+    }
+
     /// What was asked for.
     pub fn read(&self) -> Result<Granted, Failure> {
         let mut granted = Vec::new();
@@ -123,7 +139,7 @@ pub fn guard_output(key: &str, file: &Path, audit: Option<&Path>) -> Result<(), 
     if audit.is_some_and(is) {
         return refuse("is the audit, in which the application could write lines of its own".to_owned());
     }
-    for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
+    for program in super::siblings::all() {
         if is(&program) {
             return refuse("is a program that runs outside of any confinement".to_owned());
         }
@@ -166,7 +182,7 @@ fn keep_from_code(option: &str, granted: BorrowedFd<'_>, name: &Path) -> Result<
             cache.display()
         )));
     }
-    for program in std::env::current_exe().into_iter().chain(super::compile::compiler_path()) {
+    for program in super::siblings::all() {
         if reaches(option, granted, name, &program)? {
             let (name, program) = (name.display(), program.display());
             super::text::say(&format!(
