@@ -51,6 +51,8 @@ mod table;
 mod tag;
 mod trap;
 mod types;
+#[cfg(feature = "no-backtraces")]
+mod unwinding;
 mod value;
 pub mod wasi;
 
