@@ -246,7 +246,7 @@ fn bound(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
 }
 
 /// A socket that listens, for who is granted it from the beginning.
-pub(crate) fn listening(address: SocketAddr) -> std::io::Result<OwnedFd> {
+pub fn listening(address: SocketAddr) -> std::io::Result<OwnedFd> {
     let error = |errno: Errno| std::io::Error::other(errno.name().to_ascii_lowercase());
     bound(address, SocketType::STREAM).map_err(error)
 }
