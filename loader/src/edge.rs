@@ -68,7 +68,7 @@ impl Gate {
 }
 
 /// What decides about the calls of an edge. It is called on the host's stack, while both guests wait.
-pub trait EdgeHost: Send + Sync + std::fmt::Debug {
+pub trait EdgeHost: Send + Sync {
     /// The gates of the caller and of the callee. They stay as long as this does.
     fn gates(&self) -> [&Gate; 2];
     /// By which the callee is interrupted.
@@ -124,10 +124,17 @@ struct TargetRecord {
 
 const NOTHING: TargetRecord = TargetRecord { stub: 0, context: null_mut(), code: 0, group: null_mut() };
 
+/// Nothing of it: what it holds is the whole application, and code to print that would be in every program.
+impl std::fmt::Debug for dyn EdgeHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EdgeHost")
+    }
+}
+
 /// What an adapter is given.
 #[derive(Debug)]
 #[repr(C)]
-pub struct EdgeRecord {
+pub(crate) struct EdgeRecord {
     header: ContextHeader,
     caller_memory: *const MemoryDef,
     callee_memory: *const MemoryDef,
