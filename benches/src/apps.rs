@@ -1,11 +1,11 @@
 //! Applications in this process: modules compiled with their WIT, planned, checked, linked.
 
+use bailiwick_app::check::Wiring;
+use bailiwick_app::live::{App, AppConfig};
+use bailiwick_app::plan::{self, Modules, Plan};
+use bailiwick_app::problem::Problem;
 use bailiwick_compiler::{Linked, Options, Source, Wit, binary, compile};
 use bailiwick_loader::Artifact;
-use bailiwick_loader::app::check::Wiring;
-use bailiwick_loader::app::live::{App, AppConfig};
-use bailiwick_loader::app::plan::{self, Modules, Plan};
-use bailiwick_loader::app::problem::Problem;
 use std::path::Path;
 
 /// Compiles a module of the text format, with the WIT that belongs to it.

@@ -31,19 +31,19 @@ pub(crate) const RECORD_ACTIVATION: usize = RECORD_SIZE as usize;
 /// Whether an instance may be entered, and may call others. Adapters read and write it.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(crate) struct Gate {
+pub struct Gate {
     state: AtomicU32,
     closed: AtomicU32,
 }
 
 impl Gate {
     /// Whether it is being called.
-    pub(crate) fn entered(&self) -> bool {
+    pub fn entered(&self) -> bool {
         self.state.load(Ordering::Relaxed) & ENTERED != 0
     }
 
     /// Marks it as being called, or as being called no longer.
-    pub(crate) fn set_entered(&self, entered: bool) {
+    pub fn set_entered(&self, entered: bool) {
         if entered {
             self.state.fetch_or(ENTERED, Ordering::Relaxed);
         } else {
@@ -52,23 +52,23 @@ impl Gate {
     }
 
     /// Marks it as dead, for good.
-    pub(crate) fn set_dead(&self) {
+    pub fn set_dead(&self) {
         self.state.fetch_or(DEAD, Ordering::Relaxed);
     }
 
     /// Whether it makes no calls.
-    pub(crate) fn closed(&self) -> bool {
+    pub fn closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed) != 0
     }
 
     /// Says whether it makes no calls; returns what it said before.
-    pub(crate) fn set_closed(&self, closed: bool) -> bool {
+    pub fn set_closed(&self, closed: bool) -> bool {
         self.closed.swap(closed.into(), Ordering::Relaxed) != 0
     }
 }
 
 /// What decides about the calls of an edge. It is called on the host's stack, while both guests wait.
-pub(crate) trait EdgeHost: Send + Sync + std::fmt::Debug {
+pub trait EdgeHost: Send + Sync {
     /// The gates of the caller and of the callee. They stay as long as this does.
     fn gates(&self) -> [&Gate; 2];
     /// By which the callee is interrupted.
@@ -89,7 +89,7 @@ pub(crate) trait EdgeHost: Send + Sync + std::fmt::Debug {
 
 /// What an adapter says went wrong.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub struct Broken {
     pub code: u8,
     pub region: u8,
     pub stage: u8,
@@ -105,7 +105,7 @@ pub(crate) struct Broken {
 
 /// Why a routine failed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Recorded {
+pub enum Recorded {
     /// Text is no UTF-8 from this byte on.
     NotText(u64),
     /// The callee is to end, or else the caller.
@@ -123,6 +123,13 @@ struct TargetRecord {
 }
 
 const NOTHING: TargetRecord = TargetRecord { stub: 0, context: null_mut(), code: 0, group: null_mut() };
+
+/// Nothing of it: what it holds is the whole application, and code to print that would be in every program.
+impl std::fmt::Debug for dyn EdgeHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EdgeHost")
+    }
+}
 
 /// What an adapter is given.
 #[derive(Debug)]
@@ -177,7 +184,7 @@ const _: () = {
 
 /// What is entered over an edge, with the types that it must have.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     pub function: (Func, FuncType),
     pub post_return: Option<(Func, FuncType)>,
     pub realloc: Option<Func>,
@@ -226,7 +233,7 @@ impl EdgeRecord {
 
 /// A call that is being made over an edge, while both sides wait.
 #[derive(Debug)]
-pub(crate) struct EdgeCall<'a> {
+pub struct EdgeCall<'a> {
     record: NonNull<EdgeRecord>,
     /// The caller's side.
     pub caller: Caller<'a>,
@@ -237,7 +244,7 @@ impl EdgeCall<'_> {
     ///
     /// # Errors
     /// What is not there, or not of the type that it must have.
-    pub(crate) fn link(&mut self, callee: &mut Group, parts: Parts) -> Result<(), Error> {
+    pub fn link(&mut self, callee: &mut Group, parts: Parts) -> Result<(), Error> {
         let allocator = || FuncType::new([crate::ValType::I32; 4], [crate::ValType::I32]);
         let function = target(inner(callee), parts.function)?;
         let post_return = parts.post_return.map(|f| target(inner(callee), f)).transpose()?;
@@ -257,19 +264,19 @@ impl EdgeCall<'_> {
     }
 
     /// Whether the record was filled in.
-    pub(crate) fn linked(&self) -> bool {
+    pub fn linked(&self) -> bool {
         // SAFETY: as above.
         unsafe { self.record.as_ref() }.targets[Target::Function as usize].code != 0
     }
 
     /// Sets what has to be called at the beginning and at the end of each call.
-    pub(crate) fn set_flags(&mut self, flags: u32) {
+    pub fn set_flags(&mut self, flags: u32) {
         // SAFETY: as above.
         unsafe { self.record.as_mut() }.flags = flags;
     }
 
     /// Why what was entered did not return, from [`Broken::a`]. The group that it is of must still be there.
-    pub(crate) fn ended(&mut self, target: u64) -> Error {
+    pub fn ended(&mut self, target: u64) -> Error {
         // SAFETY: as above.
         let record = unsafe { self.record.as_mut() };
         let Some(target) = record.targets.get(target as usize).filter(|target| !target.group.is_null()) else {
@@ -284,7 +291,7 @@ impl EdgeCall<'_> {
     }
 
     /// Bytes of the memory of one side, as it is now; `None` if it has none.
-    pub(crate) fn memory_len(&self, callee: bool) -> Option<u64> {
+    pub fn memory_len(&self, callee: bool) -> Option<u64> {
         // SAFETY: as above; memories stay as long as their groups.
         unsafe {
             let record = self.record.as_ref();

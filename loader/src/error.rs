@@ -119,7 +119,8 @@ pub enum Error {
 
 impl Error {
     /// A trap without a backtrace: raised by the loader, not by an instruction.
-    pub(crate) fn trap(code: TrapCode) -> Error {
+    #[doc(hidden)]
+    pub fn trap(code: TrapCode) -> Error {
         Error::Trap(Box::new(Trap::new(code)))
     }
 

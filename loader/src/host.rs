@@ -75,13 +75,13 @@ impl Entry {
 
 /// A host function that can be granted to any number of modules.
 #[derive(Clone)]
-pub(crate) struct HostFunc {
-    pub ty: FuncType,
+pub struct HostFunc {
+    pub(crate) ty: FuncType,
     /// What `entry` knows the type of.
     function: Arc<dyn Send + Sync>,
-    pub entry: Entry,
+    pub(crate) entry: Entry,
     /// If it stands for a function of another group: who decides about calls that compiled code makes by itself.
-    pub edge: Option<Arc<dyn EdgeHost>>,
+    pub(crate) edge: Option<Arc<dyn EdgeHost>>,
 }
 
 impl std::fmt::Debug for HostFunc {
@@ -268,7 +268,7 @@ impl Caller<'_> {
     }
 
     /// [`Caller::memory`], and whether the guest is to end, to be looked at between pieces of work.
-    pub(crate) fn memory_and_interrupt(&mut self) -> Result<(&mut [u8], &AtomicBool), HostError> {
+    pub fn memory_and_interrupt(&mut self) -> Result<(&mut [u8], &AtomicBool), HostError> {
         // Found first: the error is the same.
         self.memory()?;
         let instance = self.instance as usize;
@@ -393,7 +393,7 @@ impl HostFunc {
     }
 
     /// A host function of any type, over values.
-    pub(crate) fn untyped(
+    pub fn untyped(
         ty: FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val]) -> Result<Vec<Val>, HostError> + Send + Sync + 'static,
     ) -> HostFunc {
@@ -417,7 +417,7 @@ impl HostFunc {
 
     /// One of up to [`MOST_INTEGERS`] integers, which it is given as words, and that returns a number of 32 bits, or, if `results`
     /// is empty, nothing. There is one routine for all types of functions that the same `F` stands for.
-    pub(crate) fn integers<F>(types: &'static [ValType], results: &'static [ValType], f: F) -> HostFunc
+    pub fn integers<F>(types: &'static [ValType], results: &'static [ValType], f: F) -> HostFunc
     where
         F: Fn(&mut Caller<'_>, &[u64]) -> Result<i32, HostError> + Send + Sync + 'static,
     {
@@ -448,13 +448,13 @@ impl HostFunc {
     }
 
     /// One that ends whoever calls it.
-    pub(crate) fn refusing(ty: FuncType) -> HostFunc {
+    pub fn refusing(ty: FuncType) -> HostFunc {
         // SAFETY: it touches no cell.
         unsafe { HostFunc::raw(ty, |_, _| Err(HostError::Trap(TrapCode::Denied, None))) }
     }
 
     /// A function of another group, over cells.
-    pub(crate) fn edge(
+    pub fn edge(
         ty: FuncType,
         edge: Option<Arc<dyn EdgeHost>>,
         f: impl Fn(&mut Caller<'_>, &mut [[u64; 2]]) -> Result<(), HostError> + Send + Sync + 'static,
@@ -470,7 +470,7 @@ impl HostFunc {
 
 /// The trap that a panic becomes, so that everybody else goes on.
 #[cold]
-pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> HostError {
+pub fn panicked(panic: Box<dyn std::any::Any + Send>) -> HostError {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("");
     let message = format!("panic in a host function: {text}");

@@ -242,8 +242,21 @@ pub struct InterruptHandle {
 
 impl InterruptHandle {
     /// Whether code of the group is on a stack.
-    pub(crate) fn running(&self) -> bool {
+    #[doc(hidden)]
+    pub fn running(&self) -> bool {
         self.interrupt.running()
+    }
+
+    /// Takes the word for the one that is not 0 while code of the group is on a stack: for tests of who is waited for.
+    #[doc(hidden)]
+    pub fn watch(&self, entered: &'static AtomicPtr<()>) {
+        self.interrupt.watch(std::ptr::from_ref(entered).cast());
+    }
+
+    /// Has the group's guests go on, as [`Group::resume`](crate::Group::resume) does.
+    #[doc(hidden)]
+    pub fn clear(&self) -> Result<(), Error> {
+        self.interrupt.clear()
     }
 
     /// Whether the group's guests are to end.

@@ -20,7 +20,6 @@
 //! compiled code reads are touched.
 
 mod activation;
-pub mod app;
 mod arch;
 mod artifact;
 mod builtins;
@@ -29,14 +28,16 @@ mod collect;
 mod consts;
 mod copies;
 pub mod cpu;
-mod edge;
+#[doc(hidden)]
+pub mod edge;
 mod error;
 mod exception;
 mod frames;
 mod func;
 mod global;
 mod group;
-mod host;
+#[doc(hidden)]
+pub mod host;
 mod instance;
 mod instantiate;
 mod interrupt;
@@ -51,6 +52,8 @@ mod table;
 mod tag;
 mod trap;
 mod types;
+#[cfg(feature = "no-backtraces")]
+mod unwinding;
 mod value;
 pub mod wasi;
 

@@ -113,7 +113,8 @@ impl Imports {
     }
 
     /// Satisfies an import of a function, of whatever type, with one that ends whoever calls it.
-    pub(crate) fn refuse(&mut self, module: &str, name: &str) -> &mut Self {
+    #[doc(hidden)]
+    pub fn refuse(&mut self, module: &str, name: &str) -> &mut Self {
         self.insert(module, name, Definition::Refused)
     }
 
@@ -123,7 +124,8 @@ impl Imports {
     }
 
     /// Grants a function of another group.
-    pub(crate) fn edge(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
+    #[doc(hidden)]
+    pub fn edge(&mut self, module: &str, name: &str, func: HostFunc) -> &mut Self {
         self.insert(module, name, Definition::Host(func))
     }
 

@@ -5,7 +5,7 @@ use super::exit::Failure;
 use super::guard;
 use super::options::{Choice, Given, Names};
 use super::values::{parse_count, parse_size};
-use bailiwick_loader::app::files::{canonical, folder_of, shown};
+use bailiwick_app::files::{canonical, folder_of, shown};
 use bailiwick_loader::wasi::{Dir, DirGrant, DirRights, WasiCtxBuilder};
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

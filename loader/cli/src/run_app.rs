@@ -7,12 +7,12 @@ use super::deadline::{Deadline, interruptible};
 use super::exit::{ExitCode, Failure};
 use super::folders::{guard_host, guard_output};
 use super::text::{say, say_line};
-use bailiwick_loader::app::cap::{Cap, Stream};
-use bailiwick_loader::app::files::tidy;
-use bailiwick_loader::app::learn::Learning;
-use bailiwick_loader::app::live::{App, AppConfig, AppError, AppInterrupt};
-use bailiwick_loader::app::plan::Plan;
-use bailiwick_loader::app::surroundings;
+use bailiwick_app::cap::{Cap, Stream};
+use bailiwick_app::files::tidy;
+use bailiwick_app::learn::Learning;
+use bailiwick_app::live::{App, AppConfig, AppError, AppInterrupt};
+use bailiwick_app::plan::Plan;
+use bailiwick_app::surroundings;
 use bailiwick_loader::wasi::DirRights;
 use bailiwick_loader::{Error, TrapCode};
 use std::collections::BTreeMap;
@@ -170,11 +170,7 @@ fn guard(plan: &Plan, audit: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn auditor(
-    plan: &Plan,
-    audit: &Audit,
-    interrupt: &Arc<OnceLock<AppInterrupt>>,
-) -> bailiwick_loader::app::live::Auditor {
+fn auditor(plan: &Plan, audit: &Audit, interrupt: &Arc<OnceLock<AppInterrupt>>) -> bailiwick_app::live::Auditor {
     let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
     for node in &plan.nodes {
         let subject = Subject::of_instance(node.path.clone(), node.members.first().map(|member| &member.artifact));

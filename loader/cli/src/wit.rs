@@ -1,6 +1,6 @@
 //! WIT text that belongs to a module, read for the compiler, which opens nothing itself.
 
-use bailiwick_loader::app::files::{FileError, read_text, shown};
+use bailiwick_app::files::{FileError, read_text, shown};
 use bailiwick_runtime_abi::wit::{MAX_TEXT_SIZE, bundle};
 use std::path::{Path, PathBuf};
 

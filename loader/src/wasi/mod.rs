@@ -75,7 +75,8 @@ mod testing;
 mod types;
 mod unstable;
 mod usage;
-pub(crate) mod virt;
+#[doc(hidden)]
+pub mod virt;
 mod wait;
 
 pub use audit::{Argument, Denial};
@@ -88,8 +89,10 @@ pub use handles::HandleError;
 pub use net::NetCap;
 pub use random::RandomSource;
 pub use stdio::{Capture, Input, Output};
-pub(crate) use table::add_virtual_to_imports;
+#[doc(hidden)]
+pub use table::add_virtual_to_imports;
 pub use table::{MODULE, add_imported, add_inert, add_to_imports};
-pub(crate) use types::{FileKind, FileStat};
+#[doc(hidden)]
+pub use types::{FileKind, FileStat};
 pub use unstable::MODULE as UNSTABLE_MODULE;
 pub use usage::{DirUse, GuestUse, MAX_PLACES, Place, Used};

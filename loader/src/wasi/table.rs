@@ -37,7 +37,7 @@ pub fn add_imported(imports: &mut Imports, ctx: Arc<Mutex<WasiCtx>>, modules: &[
 
 /// The same, of the functions that are wanted, by module and name: most modules want few, and an application has many.
 /// `virt`: who else answers for the guest, if anybody does.
-pub(crate) fn add_virtual_to_imports(
+pub fn add_virtual_to_imports(
     imports: &mut Imports,
     ctx: &Arc<Mutex<WasiCtx>>,
     virt: Option<&Arc<dyn Virtual>>,

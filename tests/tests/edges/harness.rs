@@ -1,10 +1,10 @@
 //! Applications of modules in the text format, run with compiled edges and with interpreted ones.
 
+use bailiwick_app::check::Wiring;
+use bailiwick_app::live::{App, AppConfig};
+use bailiwick_app::plan::{self, Modules, Plan};
 use bailiwick_compiler::{Options, Source, Wit, compile, triple};
 use bailiwick_loader::Artifact;
-use bailiwick_loader::app::check::Wiring;
-use bailiwick_loader::app::live::{App, AppConfig};
-use bailiwick_loader::app::plan::{self, Modules, Plan};
 use bailiwick_runtime_abi::format::NONE;
 use bailiwick_tests::compile::{binary, compiler_program, host};
 use std::fs;

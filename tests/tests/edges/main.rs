@@ -22,7 +22,7 @@
 mod case;
 mod chains;
 mod deep;
-#[path = "../../../loader/src/app/marshal/tests/generate.rs"]
+#[path = "../../../loader/app/src/marshal/tests/generate.rs"]
 #[allow(dead_code, reason = "the interpreter's tests use the rest")]
 mod generate;
 mod guests;
@@ -31,11 +31,11 @@ mod harness;
 mod interrupts;
 mod large;
 mod linking;
-#[path = "../../../loader/src/app/marshal/tests/model.rs"]
+#[path = "../../../loader/app/src/marshal/tests/model.rs"]
 #[allow(dead_code, reason = "the interpreter's tests use the rest")]
 mod model;
 mod oracle;
-#[path = "../../../loader/src/app/marshal/tests/random.rs"]
+#[path = "../../../loader/app/src/marshal/tests/random.rs"]
 mod random;
 mod resources;
 mod stacks;

@@ -36,7 +36,7 @@ const MAX_DATA: u32 = 1 << 20;
 const MAX_SUBSCRIPTIONS: u32 = 4096;
 
 /// Keeps an instance from making calls, or lets it again; says how it was. So that an allocator makes none.
-pub(crate) type Closing = Arc<dyn Fn(bool) -> bool + Send + Sync>;
+pub type Closing = Arc<dyn Fn(bool) -> bool + Send + Sync>;
 
 /// Where a result lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +284,7 @@ macro_rules! functions {
 
 /// Hands the network to the loader, under the name by which a module imports the interface, as far as it is wanted. Calls are
 /// answered by `answers`.
-pub(crate) fn add_to_imports(
+pub fn add_to_imports(
     imports: &mut Imports,
     module: &str,
     answers: &Arc<dyn Answers>,

@@ -23,7 +23,8 @@ mod policy;
 mod resolver;
 mod sockets;
 
-pub(crate) use abi::{Closing, add_to_imports};
+#[doc(hidden)]
+pub use abi::{Closing, add_to_imports};
 pub use address::{Deny, Range};
 pub use calls::{Answers, Progress, Ready, Reply, Request};
 pub(super) use cap::Ticket;
@@ -31,4 +32,5 @@ pub use cap::{NetCap, NotWithin};
 pub(super) use policy::Way;
 pub use policy::{Dns, Endpoint, HostPattern, Net};
 pub(super) use sockets::Network;
-pub(crate) use sockets::listening;
+#[doc(hidden)]
+pub use sockets::listening;

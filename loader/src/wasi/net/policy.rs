@@ -269,13 +269,13 @@ impl Net {
 
     /// Whether an endpoint is one of those that it connects to, and stays as narrow: addresses that a pattern or a range
     /// means, and that are denied to it by default, can't be named literally by somebody below.
-    pub(crate) fn may_connect(&self, other: &Endpoint) -> bool {
+    pub fn may_connect(&self, other: &Endpoint) -> bool {
         let escapes = |own: &Endpoint| self.denies_by_default() && other.host.escapes(&own.host);
         self.connect.iter().any(|own| own.covers(other) && !escapes(own))
     }
 
     /// Whether an endpoint is one of those that it listens on.
-    pub(crate) fn may_listen(&self, other: &Endpoint) -> bool {
+    pub fn may_listen(&self, other: &Endpoint) -> bool {
         self.listen.iter().any(|own| own.covers(other))
     }
 

@@ -55,12 +55,14 @@ impl Network {
         let mut ways: Vec<(NetCap, Way)> = Vec::new();
         for cap in caps {
             cap.alive()?;
-            ways.extend(cap.grant().way(&host, port).map(|way| (cap.clone(), way)));
+            let Some(way) = cap.grant().way(&host, port) else { continue };
+            // The most literal first, and of the same kind whoever was named first.
+            let place = ways.partition_point(|(_, before)| *before as u8 <= way as u8);
+            ways.insert(place, (cap.clone(), way));
         }
         if ways.is_empty() {
             return Err(Errno::NOTCAPABLE.by(Rule::Host));
         }
-        ways.sort_by_key(|(_, way)| *way as u8);
         let known = host.known();
         let mut lookup = None;
         if let (None, Host::Name(name)) = (&known, &host) {
@@ -246,7 +248,7 @@ fn bound(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
 }
 
 /// A socket that listens, for who is granted it from the beginning.
-pub(crate) fn listening(address: SocketAddr) -> std::io::Result<OwnedFd> {
+pub fn listening(address: SocketAddr) -> std::io::Result<OwnedFd> {
     let error = |errno: Errno| std::io::Error::other(errno.name().to_ascii_lowercase());
     bound(address, SocketType::STREAM).map_err(error)
 }

@@ -54,7 +54,8 @@ impl State {
 
 impl WasiCtx {
     /// Has others answer for the guest: what it was granted of these kinds, it has not.
-    pub(crate) fn confine(&mut self, parts: Parts) {
+    #[doc(hidden)]
+    pub fn confine(&mut self, parts: Parts) {
         self.virt.parts = parts;
         if parts.stdio {
             self.descriptors.set_streams([0, 1, 2].map(|number| Some(Descriptor::virtual_stream(number))));

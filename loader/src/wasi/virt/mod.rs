@@ -38,7 +38,7 @@ use std::sync::atomic::AtomicBool;
 
 pub(super) use file::VirtualFile;
 pub(super) use front::{Front, State, call};
-pub(crate) use net::Forwarded;
+pub use net::Forwarded;
 
 /// The functions of preview 1, by their names.
 pub(super) mod calls {

@@ -22,14 +22,14 @@ const MAX_ADDRESSES: usize = 64;
 const MAX_ADDRESS_BYTES: usize = 64;
 
 /// Answers by way of another module.
-pub(crate) struct Forwarded {
+pub struct Forwarded {
     ctx: Arc<Mutex<WasiCtx>>,
     virt: Arc<dyn Virtual>,
 }
 
 impl Forwarded {
     /// For the guest of this state.
-    pub(crate) fn new(ctx: &Arc<Mutex<WasiCtx>>, virt: &Arc<dyn Virtual>) -> Forwarded {
+    pub fn new(ctx: &Arc<Mutex<WasiCtx>>, virt: &Arc<dyn Virtual>) -> Forwarded {
         Forwarded { ctx: Arc::clone(ctx), virt: Arc::clone(virt) }
     }
 }

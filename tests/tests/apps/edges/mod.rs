@@ -1,5 +1,5 @@
 //! Edges under attack: callers and callees that break the contract in every position that a value can have, end to end,
-//! through the compiler and the library's [`App`](bailiwick_loader::app::live::App).
+//! through the compiler and the library's [`App`](bailiwick_app::live::App).
 //!
 //! Each application has a *judge* for its root, who looks on: it calls the attack, and has an instance that is attacked
 //! and one that has nothing to do with it beside. An attack's module is compiled once and holds all of its cases.
@@ -14,10 +14,10 @@ mod reentry;
 mod residue;
 mod round_trip;
 
+use bailiwick_app::check::Wiring;
+use bailiwick_app::live::{App, AppConfig};
+use bailiwick_app::plan::{Modules, Plan, Source};
 use bailiwick_loader::Artifact;
-use bailiwick_loader::app::check::Wiring;
-use bailiwick_loader::app::live::{App, AppConfig};
-use bailiwick_loader::app::plan::{Modules, Plan, Source};
 use bailiwick_tests::cli::bailiwickc;
 use bailiwick_tests::compile::host;
 use canonical::{Ty, Value, load};
@@ -127,7 +127,7 @@ impl Bench {
         match receiver.recv_timeout(LIMIT) {
             Ok(run) => run,
             Err(RecvTimeoutError::Timeout) => {
-                let told = interrupt.get().map(bailiwick_loader::app::live::AppInterrupt::interrupt);
+                let told = interrupt.get().map(bailiwick_app::live::AppInterrupt::interrupt);
                 let ended = receiver.recv_timeout(LIMIT);
                 panic!("case {argument} took more than {LIMIT:?}; interrupted ({told:?}), it ended with {ended:?}");
             }
