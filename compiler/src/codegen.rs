@@ -17,13 +17,15 @@ use crate::stubs::stub;
 use crate::symbol::Symbol;
 use crate::target::Target;
 use crate::translate::{Effort, Env, Inlined, Positions, Relaxed, keep_positions_of_loads, translate};
+use crate::widening::widen;
 use bailiwick_runtime_abi::convention::signature_tag;
 use bailiwick_runtime_abi::format::{NONE, TextKind};
 use bailiwick_runtime_abi::trap::CALL_SITE;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function};
+use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
-use cranelift_codegen::{CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
+use cranelift_codegen::{CodegenResult, CompiledCode, Context, Final, FinalizedRelocTarget, MachSrcLoc};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::HashSet;
@@ -138,6 +140,18 @@ struct Worker {
     effort: Effort,
     /// What the positions of its instructions mean.
     positions: Positions,
+    lower: Lower,
+}
+
+/// Lowers an optimised function, with memory that it keeps for the next one: [`Context`] has the same, and keeps it to itself.
+type Lower = Box<dyn FnMut(&dyn TargetIsa, &Context, &mut ControlPlane) -> CodegenResult<CompiledCode> + Send>;
+
+fn lowering() -> Lower {
+    let mut memory = Default::default();
+    Box::new(move |isa, context, control| {
+        let code = isa.compile_function(&context.func, &context.domtree, &mut memory, context.want_disasm, control)?;
+        Ok(code.apply_params(&context.func.params))
+    })
 }
 
 impl Worker {
@@ -147,6 +161,7 @@ impl Worker {
             builder: FunctionBuilderContext::new(),
             effort: Effort::Full,
             positions: Positions::default(),
+            lower: lowering(),
         }
     }
 }
@@ -344,18 +359,20 @@ impl Input<'_> {
             (_, Effort::Full) => &self.target.isa,
             (_, Effort::Little | Effort::Least) => &self.target.quick,
         };
+        let widens = self.facts.widening && worker.effort == Effort::Full && matches!(symbol, Symbol::Function(_));
         let (context, control) = (&mut worker.context, &mut ControlPlane::default());
-        let lowered = if worker.positions.inlined.is_empty() {
-            context.compile_stencil(&**isa, control)
-        } else {
-            // The same, but for what is done between optimising and lowering.
-            context.optimize(&**isa, control).and_then(|()| {
+        // What `Context::compile` does, but for what is done between optimising and lowering.
+        let lowered = context.optimize(&**isa, control).and_then(|()| {
+            if widens {
+                widen(&mut context.func, &context.loop_analysis);
+                context.verify_if(&**isa)?;
+            }
+            if !worker.positions.inlined.is_empty() {
                 keep_positions_of_loads(&mut context.func);
-                let (func, domtree) = (&context.func, &context.domtree);
-                isa.compile_function(func, domtree, &mut Default::default(), context.want_disasm, control)
-            })
-        };
-        let code = lowered.map_err(|error| match error {
+            }
+            (worker.lower)(&**isa, context, control)
+        });
+        lowered.map_err(|error| match error {
             cranelift_codegen::CodegenError::CodeTooLarge | cranelift_codegen::CodegenError::ImplLimitExceeded => {
                 CompileError::Limit {
                     what: format!(
@@ -367,8 +384,7 @@ impl Input<'_> {
                 }
             }
             error => CompileError::internal(error.to_string()),
-        })?;
-        Ok(code.apply_params(&context.func.params))
+        })
     }
 
     fn tag(&self, symbol: Symbol) -> Option<u64> {

@@ -51,6 +51,7 @@ mod stubs;
 mod symbol;
 mod target;
 mod translate;
+mod widening;
 mod wit;
 
 pub use bailiwick_runtime_abi::types::{Arch, WasmFeature};
@@ -133,12 +134,14 @@ pub fn compile(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
 /// bailiwick_entry_add(context, bailiwick_code_add, values);       // the results are in values
 /// ```
 ///
-/// Who links an object is its loader. `context` is laid out as [`bailiwick_runtime_abi::context`] says, with slots for
+/// Who links an object is its loader. `context` is the address of its first byte: the optimisation `anchoring` is not made. It is laid out as [`bailiwick_runtime_abi::context`] says, with slots for
 /// imports, builtins and the exit routine of [`bailiwick_runtime_abi::convention`]; a poll page lies below it, unless the
 /// module was compiled without; memories have the guards of [`bailiwick_runtime_abi::limits`]; the guest runs on the
 /// stack on which the stub was called, and its traps are signals.
 pub fn emit_object(wasm: &[u8], options: &Options<'_>) -> Result<Vec<u8>> {
-    with_parts(wasm, options, emit::object)
+    // Its memories are wherever the program has them.
+    let optimisations = options.optimisations.with(Optimisation::Anchoring, false);
+    with_parts(wasm, &Options { optimisations, ..options.clone() }, emit::object)
 }
 
 fn with_parts(wasm: &[u8], options: &Options<'_>, emit: impl FnOnce(&Parts<'_>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {

@@ -8,6 +8,8 @@ use std::str::FromStr;
 /// Something that is done to make code faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Optimisation {
+    /// The address of an instance's context is that of its first memory, on x86-64.
+    Anchoring,
     /// Tables that nobody can change are read-only data beside the code.
     CallTables,
     /// What always has one value (globals that nobody writes, lengths of tables that nobody grows) is a constant.
@@ -30,11 +32,14 @@ pub enum Optimisation {
     Unrolling,
     /// Loops over arrays make several elements at once, in vectors.
     Vectorisation,
+    /// Numbers of 32 bits that become addresses are of 64 bits where they come from, on x86-64.
+    Widening,
 }
 
 impl Optimisation {
     /// All that there are, in the order in which they are written.
     pub const ALL: &[Optimisation] = &[
+        Optimisation::Anchoring,
         Optimisation::CallTables,
         Optimisation::Facts,
         Optimisation::Inlining,
@@ -46,11 +51,13 @@ impl Optimisation {
         Optimisation::Switches,
         Optimisation::Unrolling,
         Optimisation::Vectorisation,
+        Optimisation::Widening,
     ];
 
     /// Its name in [`Optimisations`].
     pub const fn name(self) -> &'static str {
         match self {
+            Optimisation::Anchoring => "anchoring",
             Optimisation::CallTables => "call-tables",
             Optimisation::Facts => "facts",
             Optimisation::Inlining => "inlining",
@@ -62,6 +69,7 @@ impl Optimisation {
             Optimisation::Switches => "switches",
             Optimisation::Unrolling => "unrolling",
             Optimisation::Vectorisation => "vectorisation",
+            Optimisation::Widening => "widening",
         }
     }
 

@@ -12,10 +12,15 @@ use std::ops::Range;
 pub(crate) struct Cell {
     reservation: Reservation,
     stack_size: usize,
-    /// Bytes of the context area that are handed out.
+    /// Bytes of the context area that are handed out, at its beginning and at its end.
     used: usize,
+    anchored: usize,
     /// Further context areas, for groups of very many or very large instances.
     more: Vec<(Reservation, usize)>,
+    /// What holds a memory that is not the cell's, some with their owner's context in front of them.
+    own: Vec<Reservation>,
+    /// Bytes of all contexts there, in whole pages.
+    own_used: usize,
 }
 
 /// Where contexts end within the cell: the front guard of memory 0 begins.
@@ -24,6 +29,7 @@ const CONTEXTS_END: usize = (CELL_MEMORY_OFFSET - FRONT_GUARD_SIZE) as usize;
 const CONTEXTS_START: usize = CONTEXTS_END - CONTEXT_AREA_SIZE as usize;
 /// Most bytes of contexts in one group.
 const MAX_CONTEXTS: usize = 1 << 30;
+const TOO_LARGE: Error = Error::Limit { what: "bytes of contexts in one group", limit: MAX_CONTEXTS as u64 };
 
 impl Cell {
     /// Reserves a cell whose guest stack has `stack_size` bytes.
@@ -35,7 +41,7 @@ impl Cell {
         let reservation = Reservation::new(CELL_SIZE as usize, "cell")?;
         // The stack and the contexts are one readable and writable run, hence one mapping.
         reservation.commit(CONTEXTS_START - stack_size, stack_size + CONTEXT_AREA_SIZE as usize, "stack")?;
-        Ok(Cell { reservation, stack_size, used: 0, more: Vec::new() })
+        Ok(Cell { reservation, stack_size, used: 0, anchored: 0, more: Vec::new(), own: Vec::new(), own_used: 0 })
     }
 
     /// Addresses of the guest stack, from its lowest to one past its highest.
@@ -49,20 +55,46 @@ impl Cell {
         self.reservation.range().start..self.stack().start
     }
 
-    /// Address range of memory 0's part, with the guards on both sides.
-    pub(crate) fn memory_range(&self) -> Range<usize> {
-        let range = self.reservation.range();
-        range.start + CONTEXTS_END..range.end
-    }
-
     /// The reservation, and the offset in it at which memory 0 begins.
     pub(crate) fn memory(&self) -> (&Reservation, usize) {
         (&self.reservation, CELL_MEMORY_OFFSET as usize)
     }
 
-    /// How much of it is handed out: bytes of the context area, of the last further one, and how many of these there are.
-    pub(crate) fn allocated(&self) -> (usize, usize, usize) {
-        (self.used, self.more.last().map_or(0, |more| more.1), self.more.len())
+    /// The reservation of a memory that is not the cell's, by its number.
+    pub(crate) fn own(&self, number: usize) -> &Reservation {
+        &self.own[number]
+    }
+
+    /// How much of it is handed out: bytes of the context area, of the last further one, how many of these there are, and
+    /// how many reservations of memories.
+    pub(crate) fn allocated(&self) -> [usize; 5] {
+        let last = self.more.last().map_or(0, |more| more.1);
+        [self.used, self.anchored, last, self.more.len(), self.own.len()]
+    }
+
+    /// Zeroed bytes for a context and its poll page, `in_front`, together `len` bytes and whole pages, which end where the
+    /// front guard of the cell's memory begins. `None` if there is no room; there is for one.
+    pub(crate) fn allocate_anchored(&mut self, len: usize) -> Option<*mut u8> {
+        if self.anchored != 0 || len > CONTEXT_AREA_SIZE as usize - self.used {
+            return None;
+        }
+        self.anchored = len;
+        // Within the cell's accessible run, behind all that is handed out at its beginning.
+        Some(self.reservation.base().wrapping_add(CONTEXTS_END - len))
+    }
+
+    /// The same in a reservation of its own: its number, and the address. Behind them is the front guard of a memory, for
+    /// which and the guards on both sides there are `behind` bytes.
+    pub(crate) fn allocate_own(&mut self, len: usize, behind: usize) -> Result<(usize, *mut u8), Error> {
+        if len > MAX_CONTEXTS || self.total() > MAX_CONTEXTS {
+            return Err(TOO_LARGE);
+        }
+        let reservation = Reservation::new(len + behind, "memory")?;
+        reservation.commit(0, len, "contexts")?;
+        let base = reservation.base();
+        self.own.push(reservation);
+        self.own_used += len;
+        Ok((self.own.len() - 1, base))
     }
 
     /// Gives the memory of the guest stack back that lies more than `keep` bytes below its top.
@@ -74,16 +106,20 @@ impl Cell {
         }
     }
 
+    fn total(&self) -> usize {
+        self.used + self.anchored + self.own_used + self.more.iter().map(|m| m.1).sum::<usize>()
+    }
+
     /// `len` zeroed bytes that stay where they are for the cell's life, at an address that is a multiple of `align`
     /// (a power of two) and has at least `in_front` bytes of its own in front.
     pub(crate) fn allocate(&mut self, in_front: usize, len: usize, align: usize) -> Result<*mut u8, Error> {
-        let total: usize = self.used + self.more.iter().map(|m| m.1).sum::<usize>();
-        let too_large = Error::Limit { what: "bytes of contexts in one group", limit: MAX_CONTEXTS as u64 };
-        if len > MAX_CONTEXTS || total > MAX_CONTEXTS {
-            return Err(too_large);
+        if len > MAX_CONTEXTS || self.total() > MAX_CONTEXTS {
+            return Err(TOO_LARGE);
         }
         let base = self.reservation.base() as usize + CONTEXTS_START;
-        if let Some((address, used)) = place(base, self.used, CONTEXT_AREA_SIZE as usize, in_front, len, align) {
+        if let Some((address, used)) =
+            place(base, self.used, CONTEXT_AREA_SIZE as usize - self.anchored, in_front, len, align)
+        {
             self.used = used;
             // Within the cell's accessible run.
             return Ok(address as *mut u8);
@@ -98,7 +134,7 @@ impl Cell {
         let size = (in_front + len + align).next_multiple_of(8 << 20);
         let area = Reservation::new(size, "contexts")?;
         area.commit(0, size, "contexts")?;
-        let (address, used) = place(area.base() as usize, 0, size, in_front, len, align).ok_or(too_large)?;
+        let (address, used) = place(area.base() as usize, 0, size, in_front, len, align).ok_or(TOO_LARGE)?;
         self.more.push((area, used));
         Ok(address as *mut u8)
     }

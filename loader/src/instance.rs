@@ -50,6 +50,7 @@ impl ContextHeader {
 /// What the loader keeps of an instance.
 #[derive(Debug)]
 pub(crate) struct InstanceData {
+    /// What its functions get: [`Layout`] says what lies how far from there.
     pub context: *mut u8,
     pub layout: Layout,
     pub artifact: Artifact,
@@ -77,31 +78,25 @@ impl InstanceData {
     ///
     /// The offset is one that `Layout` computed, hence within the context.
     pub(crate) fn field<T>(&self, offset: i32) -> *mut T {
-        // SAFETY: the context has `layout.size()` bytes.
-        unsafe { self.context.add(offset as usize).cast() }
+        // SAFETY: the context has `layout.size()` bytes, and what its address points to lies in the same reservation.
+        unsafe { self.context.offset(offset as isize).cast() }
     }
 }
 
 impl Inner {
-    /// The instance that a context belongs to.
+    /// The instance that a context belongs to. Nothing is read there.
     pub(crate) fn instance_of(&self, context: *mut u8) -> Result<&InstanceData, Error> {
-        // SAFETY: contexts that slots and records name begin with a header that the loader wrote.
-        let owner = unsafe { (*context.cast::<ContextHeader>()).owner } as usize;
-        // The owner of an instance's context is its index plus one: an index can be checked.
-        let data = owner.checked_sub(1).and_then(|i| self.instances.get(i));
-        match data {
-            Some(data) if data.context == context => Ok(data),
-            _ => Err(damaged("context", "a function's context is not an instance's").into()),
-        }
+        self.by_context(context as u64).ok_or(damaged("context", "a function's context is not an instance's").into())
     }
 
-    /// The instance whose context lies at an address that was found on the guest's stack: nothing is read there.
+    /// The instance whose context has an address that was found on the guest's stack.
     pub(crate) fn instance_at(&self, address: u64) -> Result<&InstanceData, Error> {
-        let found = match self.by_context.binary_search_by_key(&address, |&(context, _)| context) {
-            Ok(i) => self.instances.get(self.by_context[i].1 as usize),
-            Err(_) => None,
-        };
-        found.ok_or(damaged("frames", "a frame does not hold its function's context").into())
+        self.by_context(address).ok_or(damaged("frames", "a frame does not hold its function's context").into())
+    }
+
+    fn by_context(&self, address: u64) -> Option<&InstanceData> {
+        let found = self.by_context.binary_search_by_key(&address, |&(context, _)| context);
+        self.instances.get(self.by_context[found.ok()?].1 as usize)
     }
 
     /// The reference to function `index` of an instance: the address of its record, filled in on first use.

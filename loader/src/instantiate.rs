@@ -11,7 +11,7 @@ use crate::group::{Group, Inner, inner};
 use crate::host::{Entry, HostContext, HostFunc};
 use crate::instance::{ContextHeader, Instance, InstanceData, NO_TABLE};
 use crate::link::{Definition, Extern, Imports, mismatch};
-use crate::memory::{MemoryDef, MemoryType};
+use crate::memory::{Home, MemoryDef, MemoryType};
 use crate::pool::NotRecyclable;
 use crate::shared::SharedMemory;
 use crate::table::{TableDef, TableType};
@@ -210,6 +210,26 @@ fn resolve(inner: &mut Inner, artifact: &Artifact, imports: &Imports, types: &[u
 }
 
 impl Inner {
+    /// Bytes for a context, `in_front` of its own in front of them, and where its memory will be if that lies behind it.
+    fn place_context(
+        &mut self,
+        view: &View<'_>,
+        layout: &Layout,
+        in_front: usize,
+    ) -> Result<(*mut u8, Option<Home>), Error> {
+        if layout.distance() == 0 {
+            let align = in_front.max(ALIGNMENT as usize);
+            return Ok((self.cell.allocate(in_front, layout.size() as usize, align)?, None));
+        }
+        let record = view.memories().get(layout.counts().imported_memories as usize);
+        let ty = memory_type(record.ok_or(damaged("memories", "there is none behind the context"))?)?;
+        if ty.shared {
+            return Err(damaged("memories", "the one behind the context is shared").into());
+        }
+        let (start, home) = self.place_anchored(&ty, in_front, layout.distance() as usize)?;
+        Ok((start, Some(home)))
+    }
+
     /// Lays the context out and fills it: everything but segments and the start function.
     fn add_instance(&mut self, artifact: &Artifact, types: Vec<u32>, resolved: Vec<Resolved>) -> Result<u32, Error> {
         let limit = self.config.max_instances;
@@ -217,20 +237,20 @@ impl Inner {
             return Err(Error::Limit { what: "instances in a group", limit: limit as u64 });
         }
         let view = artifact.view();
-        let layout = Layout::new(view.header().counts).ok_or(damaged("header", "the context would be too large"))?;
+        let layout = view.header().layout().ok_or(damaged("header", "the context would be too large"))?;
         let counts = layout.counts();
         let in_front = poll_distance(view.arch()) as usize;
-        let align = in_front.max(ALIGNMENT as usize);
-        let context = self.cell.allocate(in_front, layout.size() as usize, align)?;
+        let (start, home) = self.place_context(view, &layout, in_front)?;
         let index = self.instances.len() as u32;
-        let poll_page = context as usize - in_front..context as usize;
+        let poll_page = start as usize - in_front..start as usize;
         self.interrupt.add(poll_page.start, in_front)?;
         self.record.polls.push(poll_page);
 
         let mut header = ContextHeader::new(self, 0);
         header.owner = (index as usize + 1) as *mut u8;
         // SAFETY: fresh bytes of the cell, aligned, at least as many as the header has.
-        unsafe { context.cast::<ContextHeader>().write(header) };
+        unsafe { start.cast::<ContextHeader>().write(header) };
+        let context = start.wrapping_add(layout.distance() as usize);
         let mut data = InstanceData {
             context,
             layout,
@@ -336,7 +356,8 @@ impl Inner {
         }
         for (i, record) in view.memories().iter().skip(data.memories.len()).enumerate() {
             let def: *mut MemoryDef = data.field(layout.memory(i as u32));
-            data.memories.push(self.add_memory(memory_type(record)?, def)?);
+            let home = home.filter(|_| i == 0);
+            data.memories.push(self.add_memory_at(memory_type(record)?, def, home)?);
         }
         for (i, record) in view.tables().iter().skip(data.tables.len()).enumerate() {
             let ty = table_type(view, record, &data.types)?;
@@ -388,7 +409,7 @@ impl Inner {
             let value = value_type(view, record.val_type, &self.instances[instance as usize].types)?;
             let (low, high) = self.evaluate(instance, record.init, value)?;
             // SAFETY: the global's field lies in the instance's context.
-            let cell: *mut RawValue = unsafe { context.add(layout.global(i as u32) as usize).cast() };
+            let cell: *mut RawValue = unsafe { context.offset(layout.global(i as u32) as isize).cast() };
             // SAFETY: as above; aligned to 16.
             unsafe { *cell = RawValue(low, high) };
             let ty = GlobalType { value, mutable: record.mutable != 0 };

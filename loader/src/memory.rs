@@ -22,14 +22,25 @@ pub(crate) struct MemoryDef {
 pub(crate) struct MemoryData {
     /// In its owner's context.
     pub def: *mut MemoryDef,
-    /// `None`: the cell's own.
-    reservation: Option<Reservation>,
+    home: Home,
     /// Bytes that it may grow to: there is address space for them, and for the guard behind.
     room: u64,
     /// As declared; `minimum` is that of the beginning.
     declared: MemoryType,
     /// Whose bytes they are, if other groups may have them too.
     shared: Option<SharedMemory>,
+}
+
+/// Where the bytes of a memory are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// In the cell.
+    Cell,
+    /// In a reservation that the cell has for it, by its number, at this offset: behind the context of its owner, if it is
+    /// anchored there.
+    Own { number: usize, offset: usize },
+    /// With whoever shares it.
+    Shared,
 }
 
 /// The type of a linear memory.
@@ -100,7 +111,7 @@ impl MemoryData {
     /// One that other groups may have too, with its definition at `def`.
     pub(crate) fn of_shared(memory: SharedMemory, def: *mut MemoryDef) -> MemoryData {
         // Its owner knows how far it may grow.
-        MemoryData { def, reservation: None, room: 0, declared: memory.ty(), shared: Some(memory) }
+        MemoryData { def, home: Home::Shared, room: 0, declared: memory.ty(), shared: Some(memory) }
     }
 
     /// The memory that it is, if other groups may have it too.
@@ -127,9 +138,9 @@ impl MemoryData {
         if let Some(shared) = &self.shared {
             return (shared.reservation(), FRONT_GUARD_SIZE as usize);
         }
-        match &self.reservation {
-            Some(own) => (own, FRONT_GUARD_SIZE as usize),
-            None => cell.memory(),
+        match self.home {
+            Home::Own { number, offset } => (cell.own(number), offset),
+            Home::Cell | Home::Shared => cell.memory(),
         }
     }
 
@@ -185,13 +196,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes a memory whose definition will lie at `def`.
-    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
-        if ty.shared {
-            self.admit_memory(ty.bytes(ty.minimum))?;
-            let most = self.config.max_memory.min(self.config.max_total_memory);
-            return Ok(self.add_shared(SharedMemory::within(ty, most)?, def));
-        }
+    /// The bytes of a memory that is not shared, if there may be such a one in the group.
+    fn admit(&self, ty: &MemoryType) -> Result<u64, Error> {
         if !matches!(ty.page_size_log2, 0 | 16) {
             return Err(Error::Type {
                 expected: "a memory of pages of 64 KiB or 1 byte".into(),
@@ -207,23 +213,83 @@ impl Inner {
             return Err(Error::Limit { what: "bytes of a memory", limit: MAX_MEMORY_SIZE });
         }
         self.admit_memory(bytes)?;
-        // A 64-bit memory that may grow beyond what 32-bit ones have gets the address space at once: its base never moves.
+        Ok(bytes)
+    }
+
+    /// Address space behind the base of a memory that was admitted, without the guard: a 64-bit one that may grow beyond
+    /// what 32-bit ones have gets it at once, since its base never moves.
+    fn room(&self, ty: &MemoryType) -> u64 {
         let most = ty.bytes(ty.most_pages()).min(self.config.max_memory).min(self.config.max_total_memory);
-        let room = match ty.index64 {
-            true => most.min(MAX_MEMORY_SIZE).max(bytes).next_multiple_of(WASM_PAGE_SIZE).max(MEMORY_RESERVATION),
+        match ty.index64 {
+            true => {
+                let most = most.min(MAX_MEMORY_SIZE).max(ty.bytes(ty.minimum));
+                most.next_multiple_of(WASM_PAGE_SIZE).max(MEMORY_RESERVATION)
+            }
             false => MEMORY_RESERVATION,
-        };
-        // The first memory has its place in the cell; further ones, and larger ones, have reservations of the same shape.
-        let (reservation, range) = if self.cell_memory_used || room > MEMORY_RESERVATION {
-            let own = Reservation::new((FRONT_GUARD_SIZE + room + GUARD_SIZE) as usize, "memory")?;
-            let range = own.range();
-            (Some(own), range)
-        } else {
+        }
+    }
+
+    /// Takes the cell's memory, if it is free and large enough.
+    fn take_cell_memory(&mut self, room: u64) -> bool {
+        let free = !self.cell_memory_used && room <= MEMORY_RESERVATION;
+        self.cell_memory_used |= free;
+        free
+    }
+
+    /// Bytes for a context that begins `distance` bytes in front of its memory, and `in_front` bytes in front of the context.
+    pub(crate) fn place_anchored(
+        &mut self,
+        ty: &MemoryType,
+        in_front: usize,
+        distance: usize,
+    ) -> Result<(*mut u8, Home), Error> {
+        self.admit(ty)?;
+        let room = self.room(ty);
+        let len = in_front + distance - FRONT_GUARD_SIZE as usize;
+        if room <= MEMORY_RESERVATION
+            && !self.cell_memory_used
+            && let Some(start) = self.cell.allocate_anchored(len)
+        {
             self.cell_memory_used = true;
-            (None, self.cell.memory_range())
+            return Ok((start.wrapping_add(in_front), Home::Cell));
+        }
+        let (number, start) = self.cell.allocate_own(len, (FRONT_GUARD_SIZE + room + GUARD_SIZE) as usize)?;
+        Ok((start.wrapping_add(in_front), Home::Own { number, offset: in_front + distance }))
+    }
+
+    /// Makes a memory whose definition will lie at `def`.
+    pub(crate) fn add_memory(&mut self, ty: MemoryType, def: *mut MemoryDef) -> Result<u32, Error> {
+        self.add_memory_at(ty, def, None)
+    }
+
+    /// The same at a place that was made for it, if there is one.
+    pub(crate) fn add_memory_at(
+        &mut self,
+        ty: MemoryType,
+        def: *mut MemoryDef,
+        home: Option<Home>,
+    ) -> Result<u32, Error> {
+        if ty.shared {
+            self.admit_memory(ty.bytes(ty.minimum))?;
+            let most = self.config.max_memory.min(self.config.max_total_memory);
+            return Ok(self.add_shared(SharedMemory::within(ty, most)?, def));
+        }
+        let bytes = self.admit(&ty)?;
+        let room = self.room(&ty);
+        // The first memory has its place in the cell; further ones, and larger ones, have reservations of the same shape.
+        let home = match home {
+            Some(home) => home,
+            None if self.take_cell_memory(room) => Home::Cell,
+            None => {
+                let offset = FRONT_GUARD_SIZE as usize;
+                let (number, _) = self.cell.allocate_own(0, offset + (room + GUARD_SIZE) as usize)?;
+                Home::Own { number, offset }
+            }
         };
-        let data = MemoryData { def, reservation, room, declared: ty, shared: None };
+        let data = MemoryData { def, home, room, declared: ty, shared: None };
         let (place, offset) = data.place(&self.cell);
+        let range = place.range();
+        let range = range.start + offset - FRONT_GUARD_SIZE as usize..range.end;
         place.commit(offset, bytes as usize, "memory")?;
         // SAFETY: `def` lies in a context of this group that nothing else refers to yet; the offset is in the reservation.
         unsafe { *def = MemoryDef { base: place.base().add(offset), length: bytes } };

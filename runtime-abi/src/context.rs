@@ -20,6 +20,16 @@
 //! ```
 //!
 //! A host function's context begins with the same header, so that a slot's pair can name either.
+//!
+//! **Where a context's address points** is its [`Anchor`]: to its first byte, as above, or to that of the memory behind it, which
+//! spares compiled code a load and a register. Offsets below are from there, and negative in the second case:
+//!
+//! ```text
+//!   poll page   0 … context … size          FRONT_GUARD_SIZE, inaccessible   memory 0
+//!  ├───────────┼──────────────────┼─ unused ─┼───────────────────────────────┼─────────────
+//!                                                                            └ the context's address
+//! ```
+//!
 //! Compiled code reaches these fields at constant distances only. What it may *write* is: defined globals
 //! (and imported ones through their address), and table elements through `base`.
 //!
@@ -28,6 +38,8 @@
 //! several threads see through definitions of their own, it is the address of an aligned u64 that holds the length in bytes:
 //! that address never changes, and what lies there is read and written atomically. A
 //! slot's `code` may change at any time (revocation); its `context` may not, so slot loads are never hoisted.
+
+use crate::limits::FRONT_GUARD_SIZE;
 
 /// First field of every context.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"bwk-ctx\x01");
@@ -89,6 +101,20 @@ pub const FUNCREF_TYPE: i32 = 16;
 /// Alignment of a context in bytes: a cache line.
 pub const ALIGNMENT: u32 = 64;
 
+/// Bytes that an anchored context takes are a multiple of this, so that the guard in front of the memory begins with a page,
+/// whatever the kernel's pages are.
+const ANCHORED_SIZE: u64 = 64 << 10;
+
+/// What the address of a context is the address of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its own first byte.
+    Context,
+    /// The first byte of the first memory that the module defines, which then is not shared. It lies behind the context,
+    /// at a distance that follows from the context's size: [`Layout::distance`].
+    Memory,
+}
+
 /// How many of each variable part a module's context has.
 #[derive(
     Clone,
@@ -144,14 +170,15 @@ pub struct Layout {
     globals: u32,
     funcrefs: u32,
     size: u32,
+    distance: u32,
 }
 
 impl Layout {
-    /// Largest context in bytes, so that every offset is a small positive `i32`.
+    /// Largest context in bytes, so that every offset is an `i32`.
     pub const MAX_SIZE: u32 = 1 << 30;
 
     /// Lays a context out. `None` if it would be larger than [`Layout::MAX_SIZE`].
-    pub const fn new(counts: Counts) -> Option<Layout> {
+    pub const fn new(counts: Counts, anchor: Anchor) -> Option<Layout> {
         // Each term is below 2^37, so the 64-bit sum of nine can't wrap.
         let memories = HEADER_SIZE as u64;
         let tables = memories + counts.defined_memories as u64 * MEMORY_DEF_SIZE as u64;
@@ -166,6 +193,10 @@ impl Layout {
         if size > Self::MAX_SIZE as u64 {
             return None;
         }
+        let distance = match anchor {
+            Anchor::Context => 0,
+            Anchor::Memory => size.next_multiple_of(ANCHORED_SIZE) + FRONT_GUARD_SIZE,
+        };
         Some(Layout {
             counts,
             memories: memories as u32,
@@ -178,12 +209,22 @@ impl Layout {
             globals: globals as u32,
             funcrefs: funcrefs as u32,
             size: size as u32,
+            distance: distance as u32,
         })
     }
 
-    const fn at(start: u32, index: u32, count: u32, size: u32) -> i32 {
+    const fn at(&self, start: u32, index: u32, count: u32, size: u32) -> i32 {
         assert!(index < count, "index outside the context");
-        (start + index * size) as i32
+        self.header((start + index * size) as i32)
+    }
+
+    /// Offset, from where the context's address points, of a field that is so many bytes behind its first one.
+    pub const fn header(&self, field: i32) -> i32 {
+        field - self.distance as i32
+    }
+    /// How far behind the context's first byte its address points, in bytes.
+    pub const fn distance(&self) -> u32 {
+        self.distance
     }
 
     /// The counts it was made from.
@@ -196,39 +237,39 @@ impl Layout {
     }
     /// Offset of the `i`th defined memory's definition. Panics (as all below) if there is no such one.
     pub const fn memory(&self, i: u32) -> i32 {
-        Self::at(self.memories, i, self.counts.defined_memories, MEMORY_DEF_SIZE)
+        self.at(self.memories, i, self.counts.defined_memories, MEMORY_DEF_SIZE)
     }
     /// Offset of the `i`th defined table's definition.
     pub const fn table(&self, i: u32) -> i32 {
-        Self::at(self.tables, i, self.counts.defined_tables, TABLE_DEF_SIZE)
+        self.at(self.tables, i, self.counts.defined_tables, TABLE_DEF_SIZE)
     }
     /// Offset of the address of the `i`th imported memory's definition.
     pub const fn imported_memory(&self, i: u32) -> i32 {
-        Self::at(self.imported_memories, i, self.counts.imported_memories, 8)
+        self.at(self.imported_memories, i, self.counts.imported_memories, 8)
     }
     /// Offset of the address of the `i`th imported table's definition.
     pub const fn imported_table(&self, i: u32) -> i32 {
-        Self::at(self.imported_tables, i, self.counts.imported_tables, 8)
+        self.at(self.imported_tables, i, self.counts.imported_tables, 8)
     }
     /// Offset of the address of the `i`th imported global's cell.
     pub const fn imported_global(&self, i: u32) -> i32 {
-        Self::at(self.imported_globals, i, self.counts.imported_globals, 8)
+        self.at(self.imported_globals, i, self.counts.imported_globals, 8)
     }
     /// Offset of the `i`th imported function's slot.
     pub const fn slot(&self, i: u32) -> i32 {
-        Self::at(self.slots, i, self.counts.imported_functions, SLOT_SIZE)
+        self.at(self.slots, i, self.counts.imported_functions, SLOT_SIZE)
     }
     /// Offset of the group's id of type `i`.
     pub const fn type_id(&self, i: u32) -> i32 {
-        Self::at(self.type_ids, i, self.counts.types, 4)
+        self.at(self.type_ids, i, self.counts.types, 4)
     }
     /// Offset of the `i`th defined global's cell.
     pub const fn global(&self, i: u32) -> i32 {
-        Self::at(self.globals, i, self.counts.defined_globals, GLOBAL_SIZE)
+        self.at(self.globals, i, self.counts.defined_globals, GLOBAL_SIZE)
     }
     /// Offset of the `i`th escaping function's funcref record.
     pub const fn funcref(&self, i: u32) -> i32 {
-        Self::at(self.funcrefs, i, self.counts.escapes, FUNCREF_SIZE)
+        self.at(self.funcrefs, i, self.counts.escapes, FUNCREF_SIZE)
     }
 }
 
@@ -253,7 +294,7 @@ mod tests {
             defined_tags: 0,
             reserved: 0,
         };
-        let l = Layout::new(counts).unwrap();
+        let l = Layout::new(counts, Anchor::Context).unwrap();
         let mut ranges: Vec<(i32, i32)> = Vec::new();
         ranges.push((0, HEADER_SIZE as i32));
         ranges.extend((0..2).map(|i| (l.memory(i), 16)));
@@ -276,14 +317,33 @@ mod tests {
     }
 
     #[test]
+    fn an_anchored_context_is_the_same_in_front_of_its_memory() {
+        for types in [0, 1, 15_000, 16_381, 100_000] {
+            let counts = Counts { defined_memories: 1, defined_globals: 2, types, ..Counts::default() };
+            let plain = Layout::new(counts, Anchor::Context).unwrap();
+            let anchored = Layout::new(counts, Anchor::Memory).unwrap();
+            let distance = anchored.distance() as i32;
+            assert_eq!(plain.distance(), 0);
+            assert_eq!(anchored.size(), plain.size());
+            assert_eq!(anchored.memory(0), plain.memory(0) - distance);
+            assert_eq!(anchored.global(1), plain.global(1) - distance);
+            assert_eq!(anchored.header(BUILTINS), BUILTINS - distance);
+            // Its last byte is in front of the guard, which begins with a page of any kernel.
+            let guard = distance - FRONT_GUARD_SIZE as i32;
+            assert!(plain.size() as i32 <= guard && guard < plain.size() as i32 + ANCHORED_SIZE as i32);
+            assert_eq!(distance % (64 << 10), 0);
+        }
+    }
+
+    #[test]
     fn a_context_that_would_not_fit_is_refused() {
         let counts = Counts { escapes: u32::MAX, types: u32::MAX, imported_functions: u32::MAX, ..Counts::default() };
-        assert_eq!(Layout::new(counts), None);
+        assert_eq!(Layout::new(counts, Anchor::Memory), None);
     }
 
     #[test]
     #[should_panic(expected = "index outside the context")]
     fn an_index_past_the_end_has_no_offset() {
-        Layout::new(Counts::default()).unwrap().slot(0);
+        Layout::new(Counts::default(), Anchor::Context).unwrap().slot(0);
     }
 }

@@ -31,7 +31,7 @@
 //! CPU features, that every table lies within the loaded part, is aligned and holds whole records
 //! ([`crate::view::View::new`]). What a record refers to is checked when the record is used.
 
-use crate::context::Counts;
+use crate::context::{Anchor, Counts, Layout};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Where [`Header`] lies in the file, in bytes.
@@ -83,7 +83,7 @@ pub struct Header {
     pub fingerprint: u64,
     /// [`crate::types::Arch`]: the ELF machine number.
     pub arch: u32,
-    /// [`FLAG_POLLS`]
+    /// [`FLAG_POLLS`], [`FLAG_ANCHORED`]
     pub flags: u32,
     /// Bits of [`crate::types::FEATURES`] that the code requires.
     pub features: u64,
@@ -128,6 +128,16 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl Header {
+    /// What the address of an instance's context is the address of.
+    pub const fn anchor(&self) -> Anchor {
+        if self.flags & FLAG_ANCHORED != 0 { Anchor::Memory } else { Anchor::Context }
+    }
+
+    /// The layout of an instance's context. `None` if it would be larger than [`Layout::MAX_SIZE`].
+    pub const fn layout(&self) -> Option<Layout> {
+        Layout::new(self.counts, self.anchor())
+    }
+
     /// Where the header's checksum lies in the file.
     pub const fn checksum_place() -> core::ops::Range<usize> {
         let start = HEADER_OFFSET + core::mem::offset_of!(Header, header_checksum);
@@ -200,6 +210,9 @@ pub const SITE_PAGE: u32 = 1 << 16;
 
 /// [`Header::flags`]: loop headers and function entries poll for interruption.
 pub const FLAG_POLLS: u32 = 1;
+
+/// [`Header::flags`]: contexts have [`Anchor::Memory`].
+pub const FLAG_ANCHORED: u32 = 2;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $record:ty, $method:ident;)*) => {

@@ -53,6 +53,7 @@ pub const FINGERPRINT: u64 = {
         limits::GUARD_SIZE,
         limits::CELL_SIZE,
         limits::CELL_MEMORY_OFFSET,
+        limits::FRONT_GUARD_SIZE,
         limits::poll_distance(types::Arch::X86_64),
         limits::poll_distance(types::Arch::Aarch64),
         context::HEADER_SIZE as u64,

@@ -38,8 +38,9 @@ use crate::error::{CompileError, Result};
 use crate::module::{Entity, Module};
 use crate::optimisations::Optimisation;
 use crate::options::{OptLevel, Options};
-use bailiwick_runtime_abi::context::{Counts, Layout};
+use bailiwick_runtime_abi::context::{Anchor, Counts, Layout};
 use bailiwick_runtime_abi::limits::poll_distance;
+use bailiwick_runtime_abi::types::Arch;
 
 /// What is known of the whole module.
 pub(crate) struct Facts {
@@ -63,6 +64,8 @@ pub(crate) struct Facts {
     pub exit_types: Vec<u32>,
     /// Functions that call any, ascending.
     pub calling: Vec<u32>,
+    /// Functions that have many calls, ascending.
+    pub crowded: Vec<u32>,
     /// Loops in which no other code runs, ascending; the globals that variables hold in them, if any do.
     pub loops: Vec<SteadyLoop>,
     /// Whether short loops are translated more than once.
@@ -71,6 +74,8 @@ pub(crate) struct Facts {
     pub vectorisation: bool,
     /// Whether variables of large functions that are rarely used are kept on the stack.
     pub spilling: bool,
+    /// Whether numbers that become addresses are of 64 bits where they come from.
+    pub widening: bool,
     /// Whether multiplications by some constants are additions and shifts.
     pub strength: bool,
     /// Whether branches to few targets by a number are comparisons.
@@ -79,12 +84,14 @@ pub(crate) struct Facts {
     pub reached: Vec<u32>,
     /// What is inlined, if anything is.
     pub inlining: Option<Inlining>,
-    /// Distance of the poll page below the context, if loops and recursion poll for interruption.
-    pub polls: Option<u32>,
+    /// Offset of the poll page from the context's address, if loops and recursion poll for interruption.
+    pub polls: Option<i32>,
     /// Initial contents.
     pub images: Images,
     /// For each import, how it can be reached.
     pub reaches: Vec<Reach>,
+    /// What a context's address is the address of.
+    pub anchor: Anchor,
     /// The context's layout.
     pub layout: Layout,
 }
@@ -141,7 +148,12 @@ impl Facts {
             defined_tags: module.tags.len() as u32 - module.imported_tags,
             reserved: 0,
         };
-        let layout = Layout::new(counts).ok_or_else(|| CompileError::Limit {
+        // Where registers are many, the load of the memory's address is cheaper than far offsets of all else.
+        let own = module.memories.get(module.imported_memories as usize);
+        let anchored =
+            arch == Arch::X86_64 && own.is_some_and(|memory| !memory.shared) && made(Optimisation::Anchoring);
+        let anchor = if anchored { Anchor::Memory } else { Anchor::Context };
+        let layout = Layout::new(counts, anchor).ok_or_else(|| CompileError::Limit {
             what: "the context of an instance would have more bytes than that".to_owned(),
             limit: u64::from(Layout::MAX_SIZE),
         })?;
@@ -158,15 +170,18 @@ impl Facts {
             unrolling: made(Optimisation::Unrolling) && options.opt_level == OptLevel::Speed,
             vectorisation: made(Optimisation::Vectorisation) && options.opt_level == OptLevel::Speed,
             spilling: made(Optimisation::Spilling) && options.opt_level != OptLevel::None,
+            widening: made(Optimisation::Widening) && options.opt_level != OptLevel::None && arch == Arch::X86_64,
             strength: made(Optimisation::Strength) && options.opt_level == OptLevel::Speed,
             switches: made(Optimisation::Switches) && options.opt_level == OptLevel::Speed,
             calling: uses.calling.clone(),
+            crowded: sorted(uses.crowded.clone()),
             reached,
             inlining,
-            polls: options.interruptible.then_some(poll_distance(arch) as u32),
+            polls: options.interruptible.then_some(layout.header(-(poll_distance(arch) as i32))),
             canonical,
             call_tables,
             escapes,
+            anchor,
             layout,
         })
     }

@@ -6,6 +6,7 @@ use super::{Parts, eh_frame, symtab};
 use crate::error::{CompileError, Result};
 use crate::link::Text;
 use crate::symbol::Symbol;
+use bailiwick_runtime_abi::context::Anchor;
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::limits::{GUARD_SIZE, segment_alignment};
 use bailiwick_runtime_abi::{ABI_VERSION, FINGERPRINT, FORMAT_VERSION};
@@ -146,13 +147,15 @@ pub(crate) fn artifact(parts: &Parts<'_>, mut text: Text) -> Result<Vec<u8>> {
     ]);
     elf::finish(&mut file.bytes, arch, &programs, sections)?;
 
+    let polls = if parts.facts.polls.is_some() { FLAG_POLLS } else { 0 };
+    let anchored = if parts.facts.anchor == Anchor::Memory { FLAG_ANCHORED } else { 0 };
     let mut header = Header {
         magic: MAGIC,
         format_version: FORMAT_VERSION,
         abi_version: ABI_VERSION,
         fingerprint: FINGERPRINT,
         arch: arch as u32,
-        flags: if parts.facts.polls.is_some() { FLAG_POLLS } else { 0 },
+        flags: polls | anchored,
         features: parts.target.features,
         wasm_features: parts.module.wasm_features,
         loaded_len,

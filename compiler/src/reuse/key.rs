@@ -103,6 +103,7 @@ impl Keys {
         let mut digest = Digester(Sha256::new());
         module.functions[function as usize].hash(&mut digest);
         facts.calling.binary_search(&function).is_ok().hash(&mut digest);
+        facts.crowded.binary_search(&function).is_ok().hash(&mut digest);
         module.branch_hints.get(&function).hash(&mut digest);
         let (start, end) = (body.range().start as u32, body.range().end as u32);
         let first = facts.loops.partition_point(|steady| steady.offset < start);
@@ -174,13 +175,16 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
         unrolling,
         vectorisation,
         spilling,
+        widening,
         strength,
         switches,
         inlining,
         polls,
+        anchor,
         layout,
         // By function.
         calling: _,
+        crowded: _,
         loops: _,
         // Of what surrounds code: which units there are, and what tables say.
         thunks: _,
@@ -196,7 +200,7 @@ fn environment(module: &Module<'_>, facts: &Facts, options: &Options<'_>) -> Res
     digest.debug(&(imported_functions, imported_tables, imported_memories, imported_globals, imported_tags));
     digest.debug(&(canonical, call_tables, table_lengths, memory_lengths, constants, escapes));
     let limits = inlining.as_ref().map(Inlining::limits);
-    digest.debug(&(unrolling, vectorisation, spilling, strength, switches, polls, layout, limits));
+    digest.debug(&(unrolling, vectorisation, spilling, widening, strength, switches, polls, anchor, layout, limits));
     Ok(digest.0.finalize().into())
 }
 

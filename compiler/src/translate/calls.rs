@@ -136,8 +136,8 @@ impl Translator<'_, '_> {
             return Callee::Own(function);
         }
         let slot = self.layout().slot(function);
-        let code = self.load(I64, Region::Slots, self.context, slot + SLOT_CODE);
-        let context = self.load(I64, Region::Slots, self.context, slot + SLOT_CONTEXT);
+        let code = self.load(I64, Region::Slots, self.anchor, slot + SLOT_CODE);
+        let context = self.load(I64, Region::Slots, self.anchor, slot + SLOT_CONTEXT);
         Callee::Code { code, context }
     }
 
@@ -235,7 +235,7 @@ impl Translator<'_, '_> {
     pub(super) fn found_and_expected(&mut self, type_index: u32, record: Value) -> (Value, Value) {
         let canonical = self.env.facts.canonical[type_index as usize];
         let type_id = self.layout().type_id(canonical);
-        let expected = self.load_fixed(I32, self.context, type_id);
+        let expected = self.load_fixed(I32, self.anchor, type_id);
         (self.load(I32, Region::Funcrefs, record, FUNCREF_TYPE), expected)
     }
 

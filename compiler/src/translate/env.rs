@@ -8,7 +8,7 @@ use crate::analysis::Facts;
 use crate::module::{FuncType, Module};
 use crate::symbol::Symbol;
 use bailiwick_runtime_abi::builtins::Builtin;
-use bailiwick_runtime_abi::context::{self, Layout};
+use bailiwick_runtime_abi::context::{self, Anchor, Layout};
 use bailiwick_runtime_abi::trap::TrapCode as AbiTrap;
 use bailiwick_runtime_abi::types::ValType;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -162,6 +162,19 @@ impl Translator<'_, '_> {
         self.builder.func.dfg.alias_regions.insert(region.data())
     }
 
+    /// Decides by which value everything is reached that lies at a distance from the context's address, at the function's entry.
+    ///
+    /// Every call wants the context in one certain register. In a function of many calls the allocator would keep in that
+    /// register, or on the stack, what everything else wants too. So there it is another value: read from the context, which has
+    /// the address of the memory, and that is the same.
+    pub(super) fn set_anchor(&mut self, function: u32) {
+        let facts = self.env.facts;
+        if facts.anchor == Anchor::Memory && facts.crowded.binary_search(&function).is_ok() {
+            let field = self.layout().memory(0) + context::MEMORY_BASE;
+            self.anchor = self.load_fixed(I64, self.context, field);
+        }
+    }
+
     /// Flags of an access to `region` that can't fault.
     pub(super) fn flags(&mut self, region: Region) -> MemFlagsData {
         let region = self.region(region);
@@ -276,10 +289,15 @@ impl Translator<'_, '_> {
             signature.returns.push(AbiParam::new(I64));
             builder.import_signature(signature)
         });
-        let table = self.load_fixed(I64, self.context, context::BUILTINS);
+        let builtins = self.layout().header(context::BUILTINS);
+        let table = self.load_fixed(I64, self.anchor, builtins);
         let code = self.load_fixed(I64, table, builtin.offset());
         let mut all = Vec::with_capacity(args.len() + 1);
-        all.push(self.context);
+        // They get its first byte, which is what the loader's header is at.
+        all.push(match self.layout().header(0) {
+            0 => self.anchor,
+            start => self.builder.ins().iadd_imm_s(self.anchor, i64::from(start)),
+        });
         all.extend(args);
         (signature, code, all)
     }

@@ -10,10 +10,10 @@ impl Translator<'_, '_> {
     fn global_cell(&mut self, global: u32) -> (Value, i32, Region) {
         let imported = self.env.module.imported_globals;
         match global.checked_sub(imported) {
-            Some(defined) => (self.context, self.layout().global(defined), Region::Global(defined)),
+            Some(defined) => (self.anchor, self.layout().global(defined), Region::Global(defined)),
             None => {
                 let offset = self.layout().imported_global(global);
-                (self.load_fixed(I64, self.context, offset), 0, Region::ImportedGlobals)
+                (self.load_fixed(I64, self.anchor, offset), 0, Region::ImportedGlobals)
             }
         }
     }

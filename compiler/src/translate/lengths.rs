@@ -72,7 +72,7 @@ impl Translator<'_, '_> {
             Some(defined) => (None, self.layout().memory(defined)),
             None => (Some(self.layout().imported_memory(memory)), 0),
         };
-        let context = self.context;
+        let context = self.anchor;
         let mut cursor = FuncCursor::new(self.builder.func).at_inst(entry);
         let definition = match import {
             Some(import) => cursor.ins().load(I64, fixed, context, import),

@@ -19,7 +19,7 @@ use super::bounds::upper_bound;
 use super::env::Region;
 use crate::module::Memory;
 use bailiwick_runtime_abi::builtins::Builtin;
-use bailiwick_runtime_abi::context::{MEMORY_BASE, MEMORY_LENGTH};
+use bailiwick_runtime_abi::context::{Anchor, MEMORY_BASE, MEMORY_LENGTH};
 use bailiwick_runtime_abi::limits::{FRONT_GUARD_SIZE, GUARD_SIZE, MAX_MEMORY_SIZE, MEMORY_RESERVATION};
 use bailiwick_runtime_abi::trap::TrapCode;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -58,15 +58,19 @@ impl Translator<'_, '_> {
     /// address of their owner's definition.
     fn memory_definition(&mut self, memory: u32) -> (Value, i32) {
         match memory.checked_sub(self.env.module.imported_memories) {
-            Some(defined) => (self.context, self.layout().memory(defined)),
+            Some(defined) => (self.anchor, self.layout().memory(defined)),
             None => {
                 let offset = self.layout().imported_memory(memory);
-                (self.load_fixed(I64, self.context, offset), 0)
+                (self.load_fixed(I64, self.anchor, offset), 0)
             }
         }
     }
 
     fn memory_base(&mut self, memory: u32) -> Value {
+        if self.env.facts.anchor == Anchor::Memory && memory == self.env.module.imported_memories {
+            // The loader's promise: it is the first one that the module defines.
+            return self.anchor;
+        }
         let (definition, field) = self.memory_definition(memory);
         // Pure, because it never changes: one load in the whole function.
         self.load_fixed(I64, definition, field + MEMORY_BASE)

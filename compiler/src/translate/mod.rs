@@ -165,6 +165,8 @@ struct Translator<'a, 'f> {
     cache: Cache,
     /// The hidden first parameter.
     context: Value,
+    /// The same address: see [`Translator::set_anchor`].
+    anchor: Value,
     /// Operands.
     stack: Vec<Value>,
     locals: Locals,
@@ -207,6 +209,7 @@ impl<'a, 'f> Translator<'a, 'f> {
             builder,
             cache: Cache::default(),
             context,
+            anchor: context,
             stack: Vec::new(),
             locals: Locals::default(),
             frames: Vec::new(),
@@ -227,6 +230,7 @@ impl<'a, 'f> Translator<'a, 'f> {
         };
         let ty = env.module.function_type(index);
         translator.push_function_frame(&ty.results);
+        translator.set_anchor(index);
         translator
     }
 

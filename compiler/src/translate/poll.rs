@@ -30,14 +30,14 @@ impl Translator<'_, '_> {
 
     /// Called at each loop header; the copies that [`unrolling`](super::unrolling) adds come back to it. Gives the instructions.
     pub(super) fn poll(&mut self) -> Option<[Inst; 2]> {
-        let distance = self.env.facts.polls?;
+        let offset = self.env.facts.polls?;
         let region = self.region(Region::Poll);
         let flags = MemFlagsData::new()
             .with_aligned()
             .with_trap_code(Some(trap_code(TrapCode::Interrupt)))
             .with_alias_region(Some(region));
         let point = self.builder.ins().sequence_point();
-        let value = self.builder.ins().load(I8, flags, self.context, -(distance as i32));
+        let value = self.builder.ins().load(I8, flags, self.anchor, offset);
         let load = self.builder.func.dfg.value_def(value).inst()?;
         Some([point, load])
     }

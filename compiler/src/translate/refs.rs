@@ -54,7 +54,7 @@ impl Translator<'_, '_> {
         if let Some(escape) = self.env.facts.escape(function) {
             let offset = self.layout().funcref(escape);
             let offset = self.i64_const(offset as u64);
-            let record = self.builder.ins().iadd(self.context, offset);
+            let record = self.builder.ins().iadd(self.anchor, offset);
             let code = self.load(I64, Region::Funcrefs, record, FUNCREF_CODE);
             self.builder.set_cold_block(slow);
             self.builder.ins().brif(code, done, &[BlockArg::Value(record)], slow, &[]);

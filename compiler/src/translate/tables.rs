@@ -29,10 +29,10 @@ pub(super) enum Null {
 impl Translator<'_, '_> {
     fn table_definition(&mut self, table: u32) -> (Value, i32) {
         match table.checked_sub(self.env.module.imported_tables) {
-            Some(defined) => (self.context, self.layout().table(defined)),
+            Some(defined) => (self.anchor, self.layout().table(defined)),
             None => {
                 let offset = self.layout().imported_table(table);
-                (self.load_fixed(I64, self.context, offset), 0)
+                (self.load_fixed(I64, self.anchor, offset), 0)
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Everything that an artifact's tables promise one another, record by record.
 
-use bailiwick_runtime_abi::context::Layout;
 use bailiwick_runtime_abi::convention::{TAG_SIZE, signature_tag};
 use bailiwick_runtime_abi::format::*;
 use bailiwick_runtime_abi::limits::segment_alignment;
@@ -27,7 +26,7 @@ pub fn check(artifact: &[u8], wasm_len: usize) {
     memories(&view);
     tables(&view);
     segments(&view);
-    assert!(Layout::new(header.counts).is_some());
+    assert!(header.layout().is_some());
 }
 
 fn hash(artifact: &[u8], header: &Header) {

@@ -12,88 +12,80 @@
 ;; ==== clif x86_64
 ;; -- copy
 ;;   function u0:0(i64, i32, i32) tail {
-;;   region0 = 0 "context"
-;;   region1 = 2 "memory lengths"
-;;   region2 = 65536 "memory 0"
+;;   region0 = 2 "memory lengths"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   v3 = iconst.i32 24
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v5 = uextend.i64 v2
-;;   v6 = load.i64 notrap aligned region1 v0+56
-;;   v7 = iconst.i64 24
-;;   v8 = iadd v5, v7  ; v7 = 24
-;;   v9 = icmp ugt v8, v6
-;;   trapnz v9, heap_oob
-;;   v10 = iadd v4, v5
-;;   v11 = select_spectre_guard v9, v4, v10
-;;   v12 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v13 = uextend.i64 v1
-;;   v14 = load.i64 notrap aligned region1 v0+56
-;;   v15 = iconst.i64 24
-;;   v16 = iadd v13, v15  ; v15 = 24
-;;   v17 = icmp ugt v16, v14
-;;   trapnz v17, heap_oob
-;;   v18 = iadd v12, v13
-;;   v19 = select_spectre_guard v17, v12, v18
-;;   v20 = load.i8x16 little region2 v11
-;;   v21 = load.i8x16 little region2 v11+8
-;;   store little region2 v20, v19
-;;   store little region2 v21, v19+8
+;;   v4 = uextend.i64 v2
+;;   v5 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v6 = iconst.i64 24
+;;   v7 = iadd v4, v6  ; v6 = 24
+;;   v8 = icmp ugt v7, v5
+;;   trapnz v8, heap_oob
+;;   v9 = iadd v0, v4
+;;   v10 = select_spectre_guard v8, v0, v9
+;;   v11 = uextend.i64 v1
+;;   v12 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v13 = iconst.i64 24
+;;   v14 = iadd v11, v13  ; v13 = 24
+;;   v15 = icmp ugt v14, v12
+;;   trapnz v15, heap_oob
+;;   v16 = iadd v0, v11
+;;   v17 = select_spectre_guard v15, v0, v16
+;;   v18 = load.i8x16 little region1 v10
+;;   v19 = load.i8x16 little region1 v10+8
+;;   store little region1 v18, v17
+;;   store little region1 v19, v17+8
 ;;   jump block1
 ;; block1:
 ;;   return
 ;;   }
 ;; -- fill
 ;;   function u0:1(i64, i32, i32) tail {
-;;   region0 = 0 "context"
-;;   region1 = 2 "memory lengths"
-;;   region2 = 65536 "memory 0"
+;;   region0 = 2 "memory lengths"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   v3 = iconst.i32 7
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v5 = uextend.i64 v1
-;;   v6 = load.i64 notrap aligned region1 v0+56
-;;   v7 = iconst.i64 7
-;;   v8 = iadd v5, v7  ; v7 = 7
-;;   v9 = icmp ugt v8, v6
-;;   trapnz v9, heap_oob
-;;   v10 = iadd v4, v5
-;;   v11 = select_spectre_guard v9, v4, v10
-;;   v12 = ireduce.i8 v2
-;;   v13 = uextend.i32 v12
-;;   v14 = iconst.i32 0x0101_0101
-;;   v15 = imul v13, v14  ; v14 = 0x0101_0101
-;;   store little region2 v15, v11
-;;   store little region2 v15, v11+3
+;;   v4 = uextend.i64 v1
+;;   v5 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v6 = iconst.i64 7
+;;   v7 = iadd v4, v6  ; v6 = 7
+;;   v8 = icmp ugt v7, v5
+;;   trapnz v8, heap_oob
+;;   v9 = iadd v0, v4
+;;   v10 = select_spectre_guard v8, v0, v9
+;;   v11 = ireduce.i8 v2
+;;   v12 = uextend.i32 v11
+;;   v13 = iconst.i32 0x0101_0101
+;;   v14 = imul v12, v13  ; v13 = 0x0101_0101
+;;   store little region1 v14, v10
+;;   store little region1 v14, v10+3
 ;;   jump block1
 ;; block1:
 ;;   return
 ;;   }
 ;; -- none
 ;;   function u0:2(i64, i32, i32) tail {
-;;   region0 = 0 "context"
-;;   region1 = 2 "memory lengths"
-;;   region2 = 65536 "memory 0"
+;;   region0 = 2 "memory lengths"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   v3 = iconst.i32 0
-;;   v4 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v5 = uextend.i64 v2
-;;   v6 = load.i64 notrap aligned region1 v0+56
-;;   v7 = iconst.i64 0
-;;   v8 = iadd v5, v7  ; v7 = 0
-;;   v9 = icmp ugt v8, v6
-;;   trapnz v9, heap_oob
-;;   v10 = iadd v4, v5
-;;   v11 = select_spectre_guard v9, v4, v10
-;;   v12 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v13 = uextend.i64 v1
-;;   v14 = load.i64 notrap aligned region1 v0+56
-;;   v15 = iconst.i64 0
-;;   v16 = iadd v13, v15  ; v15 = 0
-;;   v17 = icmp ugt v16, v14
-;;   trapnz v17, heap_oob
-;;   v18 = iadd v12, v13
-;;   v19 = select_spectre_guard v17, v12, v18
+;;   v4 = uextend.i64 v2
+;;   v5 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v6 = iconst.i64 0
+;;   v7 = iadd v4, v6  ; v6 = 0
+;;   v8 = icmp ugt v7, v5
+;;   trapnz v8, heap_oob
+;;   v9 = iadd v0, v4
+;;   v10 = select_spectre_guard v8, v0, v9
+;;   v11 = uextend.i64 v1
+;;   v12 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v13 = iconst.i64 0
+;;   v14 = iadd v11, v13  ; v13 = 0
+;;   v15 = icmp ugt v14, v12
+;;   trapnz v15, heap_oob
+;;   v16 = iadd v0, v11
+;;   v17 = select_spectre_guard v15, v0, v16
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -109,9 +101,11 @@
 ;;   v5 = uextend.i64 v1
 ;;   v6 = uextend.i64 v2  ; v2 = 0
 ;;   v7 = uextend.i64 v3  ; v3 = 129
-;;   v8 = load.i64 notrap aligned readonly can_move region0 v0+24
+;;   v8 = load.i64 notrap aligned readonly can_move region0 v0-0x0010_ffe8
 ;;   v9 = load.i64 notrap aligned readonly can_move region0 v8+16
-;;   v10 = call_indirect sig0, v9(v0, v4, v5, v6, v7)  ; v4 = 0
+;;   v10 = iconst.i64 -1114112
+;;   v11 = iadd v0, v10  ; v10 = -1114112
+;;   v12 = call_indirect sig0, v9(v11, v4, v5, v6, v7)  ; v4 = 0
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -121,17 +115,17 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x38(%rdi), %rax
-;;   movl %edx, %r9d
-;;   leaq 0x18(%r9), %r8
+;;   movq %rsi, %rcx
+;;   movq -0x10ffc8(%rdi), %rax
+;;   movl %edx, %esi
+;;   leaq 0x18(%rsi), %r8
 ;;   cmpq %rax, %r8
 ;;   jnbe #trap=heap_oob
-;;   movl %esi, %ecx
+;;   movl %ecx, %ecx
 ;;   leaq 0x18(%rcx), %rdx
 ;;   cmpq %rax, %rdx
 ;;   jnbe #trap=heap_oob
-;;   movq 0x30(%rdi), %rdi
-;;   leaq (%rdi, %r9), %rsi
+;;   leaq (%rdi, %rsi), %rsi
 ;;   cmpq %rax, %r8
 ;;   cmovaq %rdi, %rsi
 ;;   movdqu (%rsi), %xmm0
@@ -150,19 +144,18 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x38(%rdi), %r11
-;;   movl %esi, %eax
-;;   leaq 7(%rax), %rcx
-;;   cmpq %r11, %rcx
+;;   movq -0x10ffc8(%rdi), %r10
+;;   movl %esi, %r11d
+;;   leaq 7(%r11), %rax
+;;   cmpq %r10, %rax
 ;;   jnbe #trap=heap_oob
-;;   movzbl %dl, %edx
-;;   imull $0x1010101, %edx, %edx
-;;   movq 0x30(%rdi), %rsi
-;;   leaq (%rsi, %rax), %rax
-;;   cmpq %r11, %rcx
-;;   cmovaq %rsi, %rax
-;;   movl %edx, (%rax)
-;;   movl %edx, 3(%rax)
+;;   movzbl %dl, %ecx
+;;   imull $0x1010101, %ecx, %ecx
+;;   leaq (%rdi, %r11), %r11
+;;   cmpq %r10, %rax
+;;   cmovaq %rdi, %r11
+;;   movl %ecx, (%r11)
+;;   movl %ecx, 3(%r11)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -173,7 +166,7 @@
 ;;   movq %rsp, %rbp
 ;; block0:
 ;;   movq %rsi, %r11
-;;   movq 0x38(%rdi), %rsi
+;;   movq -0x10ffc8(%rdi), %rsi
 ;;   movl %edx, %edi
 ;;   cmpq %rsi, %rdi
 ;;   jnbe #trap=heap_oob
@@ -189,14 +182,15 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x18(%rdi), %r9
-;;   movq 0x10(%r9), %r9
+;;   movq -0x10ffe8(%rdi), %r10
+;;   movq 0x10(%r10), %r10
+;;   leaq -0x110000(%rdi), %rdi
 ;;   uninit  %rcx
 ;;   xorq %rcx, %rcx
 ;;   movl %esi, %edx
 ;;   movl $0x81, %r8d
 ;;   movq %rcx, %rsi
-;;   call    *%r9
+;;   call    *%r10
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp

@@ -15,99 +15,87 @@
 ;; ==== clif x86_64
 ;; -- load_f64
 ;;   function u0:0(i64, i32) -> f64 tail {
-;;   region0 = 0 "context"
-;;   region1 = 65536 "memory 0"
+;;   region0 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32):
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v1
-;;   v5 = iadd v3, v4
-;;   v6 = load.f64 little region1 v5+8
-;;   jump block1(v6)
+;;   v3 = uextend.i64 v1
+;;   v4 = iadd v0, v3
+;;   v5 = load.f64 little region0 v4+8
+;;   jump block1(v5)
 ;; block1(v2: f64):
 ;;   return v2
 ;;   }
 ;; -- store_i64_as_16
 ;;   function u0:1(i64, i32, i64) tail {
-;;   region0 = 0 "context"
-;;   region1 = 65536 "memory 0"
+;;   region0 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i64):
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v1
-;;   v5 = iadd v3, v4
-;;   istore16 little region1 v2, v5+2
+;;   v3 = uextend.i64 v1
+;;   v4 = iadd v0, v3
+;;   istore16 little region0 v2, v4+2
 ;;   jump block1
 ;; block1:
 ;;   return
 ;;   }
 ;; -- constant_index
 ;;   function u0:2(i64) -> i32 tail {
-;;   region0 = 0 "context"
-;;   region1 = 65536 "memory 0"
+;;   region0 = 65536 "memory 0"
 ;; block0(v0: i64):
 ;;   v2 = iconst.i32 1024
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v2  ; v2 = 1024
-;;   v5 = iadd v3, v4
-;;   v6 = load.i32 little region1 v5+4
-;;   jump block1(v6)
+;;   v3 = uextend.i64 v2  ; v2 = 1024
+;;   v4 = iadd v0, v3
+;;   v5 = load.i32 little region0 v4+4
+;;   jump block1(v5)
 ;; block1(v1: i32):
 ;;   return v1
 ;;   }
 ;; -- last_without_check
 ;;   function u0:3(i64, i32) -> i64 tail {
-;;   region0 = 0 "context"
-;;   region1 = 65536 "memory 0"
+;;   region0 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32):
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v1
-;;   v5 = iadd v3, v4
-;;   v6 = load.i64 little region1 v5+0x7dff_fff8
-;;   jump block1(v6)
+;;   v3 = uextend.i64 v1
+;;   v4 = iadd v0, v3
+;;   v5 = load.i64 little region0 v4+0x7dff_fff8
+;;   jump block1(v5)
 ;; block1(v2: i64):
 ;;   return v2
 ;;   }
 ;; -- first_with_check
 ;;   function u0:4(i64, i32) -> i64 tail {
-;;   region0 = 0 "context"
-;;   region1 = 2 "memory lengths"
-;;   region2 = 65536 "memory 0"
+;;   region0 = 2 "memory lengths"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32):
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v1
-;;   v5 = iconst.i64 -1048576
-;;   v6 = iadd v3, v5  ; v5 = -1048576
-;;   v7 = load.i64 notrap aligned region1 v0+56
-;;   v8 = iconst.i64 0x7e00_0001
-;;   v9 = iadd v4, v8  ; v8 = 0x7e00_0001
-;;   v10 = icmp ugt v9, v7
-;;   v11 = iadd v3, v4
-;;   v12 = iconst.i64 0x7dff_fff9
-;;   v13 = iadd v11, v12  ; v12 = 0x7dff_fff9
-;;   v14 = select_spectre_guard v10, v6, v13
-;;   v15 = load.i64 little region2 v14
-;;   jump block1(v15)
+;;   v3 = uextend.i64 v1
+;;   v4 = iconst.i64 -1048576
+;;   v5 = iadd v0, v4  ; v4 = -1048576
+;;   v6 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v7 = iconst.i64 0x7e00_0001
+;;   v8 = iadd v3, v7  ; v7 = 0x7e00_0001
+;;   v9 = icmp ugt v8, v6
+;;   v10 = iadd v0, v3
+;;   v11 = iconst.i64 0x7dff_fff9
+;;   v12 = iadd v10, v11  ; v11 = 0x7dff_fff9
+;;   v13 = select_spectre_guard v9, v5, v12
+;;   v14 = load.i64 little region1 v13
+;;   jump block1(v14)
 ;; block1(v2: i64):
 ;;   return v2
 ;;   }
 ;; -- largest_offset
 ;;   function u0:5(i64, i32, i32) tail {
-;;   region0 = 0 "context"
-;;   region1 = 2 "memory lengths"
-;;   region2 = 65536 "memory 0"
+;;   region0 = 2 "memory lengths"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
-;;   v3 = load.i64 notrap aligned readonly can_move region0 v0+48
-;;   v4 = uextend.i64 v1
-;;   v5 = iconst.i64 -1048576
-;;   v6 = iadd v3, v5  ; v5 = -1048576
-;;   v7 = load.i64 notrap aligned region1 v0+56
-;;   v8 = iconst.i64 0x0001_0000_0000
-;;   v9 = iadd v4, v8  ; v8 = 0x0001_0000_0000
-;;   v10 = icmp ugt v9, v7
-;;   v11 = iadd v3, v4
-;;   v12 = iconst.i64 0xffff_ffff
-;;   v13 = iadd v11, v12  ; v12 = 0xffff_ffff
-;;   v14 = select_spectre_guard v10, v6, v13
-;;   istore8 little region2 v2, v14
+;;   v3 = uextend.i64 v1
+;;   v4 = iconst.i64 -1048576
+;;   v5 = iadd v0, v4  ; v4 = -1048576
+;;   v6 = load.i64 notrap aligned region0 v0-0x0010_ffc8
+;;   v7 = iconst.i64 0x0001_0000_0000
+;;   v8 = iadd v3, v7  ; v7 = 0x0001_0000_0000
+;;   v9 = icmp ugt v8, v6
+;;   v10 = iadd v0, v3
+;;   v11 = iconst.i64 0xffff_ffff
+;;   v12 = iadd v10, v11  ; v11 = 0xffff_ffff
+;;   v13 = select_spectre_guard v9, v5, v12
+;;   istore8 little region1 v2, v13
 ;;   jump block1
 ;; block1:
 ;;   return
@@ -117,11 +105,8 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq %rsi, %r8
-;;   movq 0x30(%rdi), %rsi
-;;   movq %r8, %rdi
-;;   movl %edi, %edi
-;;   movsd 8(%rsi, %rdi), %xmm0
+;;   movl %esi, %esi
+;;   movsd 8(%rdi, %rsi), %xmm0
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -131,11 +116,8 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq %rsi, %r8
-;;   movq 0x30(%rdi), %rsi
-;;   movq %r8, %rdi
-;;   movl %edi, %edi
-;;   movw %dx, 2(%rsi, %rdi)
+;;   movl %esi, %esi
+;;   movw %dx, 2(%rdi, %rsi)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -145,8 +127,7 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x30(%rdi), %rsi
-;;   movl 0x404(%rsi), %eax
+;;   movl 0x404(%rdi), %eax
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -156,11 +137,8 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq %rsi, %r8
-;;   movq 0x30(%rdi), %rsi
-;;   movq %r8, %rdi
-;;   movl %edi, %edi
-;;   movq 0x7dfffff8(%rsi, %rdi), %rax
+;;   movl %esi, %esi
+;;   movq 0x7dfffff8(%rdi, %rsi), %rax
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp
@@ -170,14 +148,12 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x38(%rdi), %r10
-;;   movl %esi, %r11d
-;;   leaq 0x7e000001(%r11), %rax
-;;   movq 0x30(%rdi), %rdx
-;;   leaq -0x100000(%rdx), %rcx
-;;   leaq 0x7dfffff9(%rdx, %r11), %r9
-;;   cmpq %r10, %rax
-;;   cmovaq %rcx, %r9
+;;   movl %esi, %r9d
+;;   leaq 0x7e000001(%r9), %r10
+;;   leaq -0x100000(%rdi), %r8
+;;   leaq 0x7dfffff9(%rdi, %r9), %r9
+;;   cmpq -0x10ffc8(%rdi), %r10
+;;   cmovaq %r8, %r9
 ;;   movq (%r9), %rax
 ;;   jmp     label1
 ;; block1:
@@ -188,20 +164,16 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x38(%rdi), %rax
-;;   movq %rdi, %r8
-;;   movl %esi, %edi
-;;   movabsq $0x100000000, %rcx
+;;   movl %esi, %ecx
+;;   movabsq $0x100000000, %r11
+;;   leaq (%rcx, %r11), %rax
+;;   leaq -0x100000(%rdi), %r11
 ;;   leaq (%rdi, %rcx), %rcx
-;;   movq %r8, %rsi
-;;   movq 0x30(%rsi), %r8
-;;   leaq -0x100000(%r8), %rsi
-;;   leaq (%r8, %rdi), %rdi
-;;   movl $0xffffffff, %r8d
-;;   leaq (%rdi, %r8), %rdi
-;;   cmpq %rax, %rcx
-;;   cmovaq %rsi, %rdi
-;;   movb %dl, (%rdi)
+;;   movl $0xffffffff, %esi
+;;   leaq (%rcx, %rsi), %r10
+;;   cmpq -0x10ffc8(%rdi), %rax
+;;   cmovaq %r11, %r10
+;;   movb %dl, (%r10)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp

@@ -29,23 +29,22 @@
 ;; block0:
 ;;   uninit  %rax
 ;;   xorl %eax, %eax
-;;   movq 0x30(%rdi), %rcx
+;;   movl %esi, %r8d
 ;;   jmp     label1
 ;; block1:
-;;   movl %esi, %edi
-;;   movl 0x10(%rcx, %rdi), %edi
-;;   leal 4(%rsi), %r8d
-;;   cmpl %edx, %r8d
+;;   movl 0x10(%rdi, %r8), %ecx
+;;   leal 4(%r8), %esi
+;;   cmpl %edx, %esi
 ;;   jnz     label3; j label2
 ;; block2:
-;;   leal (%rax, %rdi), %eax
+;;   leal (%rax, %rcx), %eax
 ;;   jmp     label6
 ;; block3:
-;;   movl 0x10(%rcx, %r8), %r8d
-;;   leal 8(%rsi), %esi
-;;   leal (%rax, %rdi), %eax
-;;   leal (%rax, %r8), %eax
-;;   cmpl %edx, %esi
+;;   movl 0x10(%rdi, %rsi), %esi
+;;   leal 8(%r8), %r8d
+;;   leal (%rax, %rcx), %eax
+;;   leal (%rax, %rsi), %eax
+;;   cmpl %edx, %r8d
 ;;   jnz     label4; j label5
 ;; block4:
 ;;   jmp     label1
@@ -60,40 +59,34 @@
 ;; -- copy_across_calls
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
-;;   subq $0x30, %rsp
+;;   subq $0x20, %rsp
 ;;   movq %rbx, (%rsp)
 ;;   movq %r12, 8(%rsp)
 ;;   movq %r13, 0x10(%rsp)
 ;;   movq %r14, 0x18(%rsp)
-;;   movq %r15, 0x20(%rsp)
 ;; block0:
-;;   movq 0x30(%rdi), %rbx
-;;   movq 0x18(%rdi), %rax
-;;   movq (%rax), %r12
-;;   movq %rsi, %r13
+;;   movq -0x10ffe8(%rdi), %rax
+;;   movq (%rax), %rbx
+;;   movl %edx, %r12d
+;;   movl %esi, %r13d
+;;   movq %rdi, %r14
 ;;   jmp     label1
 ;; block1:
-;;   movl %r13d, %eax
-;;   movzbq (%rbx, %rax), %rax
-;;   movq %rdx, %r14
-;;   movl %r14d, %ecx
-;;   movb %al, (%rbx, %rcx)
-;;   movq %rdi, %r15
-;;   movq 0x40(%r15), %rax
-;;   movq 0x48(%r15), %rdi
+;;   movzbq (%r14, %r13), %rax
+;;   movb %al, (%r14, %r12)
+;;   movq -0x10ffc0(%r14), %rax
+;;   movq -0x10ffb8(%r14), %rdi
 ;;   call    *%rax
+;;   leaq -0x110000(%r14), %rdi
 ;;   uninit  %rsi
 ;;   xorq %rsi, %rsi
 ;;   movl $0x1, %edx
-;;   movq %r15, %rdi
-;;   call    *%r12
+;;   call    *%rbx
 ;;   subl $0x1, %r13d
-;;   leal 1(%r14), %r14d
+;;   leal 1(%r12), %r12d
 ;;   testl %r13d, %r13d
 ;;   jnz     label2; j label3
 ;; block2:
-;;   movq %r14, %rdx
-;;   movq %r15, %rdi
 ;;   jmp     label1
 ;; block3:
 ;;   jmp     label4
@@ -104,8 +97,7 @@
 ;;   movq 8(%rsp), %r12
 ;;   movq 0x10(%rsp), %r13
 ;;   movq 0x18(%rsp), %r14
-;;   movq 0x20(%rsp), %r15
-;;   addq $0x30, %rsp
+;;   addq $0x20, %rsp
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq

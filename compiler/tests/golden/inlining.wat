@@ -33,15 +33,14 @@
 ;; block0:
 ;;   uninit  %rax
 ;;   xorl %eax, %eax
-;;   movq 0x30(%rdi), %rcx
 ;;   jmp     label1
 ;; block1:
 ;;   sequence_point
-;;   movzbq -0x1000(%rdi), %r8
+;;   movzbq -0x111000(%rdi), %rcx
 ;;   subl $0x1, %edx
-;;   leal (%rsi, %rdx, 4), %r8d
-;;   movl (%rcx, %r8), %r8d
-;;   leal (%rax, %r8), %eax
+;;   leal (%rsi, %rdx, 4), %ecx
+;;   movl (%rdi, %rcx), %ecx
+;;   leal (%rax, %rcx), %eax
 ;;   testl %edx, %edx
 ;;   jnz     label2; j label3
 ;; block2:
@@ -69,7 +68,6 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x30(%rdi), %rdi
 ;;   movl %esi, %esi
 ;;   movl (%rdi, %rsi), %esi
 ;;   movl (%rdi, %rsi), %eax
@@ -157,30 +155,28 @@
 ;; -- sum
 ;;   function u0:3(i64, i32, i32) -> i32 tail {
 ;;   region0 = 9 "poll page"
-;;   region1 = 0 "context"
-;;   region2 = 65536 "memory 0"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   v11 -> v1
 ;;   v5 = iconst.i32 0
 ;;   jump block2(v2, v5)  ; v5 = 0
 ;; block2(v7: i32, v10: i32):
 ;;   sequence_point
-;;   v6 = load.i8 user7 aligned region0 v0-4096
+;;   v6 = load.i8 user7 aligned region0 v0-0x0011_1000
 ;;   v8 = iconst.i32 1
 ;;   v9 = isub v7, v8  ; v8 = 1
 ;;   v13 = iconst.i32 2
 ;;   v14 = ishl v9, v13  ; v13 = 2
 ;;   v15 = iadd.i32 v11, v14
-;;   v16 = load.i64 notrap aligned readonly can_move region1 v0+48
-;;   v17 = uextend.i64 v15
-;;   v18 = iadd v16, v17
-;;   v19 = load.i32 little region2 v18
-;;   v20 = iadd v10, v19
-;;   brif v9, block2(v9, v20), block5
+;;   v16 = uextend.i64 v15
+;;   v17 = iadd.i64 v0, v16
+;;   v18 = load.i32 little region1 v17
+;;   v19 = iadd v10, v18
+;;   brif v9, block2(v9, v19), block5
 ;; block5:
 ;;   jump block3
 ;; block3:
-;;   jump block1(v20)
+;;   jump block1(v19)
 ;; block1(v3: i32):
 ;;   return v3
 ;;   }
@@ -195,26 +191,23 @@
 ;; -- deeper
 ;;   function u0:6(i64, i32) -> i32 tail {
 ;;   region0 = 9 "poll page"
-;;   region1 = 0 "context"
-;;   region2 = 65536 "memory 0"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32):
 ;;   v5 = iconst.i32 0
 ;;   v7 = iconst.i32 2
 ;;   v8 = ishl v5, v7  ; v5 = 0, v7 = 2
 ;;   v9 = iadd v1, v8
-;;   v10 = load.i64 notrap aligned readonly can_move region1 v0+48
-;;   v11 = uextend.i64 v9
-;;   v12 = iadd v10, v11
-;;   v13 = load.i32 little region2 v12
-;;   v15 = iconst.i32 0
-;;   v17 = iconst.i32 2
-;;   v18 = ishl v15, v17  ; v15 = 0, v17 = 2
-;;   v19 = iadd v13, v18
-;;   v20 = load.i64 notrap aligned readonly can_move region1 v0+48
-;;   v21 = uextend.i64 v19
-;;   v22 = iadd v20, v21
-;;   v23 = load.i32 little region2 v22
-;;   jump block1(v23)
+;;   v10 = uextend.i64 v9
+;;   v11 = iadd v0, v10
+;;   v12 = load.i32 little region1 v11
+;;   v14 = iconst.i32 0
+;;   v16 = iconst.i32 2
+;;   v17 = ishl v14, v16  ; v14 = 0, v16 = 2
+;;   v18 = iadd v12, v17
+;;   v19 = uextend.i64 v18
+;;   v20 = iadd v0, v19
+;;   v21 = load.i32 little region1 v20
+;;   jump block1(v21)
 ;; block1(v2: i32):
 ;;   return v2
 ;;   }

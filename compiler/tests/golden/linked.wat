@@ -19,13 +19,12 @@
 ;;   movq %rsp, %rbp
 ;; block0:
 ;;   leal (%rsi, %rdx), %r9d
-;;   movq 0x30(%rdi), %r10
 ;;   movl %esi, %r8d
-;;   movl %r9d, (%r10, %r8)
+;;   movl %r9d, (%rdi, %r8)
 ;;   leal 1(%rdx), %r9d
-;;   movq 0x40(%rdi), %r10
+;;   movq -0x10ffc0(%rdi), %r10
 ;;   movl %r9d, (%r10, %r8)
-;;   addl $0x1, 0x60(%rdi)
+;;   addl $0x1, -0x10ffa0(%rdi)
 ;;   jmp     label1
 ;; block1:
 ;;   movq %rbp, %rsp

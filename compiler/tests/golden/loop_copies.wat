@@ -17,41 +17,38 @@
 ;; -- sum
 ;;   function u0:0(i64, i32, i32) -> i64 tail {
 ;;   region0 = 9 "poll page"
-;;   region1 = 0 "context"
-;;   region2 = 65536 "memory 0"
+;;   region1 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32, v2: i32):
 ;;   v4 = iconst.i64 0
 ;;   jump block2(v4, v1, v2)  ; v4 = 0
-;; block2(v6: i64, v7: i32, v15: i32):
+;; block2(v6: i64, v7: i32, v14: i32):
 ;;   sequence_point
-;;   v5 = load.i8 user7 aligned region0 v0-4096
-;;   v8 = load.i64 notrap aligned readonly can_move region1 v0+48
-;;   v9 = uextend.i64 v7
-;;   v10 = iadd v8, v9
-;;   v11 = load.i64 little region2 v10
-;;   v12 = iadd v6, v11
-;;   v13 = iconst.i32 8
-;;   v14 = iadd v7, v13  ; v13 = 8
-;;   v16 = iconst.i32 1
-;;   v17 = isub v15, v16  ; v16 = 1
-;;   brif v17, block4, block5
+;;   v5 = load.i8 user7 aligned region0 v0-0x0011_1000
+;;   v8 = uextend.i64 v7
+;;   v9 = iadd.i64 v0, v8
+;;   v10 = load.i64 little region1 v9
+;;   v11 = iadd v6, v10
+;;   v12 = iconst.i32 8
+;;   v13 = iadd v7, v12  ; v12 = 8
+;;   v15 = iconst.i32 1
+;;   v16 = isub v14, v15  ; v15 = 1
+;;   brif v16, block4, block5
 ;; block5:
-;;   jump block3(v12)
+;;   jump block3(v11)
 ;; block4:
-;;   v18 = load.i64 notrap aligned readonly can_move region1 v0+48
-;;   v19 = uextend.i64 v14
-;;   v20 = iadd v18, v19
-;;   v21 = load.i64 little region2 v20
-;;   v22 = iadd.i64 v12, v21
-;;   v23 = iconst.i32 8
-;;   v24 = iadd.i32 v14, v23  ; v23 = 8
-;;   v25 = iconst.i32 1
-;;   v26 = isub.i32 v17, v25  ; v25 = 1
-;;   brif v26, block2(v22, v24, v26), block6
+;;   v17 = uextend.i64 v13
+;;   v18 = iadd.i64 v0, v17
+;;   v19 = load.i64 little region1 v18
+;;   v20 = iadd.i64 v11, v19
+;;   v21 = iconst.i32 8
+;;   v22 = iadd.i32 v13, v21  ; v21 = 8
+;;   v23 = iconst.i32 1
+;;   v24 = isub.i32 v16, v23  ; v23 = 1
+;;   brif v24, block2(v20, v22, v24), block6
 ;; block6:
-;;   jump block3(v22)
-;; block3(v27: i64):
-;;   jump block1(v27)
+;;   jump block3(v20)
+;; block3(v25: i64):
+;;   jump block1(v25)
 ;; block1(v3: i64):
 ;;   return v3
 ;;   }
@@ -62,27 +59,26 @@
 ;; block0:
 ;;   uninit  %rax
 ;;   xorq %rax, %rax
-;;   movq 0x30(%rdi), %rcx
+;;   movl %esi, %r8d
 ;;   jmp     label1
 ;; block1:
 ;;   sequence_point
-;;   movzbq -0x1000(%rdi), %r8
-;;   movl %esi, %r8d
-;;   movq (%rcx, %r8), %r8
-;;   movq %rdx, %r9
-;;   subl $0x1, %r9d
-;;   testl %r9d, %r9d
+;;   movzbq -0x111000(%rdi), %rcx
+;;   movq (%rdi, %r8), %rcx
+;;   movq %rdx, %rsi
+;;   subl $0x1, %esi
+;;   testl %esi, %esi
 ;;   jnz     label3; j label2
 ;; block2:
-;;   leaq (%rax, %r8), %rax
+;;   leaq (%rax, %rcx), %rax
 ;;   jmp     label6
 ;; block3:
-;;   leal 8(%rsi), %r9d
-;;   movq (%rcx, %r9), %r9
+;;   leal 8(%r8), %esi
+;;   movq (%rdi, %rsi), %rsi
 ;;   subl $0x2, %edx
-;;   leaq (%rax, %r8), %rax
-;;   leaq (%rax, %r9), %rax
-;;   leal 0x10(%rsi), %esi
+;;   leaq (%rax, %rcx), %rax
+;;   leaq (%rax, %rsi), %rax
+;;   leal 0x10(%r8), %r8d
 ;;   testl %edx, %edx
 ;;   jnz     label4; j label5
 ;; block4:

@@ -29,25 +29,24 @@
 ;;   function u0:0(i64, i32) tail {
 ;;   region0 = 196608 "global 0"
 ;;   region1 = 9 "poll page"
-;;   region2 = 0 "context"
-;;   region3 = 65536 "memory 0"
+;;   region2 = 65536 "memory 0"
 ;; block0(v0: i64, v1: i32):
-;;   v2 = load.i64 notrap aligned region0 v0+96
+;;   v2 = load.i64 notrap aligned region0 v0-0x0010_ffa0
 ;;   jump block2(v2, v1)
 ;; block2(v4: i64, v5: i32):
 ;;   sequence_point
-;;   v3 = load.i8 user7 aligned region1 v0-4096
-;;   v6 = load.i64 notrap aligned readonly can_move region2 v0+48
-;;   v7 = uextend.i64 v5
-;;   v8 = iadd v6, v7
-;;   v9 = load.i64 little region3 v8
-;;   v10 = iadd v4, v9
-;;   store notrap aligned region0 v10, v0+96
-;;   v11 = iconst.i32 8
-;;   v12 = isub v5, v11  ; v11 = 8
-;;   brif v12, block2(v10, v12), block4
+;;   v3 = load.i8 user7 aligned region1 v0-0x0011_1000
+;;   v6 = uextend.i64 v5
+;;   v7 = iadd.i64 v0, v6
+;;   v8 = load.i64 little region2 v7
+;;   v9 = iadd v4, v8
+;;   store notrap aligned region0 v9, v0-0x0010_ffa0
+;;   v10 = iconst.i32 8
+;;   v11 = isub v5, v10  ; v10 = 8
+;;   brif v11, block2(v9, v11), block4
 ;; block4:
-;;   v13 = iconst.i32 0
+;;   v12 = iconst.i32 0
+;;   v13 = iconst.i64 1
 ;;   v14 = iconst.i64 1
 ;;   v15 = iconst.i64 1
 ;;   v16 = iconst.i64 1
@@ -66,35 +65,32 @@
 ;;   v29 = iconst.i64 1
 ;;   v30 = iconst.i64 1
 ;;   v31 = iconst.i64 1
-;;   v32 = iconst.i64 1
-;;   v33 = iconst.i32 8
-;;   v34 = load.i64 notrap aligned readonly can_move region2 v0+48
-;;   v35 = uextend.i64 v33  ; v33 = 8
-;;   v36 = iadd v34, v35
-;;   v37 = load.i64 little region3 v36
-;;   v38 = iadd v32, v37  ; v32 = 1
-;;   v39 = iadd v31, v38  ; v31 = 1
-;;   v40 = iadd v30, v39  ; v30 = 1
-;;   v41 = iadd v29, v40  ; v29 = 1
-;;   v42 = iadd v28, v41  ; v28 = 1
-;;   v43 = iadd v27, v42  ; v27 = 1
-;;   v44 = iadd v26, v43  ; v26 = 1
-;;   v45 = iadd v25, v44  ; v25 = 1
-;;   v46 = iadd v24, v45  ; v24 = 1
-;;   v47 = iadd v23, v46  ; v23 = 1
-;;   v48 = iadd v22, v47  ; v22 = 1
-;;   v49 = iadd v21, v48  ; v21 = 1
-;;   v50 = iadd v20, v49  ; v20 = 1
-;;   v51 = iadd v19, v50  ; v19 = 1
-;;   v52 = iadd v18, v51  ; v18 = 1
-;;   v53 = iadd v17, v52  ; v17 = 1
-;;   v54 = iadd v16, v53  ; v16 = 1
-;;   v55 = iadd v15, v54  ; v15 = 1
-;;   v56 = iadd v14, v55  ; v14 = 1
-;;   v57 = load.i64 notrap aligned readonly can_move region2 v0+48
-;;   v58 = uextend.i64 v13  ; v13 = 0
-;;   v59 = iadd v57, v58
-;;   store little region3 v56, v59
+;;   v32 = iconst.i32 8
+;;   v33 = uextend.i64 v32  ; v32 = 8
+;;   v34 = iadd.i64 v0, v33
+;;   v35 = load.i64 little region2 v34
+;;   v36 = iadd v31, v35  ; v31 = 1
+;;   v37 = iadd v30, v36  ; v30 = 1
+;;   v38 = iadd v29, v37  ; v29 = 1
+;;   v39 = iadd v28, v38  ; v28 = 1
+;;   v40 = iadd v27, v39  ; v27 = 1
+;;   v41 = iadd v26, v40  ; v26 = 1
+;;   v42 = iadd v25, v41  ; v25 = 1
+;;   v43 = iadd v24, v42  ; v24 = 1
+;;   v44 = iadd v23, v43  ; v23 = 1
+;;   v45 = iadd v22, v44  ; v22 = 1
+;;   v46 = iadd v21, v45  ; v21 = 1
+;;   v47 = iadd v20, v46  ; v20 = 1
+;;   v48 = iadd v19, v47  ; v19 = 1
+;;   v49 = iadd v18, v48  ; v18 = 1
+;;   v50 = iadd v17, v49  ; v17 = 1
+;;   v51 = iadd v16, v50  ; v16 = 1
+;;   v52 = iadd v15, v51  ; v15 = 1
+;;   v53 = iadd v14, v52  ; v14 = 1
+;;   v54 = iadd v13, v53  ; v13 = 1
+;;   v55 = uextend.i64 v12  ; v12 = 0
+;;   v56 = iadd.i64 v0, v55
+;;   store little region2 v54, v56
 ;;   jump block3
 ;; block3:
 ;;   jump block1
@@ -110,14 +106,14 @@
 ;;   jump block2(v1)
 ;; block2(v10: i32):
 ;;   sequence_point
-;;   v2 = load.i8 user7 aligned region0 v0-4096
-;;   v3 = load.i64 notrap aligned readonly can_move region1 v0+72
+;;   v2 = load.i8 user7 aligned region0 v0-0x0011_1000
+;;   v3 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffb8
 ;;   v4 = load.i32 notrap aligned region2 v3
 ;;   v5 = iconst.i32 3
 ;;   v6 = iconst.i32 1
 ;;   v7 = ishl v4, v6  ; v6 = 1
 ;;   v8 = iadd v4, v7
-;;   v9 = load.i64 notrap aligned readonly can_move region1 v0+64
+;;   v9 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffc0
 ;;   store notrap aligned region2 v8, v9
 ;;   v11 = iconst.i32 1
 ;;   v12 = isub v10, v11  ; v11 = 1
@@ -125,13 +121,13 @@
 ;; block5:
 ;;   jump block3
 ;; block4:
-;;   v13 = load.i64 notrap aligned readonly can_move region1 v0+72
+;;   v13 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffb8
 ;;   v14 = load.i32 notrap aligned region2 v13
 ;;   v15 = iconst.i32 3
 ;;   v16 = iconst.i32 1
 ;;   v17 = ishl v14, v16  ; v16 = 1
 ;;   v18 = iadd v14, v17
-;;   v19 = load.i64 notrap aligned readonly can_move region1 v0+64
+;;   v19 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffc0
 ;;   store notrap aligned region2 v18, v19
 ;;   v20 = iconst.i32 1
 ;;   v21 = isub.i32 v12, v20  ; v20 = 1
@@ -139,13 +135,13 @@
 ;; block7:
 ;;   jump block3
 ;; block6:
-;;   v22 = load.i64 notrap aligned readonly can_move region1 v0+72
+;;   v22 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffb8
 ;;   v23 = load.i32 notrap aligned region2 v22
 ;;   v24 = iconst.i32 3
 ;;   v25 = iconst.i32 1
 ;;   v26 = ishl v23, v25  ; v25 = 1
 ;;   v27 = iadd v23, v26
-;;   v28 = load.i64 notrap aligned readonly can_move region1 v0+64
+;;   v28 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffc0
 ;;   store notrap aligned region2 v27, v28
 ;;   v29 = iconst.i32 1
 ;;   v30 = isub.i32 v21, v29  ; v29 = 1
@@ -153,13 +149,13 @@
 ;; block9:
 ;;   jump block3
 ;; block8:
-;;   v31 = load.i64 notrap aligned readonly can_move region1 v0+72
+;;   v31 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffb8
 ;;   v32 = load.i32 notrap aligned region2 v31
 ;;   v33 = iconst.i32 3
 ;;   v34 = iconst.i32 1
 ;;   v35 = ishl v32, v34  ; v34 = 1
 ;;   v36 = iadd v32, v35
-;;   v37 = load.i64 notrap aligned readonly can_move region1 v0+64
+;;   v37 = load.i64 notrap aligned readonly can_move region1 v0-0x0010_ffc0
 ;;   store notrap aligned region2 v36, v37
 ;;   v38 = iconst.i32 1
 ;;   v39 = isub.i32 v30, v38  ; v38 = 1
@@ -176,23 +172,22 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x60(%rdi), %r8
-;;   movq 0x30(%rdi), %rax
+;;   movq -0x10ffa0(%rdi), %r9
+;;   movl %esi, %r8d
 ;;   jmp     label1
 ;; block1:
-;;   movl %esi, %ecx
-;;   movq (%rax, %rcx), %rcx
-;;   leaq (%r8, %rcx), %r8
-;;   movq %r8, 0x60(%rdi)
-;;   subl $0x8, %esi
-;;   testl %esi, %esi
+;;   movq (%rdi, %r8), %rax
+;;   leaq (%r9, %rax), %r9
+;;   movq %r9, -0x10ffa0(%rdi)
+;;   subl $0x8, %r8d
+;;   testl %r8d, %r8d
 ;;   jnz     label2; j label3
 ;; block2:
 ;;   jmp     label1
 ;; block3:
-;;   movl $0x13, %ecx
-;;   addq 8(%rax), %rcx
-;;   movq %rcx, (%rax)
+;;   movl $0x13, %eax
+;;   addq 8(%rdi), %rax
+;;   movq %rax, (%rdi)
 ;;   jmp     label4
 ;; block4:
 ;;   jmp     label5
@@ -204,8 +199,8 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x48(%rdi), %rax
-;;   movq 0x40(%rdi), %rcx
+;;   movq -0x10ffb8(%rdi), %rax
+;;   movq -0x10ffc0(%rdi), %rcx
 ;;   jmp     label1
 ;; block1:
 ;;   movl (%rax), %edx

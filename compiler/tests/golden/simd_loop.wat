@@ -30,33 +30,32 @@
 ;; block0:
 ;;   uninit  %xmm0
 ;;   pxor %xmm0, %xmm0
-;;   movq 0x30(%rdi), %rax
+;;   movl %esi, %r8d
+;;   movl %edx, %r10d
 ;;   jmp     label1
 ;; block1:
-;;   movl %esi, %edi
-;;   movdqu (%rax, %rdi), %xmm1
-;;   movl %edx, %edi
-;;   movdqu (%rax, %rdi), %xmm2
-;;   movq %rcx, %rdi
-;;   subl $0x4, %edi
-;;   testl %edi, %edi
+;;   movdqu (%rdi, %r8), %xmm1
+;;   movdqu (%rdi, %r10), %xmm2
+;;   movq %rcx, %rax
+;;   subl $0x4, %eax
+;;   testl %eax, %eax
 ;;   jnz     label3; j label2
 ;; block2:
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   jmp     label6
 ;; block3:
-;;   leal 0x10(%rsi), %edi
-;;   movdqu (%rax, %rdi), %xmm3
-;;   leal 0x10(%rdx), %edi
-;;   movdqu (%rax, %rdi), %xmm4
+;;   leal 0x10(%r8), %eax
+;;   movdqu (%rdi, %rax), %xmm3
+;;   leal 0x10(%r10), %eax
+;;   movdqu (%rdi, %rax), %xmm4
 ;;   subl $0x8, %ecx
 ;;   mulps %xmm2, %xmm1
 ;;   addps %xmm1, %xmm0
 ;;   mulps %xmm4, %xmm3
 ;;   addps %xmm3, %xmm0
-;;   leal 0x20(%rsi), %esi
-;;   leal 0x20(%rdx), %edx
+;;   leal 0x20(%r8), %r8d
+;;   leal 0x20(%r10), %r10d
 ;;   testl %ecx, %ecx
 ;;   jnz     label4; j label5
 ;; block4:
@@ -73,16 +72,15 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;; block0:
-;;   movq 0x30(%rdi), %rcx
 ;;   movd %edx, %xmm0
 ;;   uninit  %xmm1
 ;;   pxor %xmm1, %xmm1
 ;;   pshufb %xmm1, %xmm0
-;;   movq %rsi, %r10
+;;   movl %esi, %eax
+;;   movq %rax, %rcx
 ;;   jmp     label1
 ;; block1:
-;;   movl %r10d, %eax
-;;   movdqu (%rcx, %rax), %xmm1
+;;   movdqu (%rdi, %rcx), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
 ;;   jnz     label8; j label2
@@ -91,25 +89,24 @@
 ;; block3:
 ;;   jmp     label4
 ;; block4:
-;;   leal 0x10(%r10), %eax
-;;   movq %r10, %rdx
-;;   movdqu (%rcx, %rax), %xmm1
+;;   leal 0x10(%rcx), %eax
+;;   movdqu (%rdi, %rax), %xmm1
 ;;   pcmpeqb %xmm0, %xmm1
 ;;   ptest %xmm1, %xmm1
 ;;   jnz     label7; j label5
 ;; block5:
 ;;   jmp     label6
 ;; block6:
-;;   movq %rdx, %rax
+;;   movq %rcx, %rax
 ;;   leal 0x20(%rax), %eax
-;;   movq %rax, %r10
+;;   movq %rax, %rcx
 ;;   jmp     label1
 ;; block7:
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq
 ;; block8:
-;;   movq %r10, %rax
+;;   movq %rcx, %rax
 ;;   movq %rbp, %rsp
 ;;   popq %rbp
 ;;   retq

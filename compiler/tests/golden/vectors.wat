@@ -18,9 +18,9 @@
 ;;   pushq %rbp
 ;;   movq %rsp, %rbp
 ;;   subq $0x20, %rsp
-;;   movq %r12, (%rsp)
-;;   movq %r13, 8(%rsp)
-;;   movq %r14, 0x10(%rsp)
+;;   movq %rbx, (%rsp)
+;;   movq %r12, 8(%rsp)
+;;   movq %r13, 0x10(%rsp)
 ;; block0:
 ;;   leal -1(%rcx), %eax
 ;;   shrq $0x2, %rax
@@ -31,58 +31,58 @@
 ;; block2:
 ;;   movl %esi, %r10d
 ;;   shlq $0x5, %rax
-;;   movq %rax, %r9
-;;   andq $0xfffffffffffffff8, %r9
-;;   leaq (%r10, %r9), %r8
+;;   movq %rax, %rbx
+;;   andq $0xfffffffffffffff8, %rbx
+;;   leaq (%r10, %rbx), %r8
 ;;   cmpq $0x10000, %r8
-;;   setbe %r11b
-;;   movl %edx, %r12d
-;;   leaq (%r12, %r9), %r9
-;;   cmpq $0x10000, %r9
+;;   setbe %r9b
+;;   movl %edx, %r11d
+;;   leaq (%r11, %rbx), %r12
+;;   cmpq $0x10000, %r12
 ;;   setbe %r13b
-;;   andl %r13d, %r11d
-;;   cmpq %r12, %r8
-;;   setbe %r13b
-;;   cmpq %r10, %r9
+;;   andl %r13d, %r9d
+;;   cmpq %r11, %r8
+;;   setbe %bl
+;;   cmpq %r10, %r12
 ;;   setbe %r8b
-;;   orl %r8d, %r13d
-;;   testb %r11b, %r13b
+;;   orl %r8d, %ebx
+;;   testb %r9b, %bl
 ;;   jnz     label4; j label3
 ;; block3:
 ;;   jmp     label8
 ;; block4:
 ;;   uninit  %r8
 ;;   xorq %r8, %r8
-;;   movq 0x30(%rdi), %r9
-;;   leaq (%r9, %r10), %r14
-;;   testb %r11b, %r13b
-;;   movq %r9, %r10
-;;   cmovneq %r14, %r10
-;;   leaq (%r9, %r12), %r12
-;;   testb %r11b, %r13b
-;;   cmovneq %r12, %r9
+;;   leaq (%rdi, %r10), %r12
+;;   testb %r9b, %bl
+;;   movq %rdi, %r10
+;;   cmovneq %r12, %r10
+;;   leaq (%rdi, %r11), %r12
+;;   testb %r9b, %bl
+;;   movq %rdi, %r11
+;;   cmovneq %r12, %r11
 ;;   pshufd $0x44, %xmm0, %xmm1
-;;   testb %r11b, %r13b
-;;   movq %r8, %r11
-;;   cmovneq %rax, %r11
+;;   testb %r9b, %bl
+;;   movq %r8, %r9
+;;   cmovneq %rax, %r9
 ;;   jmp     label5
 ;; block5:
 ;;   sequence_point
-;;   movzbq -0x1000(%rdi), %rax
+;;   movzbq -0x111000(%rdi), %rax
 ;;   movdqu (%r10, %r8), %xmm2
-;;   movdqu (%r9, %r8), %xmm3
+;;   movdqu (%r11, %r8), %xmm3
 ;;   movdqa %xmm1, %xmm4
 ;;   mulpd %xmm2, %xmm4
 ;;   addpd %xmm3, %xmm4
-;;   movupd %xmm4, (%r9, %r8)
+;;   movupd %xmm4, (%r11, %r8)
 ;;   movdqu 0x10(%r10, %r8), %xmm2
-;;   movdqu 0x10(%r9, %r8), %xmm3
+;;   movdqu 0x10(%r11, %r8), %xmm3
 ;;   movdqa %xmm1, %xmm4
 ;;   mulpd %xmm2, %xmm4
 ;;   addpd %xmm3, %xmm4
-;;   movupd %xmm4, 0x10(%r9, %r8)
+;;   movupd %xmm4, 0x10(%r11, %r8)
 ;;   leaq 0x20(%r8), %r8
-;;   cmpq %r11, %r8
+;;   cmpq %r9, %r8
 ;;   jb      label6; j label7
 ;; block6:
 ;;   jmp     label5
@@ -94,33 +94,32 @@
 ;;   subl %eax, %ecx
 ;;   jmp     label8
 ;; block8:
-;;   movq 0x30(%rdi), %rax
+;;   movl %edx, %r8d
+;;   movl %esi, %r9d
 ;;   jmp     label9
 ;; block9:
 ;;   sequence_point
-;;   movzbq -0x1000(%rdi), %r8
-;;   movl %esi, %r8d
-;;   movl %edx, %r9d
+;;   movzbq -0x111000(%rdi), %rax
 ;;   movdqa %xmm0, %xmm1
-;;   mulsd (%rax, %r8), %xmm1
-;;   addsd (%rax, %r9), %xmm1
-;;   movsd %xmm1, (%rax, %r9)
-;;   movq %rcx, %r8
-;;   subl $0x1, %r8d
-;;   testl %r8d, %r8d
+;;   mulsd (%rdi, %r9), %xmm1
+;;   addsd (%rdi, %r8), %xmm1
+;;   movsd %xmm1, (%rdi, %r8)
+;;   movq %rcx, %rax
+;;   subl $0x1, %eax
+;;   testl %eax, %eax
 ;;   jnz     label11; j label10
 ;; block10:
 ;;   jmp     label14
 ;; block11:
-;;   leal 8(%rsi), %r8d
-;;   leal 8(%rdx), %r9d
+;;   leal 8(%r9), %eax
+;;   leal 8(%r8), %edx
 ;;   movdqa %xmm0, %xmm1
-;;   mulsd (%rax, %r8), %xmm1
-;;   addsd (%rax, %r9), %xmm1
-;;   movsd %xmm1, (%rax, %r9)
+;;   mulsd (%rdi, %rax), %xmm1
+;;   addsd (%rdi, %rdx), %xmm1
+;;   movsd %xmm1, (%rdi, %rdx)
 ;;   subl $0x2, %ecx
-;;   leal 0x10(%rdx), %edx
-;;   leal 0x10(%rsi), %esi
+;;   leal 0x10(%r8), %r8d
+;;   leal 0x10(%r9), %r9d
 ;;   testl %ecx, %ecx
 ;;   jnz     label12; j label13
 ;; block12:
@@ -130,9 +129,9 @@
 ;; block14:
 ;;   jmp     label15
 ;; block15:
-;;   movq (%rsp), %r12
-;;   movq 8(%rsp), %r13
-;;   movq 0x10(%rsp), %r14
+;;   movq (%rsp), %rbx
+;;   movq 8(%rsp), %r12
+;;   movq 0x10(%rsp), %r13
 ;;   addq $0x20, %rsp
 ;;   movq %rbp, %rsp
 ;;   popq %rbp

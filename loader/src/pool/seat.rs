@@ -56,7 +56,7 @@ struct Copied {
 struct Shape {
     counts: [usize; 9],
     /// What is handed out of the cell.
-    allocated: (usize, usize, usize),
+    allocated: [usize; 5],
 }
 
 impl Shape {
