@@ -135,8 +135,8 @@ fn the_other_commands_are_those_of_the_program_beside_it() {
     let output = started(&alone, &["check", "--json", "a b"]);
     let said = (output.status.code(), text(&output.stdout), text(&output.stderr));
     assert_eq!(said, (Some(3), "check --json a b\n", "wrong\n"));
-    std::fs::write(&script, "#!/bin/sh\nkill -INT $$\n").unwrap();
+    std::fs::write(&script, "#!/bin/sh\nkill -KILL $$\n").unwrap();
     install(script.to_str().unwrap(), &tools);
     let output = started(&alone, &["check"]);
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(2));
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9));
 }
