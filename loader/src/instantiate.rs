@@ -217,6 +217,10 @@ impl Inner {
         layout: &Layout,
         in_front: usize,
     ) -> Result<(*mut u8, Option<Home>), Error> {
+        // What a group was given stays with it, so a memory that is refused is refused first.
+        for record in view.memories().iter().skip(layout.counts().imported_memories as usize) {
+            self.admit(&memory_type(record)?)?;
+        }
         if layout.distance() == 0 {
             let align = in_front.max(ALIGNMENT as usize);
             return Ok((self.cell.allocate(in_front, layout.size() as usize, align)?, None));

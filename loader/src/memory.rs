@@ -196,8 +196,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The bytes of a memory that is not shared, if there may be such a one in the group.
-    fn admit(&self, ty: &MemoryType) -> Result<u64, Error> {
+    /// The bytes of a memory, if there may be such a one in the group.
+    pub(crate) fn admit(&self, ty: &MemoryType) -> Result<u64, Error> {
         if !matches!(ty.page_size_log2, 0 | 16) {
             return Err(Error::Type {
                 expected: "a memory of pages of 64 KiB or 1 byte".into(),
@@ -243,7 +243,6 @@ impl Inner {
         in_front: usize,
         distance: usize,
     ) -> Result<(*mut u8, Home), Error> {
-        self.admit(ty)?;
         let room = self.room(ty);
         let len = in_front + distance - FRONT_GUARD_SIZE as usize;
         if room <= MEMORY_RESERVATION

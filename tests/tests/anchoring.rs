@@ -12,6 +12,7 @@ use bailiwick_runtime_abi::context::Anchor;
 use bailiwick_runtime_abi::format::{FLAG_ANCHORED, HEADER_OFFSET, Header};
 use bailiwick_runtime_abi::types::Arch;
 use bailiwick_tests::compile::{Settings, binary, compile_with, host};
+use common::times;
 use std::time::Duration;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -145,9 +146,10 @@ fn a_memory_that_is_refused_leaves_the_group_as_it_was() {
     config.max_memory = 1 << 20;
     let mut group = Group::with_config(config).unwrap();
     for too_large in ["(module (memory 17))", "(module (memory i64 0x10_0000_0000))"] {
-        let artifact = compiled(too_large, true);
-        for _ in 0..10_000 {
-            assert!(matches!(group.instantiate(&artifact, &Imports::new()), Err(Error::Limit { .. })));
+        for artifact in [true, false].map(|anchored| compiled(too_large, anchored)) {
+            for _ in 0..times(100_000, 20_000) {
+                assert!(matches!(group.instantiate(&artifact, &Imports::new()), Err(Error::Limit { .. })));
+            }
         }
     }
     let instance = group.instantiate(&compiled(COUNTER, true), &Imports::new()).unwrap();
