@@ -39,7 +39,7 @@ pub const FORMAT_VERSION: u32 = 5;
 
 /// Version of what compiled code and loader expect of one another at run time: context layout,
 /// builtins, stubs, trap codes.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// One number that changes whenever a constant of the contract changes, so that a forgotten version
 /// bump is still refused. FNV-1a over the constants; it is no defence against forgery.
