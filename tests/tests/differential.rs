@@ -49,6 +49,6 @@ fn random_modules_do_the_same_as_in_an_interpreter() {
     let differences = differences.into_inner().unwrap();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     // A generator whose modules did nothing would prove nothing.
-    assert!(modules > all / 2 && returned > modules, "{modules} modules, {calls} calls, {returned} returned");
+    assert!(modules > all / 2 && returned > modules / 2, "{modules} modules, {calls} calls, {returned} returned");
     assert!(used.into_inner().unwrap().iter().all(|&used| used > all / 10), "features that were not used");
 }

@@ -20,6 +20,8 @@ class Run:
         self.scratch = Path(scratch)
         self.compiler = shlex.split(options.bailiwickc)
         self.loader = shlex.split(options.bailiwick)
+        # What isn't `run` is a program beside it, which an emulator has to be given itself.
+        self.tools = [*self.loader[:-1], str(Path(self.loader[-1]).with_name("bailiwick-tools"))]
         self.emulated = options.arch != options.host
         self.limit = RUN_LIMIT * (EMULATION_FACTOR if self.emulated else 1)
         self.folders = {}
@@ -60,7 +62,7 @@ class Run:
 
     def features(self, program):
         """The parts of the language that a compiled program uses, by name."""
-        done = execute([*self.loader, "inspect", "--json", self.artifacts[program]], self.limit)
+        done = execute([*self.tools, "inspect", "--json", self.artifacts[program]], self.limit)
         return set(json.loads(done.stdout)["wasm_features"])
 
     def folder(self, name):
