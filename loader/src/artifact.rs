@@ -340,9 +340,19 @@ fn memory_file() -> std::io::Result<File> {
     Ok(File::from(rustix::fs::memfd_create("bailiwick", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?))
 }
 
+/// Each waits for some tenths of a second (`memfd_wait_for_pins` in Linux).
+const SEAL_ATTEMPTS: usize = 10;
+
 fn add_seals(file: &File) -> std::io::Result<()> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    Ok(rustix::fs::fcntl_add_seals(file, seals)?)
+    // The kernel refuses while it has a page of the file in its own hands, be it only to move it.
+    for _ in 0..SEAL_ATTEMPTS {
+        match rustix::fs::fcntl_add_seals(file, seals) {
+            Err(rustix::io::Errno::BUSY) => {}
+            done => return Ok(done?),
+        }
+    }
+    Err(rustix::io::Errno::BUSY.into())
 }
 
 /// A copy that nobody can change, and its length.
